@@ -1,0 +1,50 @@
+import Logging
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+import Operations
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The gateway's own log: one JSON object a line on stderr.
+enum LogOutput {
+    static func bootstrap() -> Logger {
+        let level = Environment.value("FASTGATE_LOG").flatMap(Logger.Level.init(rawValue:)) ?? .info
+        LoggingSystem.bootstrap { label in
+            var handler = JSONLogHandler(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        return Logger(label: "fastgate")
+    }
+}
+
+/// Writes each event as one line of JSON.
+private struct JSONLogHandler: LogHandler {
+    let label: String
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        let now = Timestamp(microseconds: time.tv_sec * 1_000_000 + time.tv_nsec / 1000)
+        var fields = ["time": now.description, "level": event.level.rawValue, "message": event.message.description]
+        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) {
+            fields[key] = value.description
+        }
+        // A dictionary of text always encodes.
+        guard let line = try? JSONForm.text(fields) else { return }
+        Output.errorLine(line)
+    }
+}

@@ -1,0 +1,16 @@
+import CLinux
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// What the process needs of the system before it serves.
+enum ProcessSetup {
+    static func apply() {
+        // Keys live in this memory: no core file, and no other process of the same user reads it.
+        _ = clinux_forbid_core_dumps()
+        _ = clinux_raise_open_files()
+        signal(SIGPIPE, SIG_IGN)
+        umask(0o027)
+    }
+}

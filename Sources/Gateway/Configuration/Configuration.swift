@@ -1,0 +1,122 @@
+package import Operations
+
+/// Everything the file says, checked and frozen; a reload makes a new one.
+package struct Configuration: Sendable, Equatable {
+    package var server = Server()
+    package var cors: CORS?
+    package var admin = Admin()
+    package var storage = Storage()
+    package var limits = Limits()
+    package var audit = Audit()
+    package var metrics = Metrics()
+    package var timeZone = "UTC"
+    package var upstreams: [Upstream] = []
+
+    package init() {}
+
+    /// Where callers connect.
+    package struct Server: Sendable, Equatable {
+        package var host = "0.0.0.0"
+        package var port = 8514
+        package var tls: TLS?
+        /// Event loops; 0 is one per core.
+        package var workers = 0
+        /// Peers whose `X-Forwarded-For` is believed.
+        package var trustedProxies: [CIDR] = []
+    }
+
+    package struct TLS: Sendable, Equatable {
+        package var certificate: String
+        package var privateKey: String
+    }
+
+    package struct CORS: Sendable, Equatable {
+        package var origins = ["*"]
+        package var headers = ["*"]
+        package var maxAge = Duration.seconds(600)
+    }
+
+    /// Where operators connect.
+    package struct Admin: Sendable, Equatable {
+        package var host = "127.0.0.1"
+        package var port = 8515
+        /// nil is `fastgate.sock` in the data directory.
+        package var socket: String?
+        package var socketGroup: String?
+        package var operators: [OperatorMapping] = []
+    }
+
+    /// A user or group of the system and the role it has on the Unix socket.
+    package struct OperatorMapping: Sendable, Equatable {
+        package var user: String?
+        package var group: String?
+        package var role: Role
+    }
+
+    package struct Storage: Sendable, Equatable {
+        package var path = "data"
+        /// nil is `master.key` in the data directory.
+        package var masterKeyFile: String?
+    }
+
+    /// Bounds of one caller and of all; names are those of the file.
+    package struct Limits: Sendable, Equatable {
+        package var maxRequestLineBytes = 8192
+        package var maxHeaders = 100
+        package var maxHeaderLineBytes = 16_384
+        package var maxHeaderBytes = 65_536
+        package var maxBodyBytes = 33_554_432
+        package var bufferBodyBytes = 1_048_576
+        package var maxConnections = 10_000
+        package var headerTimeout = Duration.seconds(10)
+        package var bodyIdleTimeout = Duration.seconds(30)
+        package var keepaliveTimeout = Duration.seconds(75)
+        /// 0 is unlimited.
+        package var keepaliveRequests = 0
+        package var writeTimeout = Duration.seconds(60)
+        package var drainTimeout = Duration.seconds(30)
+    }
+
+    package struct Audit: Sendable, Equatable {
+        package var mode = AuditMode.normal
+        package var bodies = true
+        package var maxBodyBytes = 65_536
+        package var retainRows = Duration.seconds(90 * 86_400)
+        package var retainBodies = Duration.seconds(7 * 86_400)
+        package var maxDisk = ByteCount(10 << 30)
+    }
+
+    package struct Metrics: Sendable, Equatable {
+        package var isPublic = false
+    }
+
+    package struct Upstream: Sendable, Equatable {
+        package var slug: String
+        package var definition: UpstreamDefinition
+        package var keys: [UpstreamKey]
+    }
+
+    package struct UpstreamKey: Sendable, Equatable {
+        package var definition: UpstreamKeyDefinition
+        package var value: Secret
+    }
+}
+
+package enum AuditMode: String, Sendable, CaseIterable {
+    case normal
+    /// Refuse a request rather than lose its record.
+    case strict
+    case off
+}
+
+/// Text that must never be printed; its description says only that it is there.
+package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+    package let value: String
+
+    package init(_ value: String) {
+        self.value = value
+    }
+
+    package var description: String { "•••" }
+    package var debugDescription: String { "•••" }
+}

@@ -1,0 +1,129 @@
+import Operations
+
+/// Reads every section of the file but the upstreams.
+enum ServerSections {
+    static func read(_ root: ConfigurationSection, into configuration: inout Configuration) {
+        readServer(root, &configuration.server)
+        readCORS(root, &configuration.cors)
+        readAdmin(root, &configuration.admin)
+        readLimits(root, &configuration.limits)
+        readAudit(root, &configuration.audit)
+        if let storage = root.section("storage", ["path", "master_key_file"]) {
+            if let path = storage.filePath("path") { configuration.storage.path = path }
+            configuration.storage.masterKeyFile = storage.filePath("master_key_file")
+        }
+        if let metrics = root.section("metrics", ["public"]) {
+            metrics.read("public", into: &configuration.metrics.isPublic)
+        }
+        if let zone = root.string("time_zone") {
+            if TextFile.exists("/usr/share/zoneinfo/\(zone)"), !zone.contains("..") || zone == "UTC" {
+                configuration.timeZone = zone
+            } else {
+                root.report("is not a time zone that this machine knows", at: "time_zone")
+            }
+        }
+    }
+
+    private static func readServer(_ root: ConfigurationSection, _ server: inout Configuration.Server) {
+        let keys = ["host", "port", "tls", "workers", "trusted_proxies"]
+        guard let section = root.section("server", keys) else { return }
+        section.read("host", into: &server.host)
+        section.read("port", into: &server.port, in: 0...65_535)
+        section.read("workers", into: &server.workers, in: 0...64)
+        server.trustedProxies = cidrs(section, "trusted_proxies")
+        guard let tls = section.section("tls", ["certificate", "private_key"]) else { return }
+        guard let certificate = tls.filePath("certificate"), let key = tls.filePath("private_key") else {
+            section.report("needs both certificate and private_key", at: "tls")
+            return
+        }
+        server.tls = Configuration.TLS(certificate: certificate, privateKey: key)
+        for (name, path) in [("certificate", certificate), ("private_key", key)] where !TextFile.exists(path) {
+            tls.report("there is no file \(path)", at: name)
+        }
+    }
+
+    private static func cidrs(_ section: ConfigurationSection, _ key: String) -> [CIDR] {
+        (section.strings(key) ?? []).compactMap { text in
+            guard let range = CIDR(text) else {
+                section.report("\(text) is not an address or a range such as 10.0.0.0/8", at: key)
+                return nil
+            }
+            return range
+        }
+    }
+
+    private static func readCORS(_ root: ConfigurationSection, _ cors: inout Configuration.CORS?) {
+        guard let section = root.section("cors", ["origins", "headers", "max_age"]) else { return }
+        var value = Configuration.CORS()
+        value.origins = section.strings("origins") ?? value.origins
+        value.headers = section.strings("headers") ?? value.headers
+        section.read("max_age", into: &value.maxAge)
+        for text in value.origins + value.headers where !text.utf8.allSatisfy(ASCII.isTarget) {
+            root.report("\(text) holds a character that no header may hold", at: "cors")
+        }
+        cors = value
+    }
+
+    private static func readAdmin(_ root: ConfigurationSection, _ admin: inout Configuration.Admin) {
+        let keys = ["host", "port", "socket", "socket_group", "operators"]
+        guard let section = root.section("admin", keys) else { return }
+        section.read("host", into: &admin.host)
+        section.read("port", into: &admin.port, in: 0...65_535)
+        admin.socket = section.filePath("socket")
+        admin.socketGroup = section.string("socket_group")
+        if let socket = admin.socket, socket.utf8.count > 100 {
+            section.report("a Unix socket's path can have 100 bytes at most", at: "socket")
+        }
+        let isLoopback = admin.host == "localhost" || IPAddress(admin.host)?.isLoopback == true
+        if !isLoopback {
+            section.report("must be a loopback address; reach it from elsewhere through SSH", at: "host")
+        }
+        admin.operators = section.sections("operators", ["user", "group", "role"]).compactMap(operatorMapping)
+    }
+
+    private static func operatorMapping(_ section: ConfigurationSection) -> Configuration.OperatorMapping? {
+        let user = section.string("user")
+        let group = section.string("group")
+        var role = Role.viewer
+        section.read("role", into: &role)
+        guard (user == nil) != (group == nil) else {
+            section.report("needs either a user or a group", at: "user")
+            return nil
+        }
+        if !section.has("role") { section.report("needs a role", at: "role") }
+        return Configuration.OperatorMapping(user: user, group: group, role: role)
+    }
+
+    private static func readLimits(_ root: ConfigurationSection, _ limits: inout Configuration.Limits) {
+        let keys = [
+            "max_request_line_bytes", "max_headers", "max_header_line_bytes", "max_header_bytes",
+            "max_body_bytes", "buffer_body_bytes", "max_connections", "header_timeout", "body_idle_timeout",
+            "keepalive_timeout", "keepalive_requests", "write_timeout", "drain_timeout",
+        ]
+        guard let section = root.section("limits", keys) else { return }
+        section.read("max_request_line_bytes", into: &limits.maxRequestLineBytes, in: 64...1_048_576)
+        section.read("max_headers", into: &limits.maxHeaders, in: 1...1000)
+        section.read("max_header_line_bytes", into: &limits.maxHeaderLineBytes, in: 64...1_048_576)
+        section.read("max_header_bytes", into: &limits.maxHeaderBytes, in: 64...1_048_576)
+        section.read("max_body_bytes", into: &limits.maxBodyBytes, in: 0...1 << 40)
+        section.read("buffer_body_bytes", into: &limits.bufferBodyBytes, in: 0...1 << 30)
+        section.read("max_connections", into: &limits.maxConnections, in: 1...1_000_000)
+        section.read("header_timeout", into: &limits.headerTimeout)
+        section.read("body_idle_timeout", into: &limits.bodyIdleTimeout)
+        section.read("keepalive_timeout", into: &limits.keepaliveTimeout)
+        section.read("keepalive_requests", into: &limits.keepaliveRequests, in: 0...1_000_000_000)
+        section.read("write_timeout", into: &limits.writeTimeout)
+        section.read("drain_timeout", into: &limits.drainTimeout)
+    }
+
+    private static func readAudit(_ root: ConfigurationSection, _ audit: inout Configuration.Audit) {
+        let keys = ["mode", "bodies", "max_body_bytes", "retain_rows", "retain_bodies", "max_disk"]
+        guard let section = root.section("audit", keys) else { return }
+        section.read("mode", into: &audit.mode)
+        section.read("bodies", into: &audit.bodies)
+        section.read("max_body_bytes", into: &audit.maxBodyBytes, in: 0...4 << 20)
+        section.read("retain_rows", into: &audit.retainRows)
+        section.read("retain_bodies", into: &audit.retainBodies)
+        section.read("max_disk", into: &audit.maxDisk)
+    }
+}

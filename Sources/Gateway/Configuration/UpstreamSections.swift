@@ -1,0 +1,102 @@
+import Operations
+
+/// Reads the `upstreams` of the file, and their keys.
+enum UpstreamSections {
+    private static let keys = [
+        "slug", "name", "base_url", "strip_headers", "strip_query", "strip_body_fields", "accept_encoding",
+        "timeouts", "ca_file", "keys",
+    ]
+
+    static func read(_ root: ConfigurationSection) -> [Configuration.Upstream] {
+        var slugs: Set<String> = []
+        return root.sections("upstreams", keys).compactMap { section in
+            guard let upstream = read(upstream: section) else { return nil }
+            guard slugs.insert(upstream.slug).inserted else {
+                section.report("another upstream has the slug \(upstream.slug)", at: "slug")
+                return nil
+            }
+            return upstream
+        }
+    }
+
+    private static func read(upstream section: ConfigurationSection) -> Configuration.Upstream? {
+        guard let slug = section.string("slug") else {
+            section.report("is required", at: "slug")
+            return nil
+        }
+        guard DefinitionRules.isSlug(slug) else {
+            section.report(DefinitionRules.slugRule, at: "slug")
+            return nil
+        }
+        guard let text = section.string("base_url") else {
+            section.report("is required", at: "base_url")
+            return nil
+        }
+        let baseURL: BaseURL
+        do throws(ConfigurationError) {
+            baseURL = try BaseURL(text)
+        } catch {
+            section.report(error.message, at: "base_url")
+            return nil
+        }
+        var definition = UpstreamDefinition(name: section.string("name") ?? slug, baseURL: baseURL)
+        readCleaning(section, &definition)
+        if let timeouts = section.section("timeouts", ["connect", "first_byte", "idle"]) {
+            timeouts.read("connect", into: &definition.timeouts.connect)
+            timeouts.read("first_byte", into: &definition.timeouts.firstByte)
+            timeouts.read("idle", into: &definition.timeouts.idle)
+        }
+        definition.caFile = section.filePath("ca_file")
+        if let file = definition.caFile, !TextFile.exists(file) {
+            section.report("there is no file \(file)", at: "ca_file")
+        }
+        return Configuration.Upstream(slug: slug, definition: definition, keys: readKeys(section))
+    }
+
+    private static func readCleaning(_ section: ConfigurationSection, _ definition: inout UpstreamDefinition) {
+        if let names = section.strings("strip_headers") { definition.stripHeaders = names.map { $0.lowercased() } }
+        if let names = section.strings("strip_query") { definition.stripQuery = names }
+        if let names = section.strings("strip_body_fields") { definition.stripBodyFields = names }
+        section.read("accept_encoding", into: &definition.acceptEncoding)
+        for name in definition.stripHeaders where !DefinitionRules.isHeaderName(name) {
+            section.report("\(name) is not a header name", at: "strip_headers")
+        }
+    }
+
+    private static func readKeys(_ upstream: ConfigurationSection) -> [Configuration.UpstreamKey] {
+        var names: Set<String> = []
+        let keys = ["name", "value", "location", "param_name", "value_prefix"]
+        return upstream.sections("keys", keys).compactMap { section in
+            guard let key = read(key: section) else { return nil }
+            guard names.insert(key.definition.name).inserted else {
+                section.report("another key of this upstream has the name \(key.definition.name)", at: "name")
+                return nil
+            }
+            return key
+        }
+    }
+
+    private static func read(key section: ConfigurationSection) -> Configuration.UpstreamKey? {
+        guard let name = section.string("name"), !name.isEmpty else {
+            section.report("is required", at: "name")
+            return nil
+        }
+        guard section.has("value") else {
+            section.report("is required", at: "value")
+            return nil
+        }
+        guard let value = section.secret("value") else { return nil }
+        var definition = UpstreamKeyDefinition(name: name)
+        section.read("location", into: &definition.location)
+        section.read("param_name", into: &definition.paramName)
+        if definition.location != .header { definition.valuePrefix = "" }
+        section.read("value_prefix", into: &definition.valuePrefix)
+        do throws(ConfigurationError) {
+            try DefinitionRules.check(definition, value: value)
+        } catch {
+            section.report(error.message, at: "value")
+            return nil
+        }
+        return Configuration.UpstreamKey(definition: definition, value: value)
+    }
+}

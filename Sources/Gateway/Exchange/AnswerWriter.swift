@@ -1,0 +1,121 @@
+import NIOCore
+
+/// Writes what a caller sees: an upstream's answer, cleaned, or one of ours.
+enum AnswerWriter {
+    /// Never passed on: they speak of the backend, of its connection, or of its limits instead of ours.
+    private static let withheld = HeaderNameSet.hopByHop.union([
+        .setCookie, .server, .via, .altSvc, .xRequestID, .contentLength, .fastgateAttempts, .fastgateOverhead,
+    ])
+
+    struct Facts {
+        let requestID: String
+        let attempts: Int
+        let overheadMicroseconds: Int
+        let framing: BodyFraming
+        /// nil for the protocol version's default.
+        let connection: StaticString?
+    }
+
+    static func write(_ head: ResponseHead, _ facts: Facts, to buffer: inout ByteBuffer) {
+        buffer.write("HTTP/1.1 ")
+        buffer.writeDecimal(head.status)
+        buffer.write(" ")
+        buffer.write(head.reason, of: head.message)
+        buffer.write("\r\n")
+        writeFields(of: head, to: &buffer)
+        switch facts.framing {
+        case .length(let length):
+            buffer.write("content-length: ")
+            buffer.writeDecimal(length)
+            buffer.write("\r\n")
+        case .chunked: buffer.write("transfer-encoding: chunked\r\n")
+        case .none, .untilClose: break
+        }
+        buffer.write("x-request-id: ")
+        buffer.writeString(facts.requestID)
+        buffer.write("\r\nx-fastgate-attempts: ")
+        buffer.writeDecimal(facts.attempts)
+        buffer.write("\r\nx-fastgate-overhead-us: ")
+        buffer.writeDecimal(facts.overheadMicroseconds)
+        buffer.write("\r\n")
+        writeConnection(facts.connection, to: &buffer)
+    }
+
+    static func writeConnection(_ value: StaticString?, to buffer: inout ByteBuffer) {
+        guard let value else { return }
+        buffer.write("connection: ")
+        buffer.write(value)
+        buffer.write("\r\n")
+    }
+
+    private static func writeFields(of head: ResponseHead, to buffer: inout ByteBuffer) {
+        head.message.bytes.withUnsafeReadableBytes { bytes in
+            var run: Range<Int>?
+            for field in head.message.fields where isPassedOn(field, bytes) {
+                if let open = run, open.upperBound == field.lineRange.lowerBound {
+                    run = open.lowerBound..<field.lineRange.upperBound
+                    continue
+                }
+                if let open = run { buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[open])) }
+                run = field.lineRange
+            }
+            if let run { buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[run])) }
+        }
+    }
+
+    private static func isPassedOn(_ field: HeaderField, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard field.name == .other else { return !withheld.contains(field.name) }
+        let name = UnsafeRawBufferPointer(rebasing: bytes[field.nameRange])
+        for prefix in ["x-ratelimit-", "access-control-"] as [StaticString]
+        where name.count >= prefix.utf8CodeUnitCount {
+            let start = UnsafeRawBufferPointer(rebasing: name[0..<prefix.utf8CodeUnitCount])
+            if ASCII.equalFolded(start, prefix) { return false }
+        }
+        return true
+    }
+
+    /// A whole answer of ours, in OpenAI's envelope.
+    static func write(
+        _ refusal: Refusal,
+        requestID: String?,
+        isHead: Bool,
+        connection: StaticString?,
+        extraHeaders: (inout ByteBuffer) -> Void,
+        to buffer: inout ByteBuffer
+    ) {
+        let body = envelope(refusal, requestID: requestID) + [ASCII.lf]
+        buffer.write("HTTP/1.1 ")
+        buffer.writeDecimal(refusal.code.status)
+        buffer.write(" ")
+        buffer.write(refusal.code.reason)
+        buffer.write("\r\ncontent-type: application/json\r\ncontent-length: ")
+        buffer.writeDecimal(body.count)
+        buffer.write("\r\n")
+        if let requestID {
+            buffer.write("x-request-id: ")
+            buffer.writeString(requestID)
+            buffer.write("\r\n")
+        }
+        if let seconds = refusal.retryAfter {
+            buffer.write("retry-after: ")
+            buffer.writeDecimal(seconds)
+            buffer.write("\r\n")
+        }
+        if refusal.code.status == 401 { buffer.write("www-authenticate: Bearer\r\n") }
+        extraHeaders(&buffer)
+        writeConnection(connection, to: &buffer)
+        buffer.write("\r\n")
+        if !isHead { buffer.writeBytes(body) }
+    }
+
+    /// `{"error":{…}}`, the form in answers and in streams.
+    static func envelope(_ refusal: Refusal, requestID: String?) -> [UInt8] {
+        var body = Array("{\"error\":{\"message\":".utf8)
+        body += JSONText.quote(refusal.message)
+        body += Array(",\"type\":\"\(refusal.code.type)\",\"param\":".utf8)
+        body += refusal.parameter.map(JSONText.quote) ?? Array("null".utf8)
+        body += Array(",\"code\":\"\(refusal.code.rawValue)\",\"request_id\":".utf8)
+        body += requestID.map(JSONText.quote) ?? Array("null".utf8)
+        return body + Array("}}".utf8)
+    }
+}

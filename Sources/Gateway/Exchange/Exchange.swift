@@ -1,0 +1,435 @@
+import NIOCore
+import Operations
+import Synchronization
+
+/// Carries one exchange out on its event loop: events go to the state machine, its actions are done here.
+///
+/// It lives between one caller's connection and at most one upstream connection, both on the same loop, and
+/// ends exactly once, in `finish`.
+final class Exchange {
+    /// Larger pieces are written on their own instead of being copied behind the head.
+    private static let copyLimit = 16_384
+
+    let request: ExchangeRequest
+    private(set) var times: ExchangeTimes
+    private(set) var outcome = ExchangeOutcome()
+    private(set) var key: UpstreamKeyEntry?
+    private(set) var stream = StreamStatistics()
+    private(set) var events: EventStreamScanner?
+    private(set) var requestBody: AnswerCapture
+    private(set) var answerBody: AnswerCapture
+    private(set) var answerHeadBytes: MessageHead?
+    /// What goes to the caller next; the upstream connection decodes straight into it.
+    var outbound = ByteBuffer()
+    var liveIndex = -1
+
+    private var machine: ExchangeStateMachine
+    private var held = ByteBuffer()
+    private var attempt: UpstreamConnection?
+    private var callerFraming = BodyFraming.none
+    private(set) var requestIsSent = false
+    private unowned let worker: Worker
+    private let caller: CallerConnection
+
+    init(_ request: ExchangeRequest, caller: CallerConnection, worker: Worker, at now: NIODeadline) {
+        self.request = request
+        self.caller = caller
+        self.worker = worker
+        times = ExchangeTimes(received: now)
+        let settings = worker.snapshot.configuration
+        let mustHold = request.upstream.editsBody || !request.clientKey.permissions.models.isEmpty
+        machine = ExchangeStateMachine(
+            limits: ExchangeStateMachine.BodyLimits(
+                total: settings.limits.maxBodyBytes,
+                buffered: settings.limits.bufferBodyBytes,
+                mustHold: mustHold
+            )
+        )
+        let captured = settings.audit.bodies && settings.audit.mode != .off ? settings.audit.maxBodyBytes : 0
+        requestBody = AnswerCapture(limit: captured)
+        answerBody = AnswerCapture(limit: captured)
+    }
+
+    var isFinished: Bool { machine.isFinished }
+
+    // MARK: The caller's events
+
+    /// The head was read; the body follows unless its framing says that there is none.
+    func begin() {
+        switch request.admitted.framing {
+        case .length(let length): perform(machine.bodyDeclared(length: length))
+        case .none, .chunked, .untilClose: break
+        }
+        if !isFinished, request.admitted.expectsContinue, request.admitted.framing != .none { caller.sendContinue() }
+    }
+
+    func bodyArrived(_ piece: ByteBuffer) {
+        outcome.bytesIn += piece.readableBytes
+        let action = machine.bodyArrived(bytes: piece.readableBytes)
+        requestBody.append(piece, isLast: false)
+        switch action {
+        case .hold: hold(piece)
+        case .startStreaming:
+            hold(piece)
+            startAttempt()
+        case .passOn: passOn(piece)
+        case .sendWhole, .refuse, .cut, .ignore: perform(action)
+        }
+    }
+
+    func bodyEnded() {
+        times.bodyComplete = .now()
+        switch machine.bodyEnded() {
+        case .sendWhole: sendWhole()
+        case .passOn:
+            requestIsSent = true
+            if let attempt, callerChunksUpstream { attempt.sendMore(ByteBuffer(string: "0\r\n\r\n")) }
+        case .hold, .startStreaming, .refuse, .cut, .ignore: break
+        }
+    }
+
+    func callerLeft() {
+        guard machine.callerLeft() else { return }
+        outcome.error = "caller_gone"
+        finish()
+    }
+
+    func callerWritabilityChanged(isWritable: Bool) {
+        attempt?.setReading(isWritable)
+    }
+
+    /// An operator, a drain or a bound of ours ends the exchange.
+    func end(with refusal: Refusal) {
+        perform(machine.failed(refusal), of: refusal)
+    }
+
+    private func perform(_ action: ExchangeStateMachine.BodyAction) {
+        switch action {
+        case .refuse(let refusal): refuse(refusal)
+        case .cut: cut(as: .bodyTooLarge)
+        case .startStreaming: startAttempt()
+        case .hold, .sendWhole, .passOn, .ignore: break
+        }
+    }
+
+    private func hold(_ piece: ByteBuffer) {
+        if held.readableBytes == 0 {
+            held = piece
+        } else {
+            held.writeImmutableBuffer(piece)
+        }
+    }
+
+    // MARK: The attempt
+
+    private var callerChunksUpstream: Bool {
+        request.admitted.framing == .chunked
+    }
+
+    private func sendWhole() {
+        let bytes = held
+        if request.admitted.framing != .none {
+            outcome.model = bytes.withUnsafeReadableBytes { JSONFields.string("model", in: $0) }
+        }
+        guard request.clientKey.permissions.allowsModel(outcome.model) else {
+            let message = "This API key may not use the model."
+            end(with: Refusal(.permissionDenied, message, parameter: "model"))
+            return
+        }
+        startAttempt()
+    }
+
+    private func startAttempt() {
+        switch request.upstream.chooseKey() {
+        case .success(let chosen): key = chosen
+        case .failure(let refusal):
+            end(with: refusal)
+            return
+        }
+        guard worker.recorder.begin(self) else {
+            let message = "The audit cannot take this request, and the gateway refuses rather than lose its record."
+            end(with: Refusal(.auditUnavailable, message, retryAfter: 5))
+            return
+        }
+        outcome.attempts += 1
+        key?.counters.inFlight.wrappingAdd(1, ordering: .relaxed)
+        key?.counters.lastUsedAt.store(request.receivedAt / 1000, ordering: .relaxed)
+        worker.pool(for: request.upstream).lend(
+            to: self,
+            connectTimeout: TimeAmount(request.upstream.definition.timeouts.connect)
+        )
+    }
+
+    func attemptReady(_ connection: UpstreamConnection) {
+        guard !isFinished else {
+            connection.cancel()
+            return
+        }
+        attempt = connection
+        let now = NIODeadline.now()
+        times.attemptSent = now
+        let deadline = now + TimeAmount(request.upstream.definition.timeouts.firstByte)
+        connection.send(requestBytes(), firstByteBy: deadline)
+        held = machine.bodyMode == .buffered ? held : ByteBuffer()
+        if machine.bodyMode == .buffered { requestIsSent = true }
+        if machine.bodyMode == .streamed, requestIsSent, callerChunksUpstream {
+            connection.sendMore(ByteBuffer(string: "0\r\n\r\n"))
+        }
+        caller.setReading(connection.isWritable)
+    }
+
+    private func requestBytes() -> ByteBuffer {
+        var body = held
+        var framing = request.admitted.framing
+        if machine.bodyMode == .buffered, framing != .none {
+            body = edited(body)
+            framing = .length(body.readableBytes)
+        }
+        var buffer = ByteBufferAllocator().buffer(capacity: 1024 + min(body.readableBytes, Self.copyLimit))
+        RequestWriter(request: request, key: key).write(framing: framing, to: &buffer)
+        if framing == .chunked {
+            if body.readableBytes > 0 { appendChunk(body, to: &buffer) }
+        } else {
+            buffer.writeImmutableBuffer(body)
+        }
+        return buffer
+    }
+
+    private func edited(_ body: ByteBuffer) -> ByteBuffer {
+        guard request.upstream.editsBody else { return body }
+        let addition = key?.definition.location == .body ? key.map { ($0.paramName, $0.injection) } : nil
+        return BodyEditor.edit(body, removing: request.upstream.strippedBodyFields, adding: addition) ?? body
+    }
+
+    private func passOn(_ piece: ByteBuffer) {
+        guard let attempt else {
+            hold(piece)
+            caller.setReading(false)
+            return
+        }
+        if callerChunksUpstream {
+            var buffer = ByteBufferAllocator().buffer(capacity: piece.readableBytes + ByteBuffer.chunkPrefix + 2)
+            appendChunk(piece, to: &buffer)
+            attempt.sendMore(buffer)
+        } else {
+            attempt.sendMore(piece)
+        }
+        if !attempt.isWritable { caller.setReading(false) }
+    }
+
+    private func appendChunk(_ piece: ByteBuffer, to buffer: inout ByteBuffer) {
+        let start = buffer.writerIndex
+        buffer.writeRepeatingByte(0, count: ByteBuffer.chunkPrefix)
+        buffer.writeImmutableBuffer(piece)
+        buffer.wrapChunk(from: start)
+    }
+
+    func attemptWritabilityChanged(isWritable: Bool) {
+        caller.setReading(isWritable)
+    }
+
+    func attemptFailed(_ failure: AttemptFailure) {
+        attempt = nil
+        outcome.detail = "\(failure.kind.rawValue): \(failure.detail)"
+        key?.counters.record(error: outcome.detail)
+        let refusal = failure.refusal
+        perform(machine.failed(refusal), of: refusal)
+    }
+
+    // MARK: The answer
+
+    func answerHead(_ head: ResponseHead, at now: NIODeadline) {
+        times.answerBegan = now
+        outcome.upstreamStatus = head.status
+        answerHeadBytes = head.message
+        let isReadable = head.message.first(.contentEncoding) == nil
+        let isEventStream = head.isEventStream && isReadable
+        switch machine.headArrived(status: head.status, isEventStream: isEventStream) {
+        case .relay:
+            if head.isEventStream { outcome.isStream = true }
+            if isEventStream { events = EventStreamScanner() }
+            writeHead(head, at: now)
+        case .withhold:
+            key?.counters.record(error: "status \(head.status)")
+        case .ignore: break
+        }
+    }
+
+    private func writeHead(_ head: ResponseHead, at now: NIODeadline) {
+        outcome.status = head.status
+        outcome.overheadMicroseconds = times.overhead(at: .now())
+        callerFraming = framingForCaller(of: head)
+        if callerFraming == .untilClose { caller.closeAfterAnswer() }
+        let facts = AnswerWriter.Facts(
+            requestID: request.requestID,
+            attempts: outcome.attempts,
+            overheadMicroseconds: outcome.overheadMicroseconds,
+            framing: announcedFraming(of: head),
+            connection: caller.connectionHeader
+        )
+        outbound = ByteBufferAllocator().buffer(capacity: 4096)
+        AnswerWriter.write(head, facts, to: &outbound)
+        caller.writeCrossOriginHeaders(to: &outbound)
+        outbound.write("\r\n")
+        times.headPassedOn = now
+    }
+
+    private func framingForCaller(of head: ResponseHead) -> BodyFraming {
+        switch head.framing {
+        case .none, .length: head.framing
+        case .chunked, .untilClose: request.head.minorVersion == 1 ? .chunked : .untilClose
+        }
+    }
+
+    /// An answer without a body may still tell the length it would have had.
+    private func announcedFraming(of head: ResponseHead) -> BodyFraming {
+        guard callerFraming == .none, head.status != 204, let length = head.message.first(.contentLength),
+            let number = head.message.withBytes(length.valueRange, ASCII.parseDecimal)
+        else { return callerFraming }
+        return .length(number)
+    }
+
+    /// Makes room for data that is decoded in place, and returns where it begins.
+    func beginPiece(capacity: Int) -> Int {
+        let room = capacity + ByteBuffer.chunkPrefix + 8
+        if outbound.readableBytes == 0 {
+            outbound = ByteBufferAllocator().buffer(capacity: room)
+        } else {
+            outbound.reserveCapacity(minimumWritableBytes: room)
+        }
+        let start = outbound.writerIndex
+        if callerFraming == .chunked { outbound.writeRepeatingByte(0, count: ByteBuffer.chunkPrefix) }
+        return start
+    }
+
+    func dropPiece(from start: Int) {
+        outbound.moveWriterIndex(to: start)
+    }
+
+    /// The data after `beginPiece` is there.
+    func endPiece(from start: Int, isLast: Bool, at now: NIODeadline) {
+        let dataStart = start + (callerFraming == .chunked ? ByteBuffer.chunkPrefix : 0)
+        let count = outbound.writerIndex - dataStart
+        if count == 0 {
+            dropPiece(from: start)
+        } else if callerFraming == .chunked {
+            outbound.wrapChunk(from: start)
+        }
+        if isLast, callerFraming == .chunked { outbound.write("0\r\n\r\n") }
+        take(outbound.getSlice(at: dataStart, length: count) ?? ByteBuffer(), isLast: isLast, at: now)
+        pass(outbound, isLast: isLast)
+    }
+
+    /// Data of an answer that is not re-framed: passed on by reference when it is large.
+    func answerPiece(_ piece: ByteBuffer, isLast: Bool, at now: NIODeadline) {
+        if callerFraming == .chunked || piece.readableBytes <= Self.copyLimit {
+            let start = beginPiece(capacity: piece.readableBytes)
+            outbound.writeImmutableBuffer(piece)
+            endPiece(from: start, isLast: isLast, at: now)
+            return
+        }
+        take(piece, isLast: isLast, at: now)
+        guard case .answering = machine.state else {
+            pass(ByteBuffer(), isLast: isLast)
+            return
+        }
+        if outbound.readableBytes > 0 { caller.write(outbound) }
+        pass(piece, isLast: isLast)
+    }
+
+    /// A head that came without any of its body is passed on at once.
+    func flushAnswer() {
+        guard outbound.readableBytes > 0 else { return }
+        pass(outbound, isLast: false)
+    }
+
+    private func take(_ piece: ByteBuffer, isLast: Bool, at now: NIODeadline) {
+        if piece.readableBytes > 0 {
+            stream.record(piece.readableBytes, at: now)
+            piece.withUnsafeReadableBytes { events?.scan($0) }
+        }
+        answerBody.append(piece, isLast: isLast)
+    }
+
+    private func pass(_ buffer: ByteBuffer, isLast: Bool) {
+        outbound = ByteBuffer()
+        if isLast {
+            endAnswer(writing: buffer)
+            return
+        }
+        guard case .answering = machine.state else { return }
+        outcome.bytesOut += buffer.readableBytes
+        caller.writeAndFlush(buffer)
+        if !caller.isWritable { attempt?.setReading(false) }
+    }
+
+    private func endAnswer(writing buffer: ByteBuffer) {
+        attempt = nil
+        switch machine.answerEnded() {
+        case .complete:
+            outcome.bytesOut += buffer.readableBytes
+            outcome.usage = events.map(\.usage) ?? answerBody.usage
+            // The record is in the journal before the bytes that complete the answer leave.
+            finish()
+            caller.writeAndFlush(buffer)
+            caller.exchangeEnded(callerFraming == .untilClose ? .close : .complete)
+        case .refuse(let refusal): refuse(refusal)
+        case .ignore: break
+        }
+    }
+
+    // MARK: Endings
+
+    private func perform(_ action: ExchangeStateMachine.FailureAction, of refusal: Refusal) {
+        switch action {
+        case .refuse(let refusal): refuse(refusal)
+        case .sendErrorEvent(let refusal): sendErrorEvent(refusal)
+        case .cut: cut(as: refusal.code)
+        case .ignore: break
+        }
+    }
+
+    private func refuse(_ refusal: Refusal) {
+        outcome.status = refusal.code.status
+        outcome.error = refusal.code.rawValue
+        finish()
+        caller.answer(refusal, requestID: request.requestID)
+        caller.exchangeEnded(refusal.closesConnection ? .close : .complete)
+    }
+
+    private func sendErrorEvent(_ refusal: Refusal) {
+        outcome.error = refusal.code.rawValue
+        var text: [UInt8] = []
+        if let events, !events.isAtBoundary { text += Array("\n\n".utf8) }
+        if events?.usesEventLines == true { text += Array("event: error\n".utf8) }
+        text += Array("data: ".utf8) + AnswerWriter.envelope(refusal, requestID: request.requestID)
+        text += Array("\n\n".utf8)
+        var buffer = outbound
+        if callerFraming == .chunked {
+            appendChunk(ByteBuffer(bytes: text), to: &buffer)
+        } else if callerFraming == .untilClose {
+            buffer.writeBytes(text)
+        }
+        outcome.bytesOut += buffer.readableBytes
+        finish()
+        caller.writeAndFlush(buffer)
+        caller.exchangeEnded(.close)
+    }
+
+    private func cut(as code: RefusalCode) {
+        outcome.error = code.rawValue
+        finish()
+        caller.exchangeEnded(.reset)
+    }
+
+    /// Every path ends here, once: the attempt is dropped and the record is written.
+    private func finish() {
+        times.finished = .now()
+        if let key, outcome.attempts > 0 { key.counters.inFlight.wrappingSubtract(1, ordering: .relaxed) }
+        attempt?.cancel()
+        attempt = nil
+        outbound = ByteBuffer()
+        worker.recorder.end(self)
+        worker.remove(self)
+    }
+}

@@ -1,0 +1,165 @@
+/// Decides what happens next in one exchange: no I/O, no clock, no lock.
+///
+/// An attempt's events after the exchange has finished are ignored: both sides may fail in the same tick.
+struct ExchangeStateMachine {
+    enum State: Equatable {
+        /// The request's body is being gathered and nothing has left. Exits: `.attempting`, `.finished`.
+        case gathering
+        /// An attempt is under way and the caller has seen nothing. Exits: `.withholding`, `.answering`, `.finished`.
+        case attempting
+        /// The upstream's answer is read but not passed on. Exits: `.finished`.
+        case withholding(Refusal)
+        /// The answer's head has been passed on. Exits: `.finished`.
+        case answering(isEventStream: Bool)
+        case finished
+    }
+
+    /// Where a request's body goes.
+    enum BodyMode: Equatable {
+        /// Held until it is whole, and can then be sent more than once.
+        case buffered
+        /// Passed on as it arrives; one attempt only.
+        case streamed
+    }
+
+    enum BodyAction: Equatable {
+        case hold
+        case sendWhole
+        /// The body outgrew its buffer: send what is held and pass the rest on as it comes.
+        case startStreaming
+        case passOn
+        case refuse(Refusal)
+        /// The answer has begun, so the fault can only end it.
+        case cut
+        case ignore
+    }
+
+    enum HeadAction: Equatable {
+        case relay
+        case withhold
+        case ignore
+    }
+
+    enum EndAction: Equatable {
+        case complete
+        case refuse(Refusal)
+        case ignore
+    }
+
+    /// How an exchange that cannot be completed ends for its caller.
+    enum FailureAction: Equatable {
+        /// Nothing was sent yet: an answer of ours.
+        case refuse(Refusal)
+        /// A stream has begun: an event with the error, and no end of stream.
+        case sendErrorEvent(Refusal)
+        /// Any other answer has begun: it is cut off.
+        case cut
+        case ignore
+    }
+
+    /// The largest body, and the largest that is held.
+    struct BodyLimits: Equatable {
+        var total: Int
+        var buffered: Int
+        /// Members of the body change, so it must be held whole.
+        var mustHold: Bool
+    }
+
+    private(set) var state = State.gathering
+    private(set) var bodyMode = BodyMode.buffered
+    private var bodyBytes = 0
+    private let limits: BodyLimits
+
+    init(limits: BodyLimits) {
+        self.limits = limits
+    }
+
+    var isFinished: Bool { state == .finished }
+
+    /// A declared length is judged before any of it is read.
+    mutating func bodyDeclared(length: Int?) -> BodyAction {
+        guard let length else { return .hold }
+        if length > limits.total { return refuse(bodyTooLarge(limits.total)) }
+        guard length > limits.buffered else { return .hold }
+        return startStreaming()
+    }
+
+    mutating func bodyArrived(bytes: Int) -> BodyAction {
+        guard state != .finished else { return .ignore }
+        bodyBytes += bytes
+        if bodyBytes > limits.total {
+            return refuse(bodyTooLarge(limits.total))
+        }
+        if bodyMode == .streamed { return .passOn }
+        return bodyBytes > limits.buffered ? startStreaming() : .hold
+    }
+
+    mutating func bodyEnded() -> BodyAction {
+        switch state {
+        case .gathering:
+            state = .attempting
+            return .sendWhole
+        case .attempting, .withholding, .answering: return .passOn
+        case .finished: return .ignore
+        }
+    }
+
+    mutating func headArrived(status: Int, isEventStream: Bool) -> HeadAction {
+        switch state {
+        case .attempting where status == 401 || status == 403:
+            let message = "The provider refused the gateway's credentials (status \(status))."
+            state = .withholding(Refusal(.upstreamCredentials, message))
+            return .withhold
+        case .attempting:
+            state = .answering(isEventStream: isEventStream)
+            return .relay
+        case .gathering, .withholding, .answering, .finished: return .ignore
+        }
+    }
+
+    mutating func answerEnded() -> EndAction {
+        switch state {
+        case .answering:
+            state = .finished
+            return .complete
+        case .withholding(let refusal):
+            state = .finished
+            return .refuse(refusal)
+        case .gathering, .attempting, .finished: return .ignore
+        }
+    }
+
+    /// The attempt failed, ran out of time, or was cut off by an operator or a drain.
+    mutating func failed(_ refusal: Refusal) -> FailureAction {
+        defer { state = .finished }
+        switch state {
+        case .gathering, .attempting: return .refuse(refusal)
+        case .withholding(let credentials): return .refuse(credentials)
+        case .answering(let isEventStream): return isEventStream ? .sendErrorEvent(refusal) : .cut
+        case .finished: return .ignore
+        }
+    }
+
+    /// - Returns: whether there was still something to end.
+    mutating func callerLeft() -> Bool {
+        defer { state = .finished }
+        return state != .finished
+    }
+
+    private mutating func startStreaming() -> BodyAction {
+        if limits.mustHold { return refuse(bodyTooLarge(limits.buffered)) }
+        state = .attempting
+        bodyMode = .streamed
+        return .startStreaming
+    }
+
+    private mutating func refuse(_ refusal: Refusal) -> BodyAction {
+        defer { state = .finished }
+        if case .answering = state { return .cut }
+        return .refuse(refusal)
+    }
+
+    private func bodyTooLarge(_ limit: Int) -> Refusal {
+        Refusal(.bodyTooLarge, "The request body is larger than \(limit) bytes.", closes: true)
+    }
+}

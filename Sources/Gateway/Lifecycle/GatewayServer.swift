@@ -1,0 +1,97 @@
+package import Logging
+import NIOCore
+package import Operations
+import ServiceLifecycle
+import Synchronization
+
+/// What `serve` decides before anything is opened.
+package struct GatewayOptions: Sendable {
+    package var configurationFile: String?
+    package var environment: [String: String]
+    package var dataPath: String?
+    package var configuration: Configuration
+
+    package init(configuration: Configuration, environment: [String: String]) {
+        self.configuration = configuration
+        self.environment = environment
+    }
+}
+
+/// The whole gateway behind one start and one end.
+package final class GatewayServer: Service {
+    package let directory: DataDirectory
+    package let port: Int
+    package let startedAt = Timestamp(microseconds: WallClock.now().microseconds)
+    let options: GatewayOptions
+    let logger: Logger
+    let store: Store
+    let masterKey: MasterKey
+    let plane: DataPlaneService
+    let builder: SnapshotBuilder
+    private let listener: Listener
+    private let current: Mutex<Configuration>
+
+    /// Opens the data directory, recovers what a crash left, and binds the callers' port.
+    ///
+    /// - Throws: `StartFailure` or `SystemError` with one line that says what is wrong.
+    package init(_ options: GatewayOptions, logger: Logger) async throws {
+        self.options = options
+        self.logger = logger
+        let configuration = options.configuration
+        directory = try DataDirectory(path: options.dataPath ?? configuration.storage.path)
+        store = try Store.open(directory)
+        masterKey = try MasterKeySource.load(
+            environment: options.environment["FASTGATE_MASTER_KEY"],
+            file: configuration.storage.masterKeyFile ?? directory.masterKeyFile,
+            mayCreate: try !store.hasSealedValues()
+        )
+        try store.verify(masterKey)
+        builder = SnapshotBuilder(store: store, masterKey: masterKey, counters: CounterRegistry())
+        try UpstreamStore(database: store.database).adopt(configuration.upstreams)
+        let snapshot = try builder.build(configuration)
+        let loops = DataPlaneService.loopCount(configuration.server.workers)
+        plane = try await DataPlaneService(
+            snapshot: snapshot,
+            counters: SharedCounters(),
+            recorders: (0..<loops).map { _ in Recorder.Parts() }
+        )
+        current = Mutex(configuration)
+        do {
+            listener = try await plane.listen(configuration)
+        } catch {
+            throw StartFailure("cannot listen on \(configuration.server.host):\(configuration.server.port): \(error)")
+        }
+        port = listener.port
+    }
+
+    package var configuration: Configuration { current.withLock { $0 } }
+
+    /// Serves until a graceful shutdown, then drains and flushes.
+    package func run() async throws {
+        try await ServiceLifecycle.gracefulShutdown()
+        logger.info("draining", metadata: ["limit": "\(configuration.limits.drainTimeout.text)"])
+        listener.channel.close(promise: nil)
+        try await plane.drain(within: configuration.limits.drainTimeout)
+        try await plane.stop()
+        logger.info("stopped")
+    }
+
+    /// Reads the database again and serves by what it says; called after every change.
+    func publish() async throws {
+        try await plane.publish(try builder.build(configuration))
+    }
+
+    /// Reads the file again; an invalid one changes nothing.
+    package func reload() async throws {
+        guard let file = options.configurationFile else {
+            throw OperationsError(.conflict, "the gateway was started without a configuration file")
+        }
+        let loaded = try ConfigurationLoader.load(file: file, environment: options.environment)
+        try UpstreamStore(database: store.database).adopt(loaded.configuration.upstreams)
+        let snapshot = try builder.build(loaded.configuration)
+        try await plane.publish(snapshot)
+        current.withLock { $0 = loaded.configuration }
+        logger.info("reloaded", metadata: ["file": "\(file)"])
+    }
+}
+

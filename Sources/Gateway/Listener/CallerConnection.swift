@@ -1,0 +1,354 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+import NIOCore
+
+/// One caller's connection: reads requests in order, runs one exchange at a time, writes its answer.
+///
+/// Bytes that arrive while an exchange runs (pipelining) wait, up to a limit; then reading stops.
+final class CallerConnection: ChannelInboundHandler, Deadlined {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// How the bytes after an exchange are treated.
+    enum Ending {
+        /// The answer is whole.
+        case complete
+        /// The answer ends with the connection, or what follows cannot be trusted.
+        case close
+        /// The answer is cut off so that nobody takes it for whole.
+        case reset
+    }
+
+    private enum Phase {
+        /// Reading a request's head, or waiting for one. Exits: `.body`, `.waiting`, `.lingering`.
+        case head
+        /// Reading a request's body; the exchange may already be over. Exits: `.waiting`, `.head`, `.lingering`.
+        case body
+        /// The request is read and its exchange runs. Exits: `.head`, `.lingering`.
+        case waiting
+        /// The last answer is written: bytes are dropped until the caller closes. Exits: `.closed`.
+        case lingering
+        case closed
+    }
+
+    /// What is left of a refused request's body is read and dropped up to here; beyond it we close.
+    private static let discardLimit = 65_536
+    private static let pipelineLimit = 65_536
+    private static let lingerTime = TimeAmount.seconds(2)
+
+    var deadlineIndex = -1
+    private(set) var deadline = NIODeadline.distantFuture
+    private let worker: Worker
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.head
+    private var inbound = ByteBuffer()
+    private var parser: HeadParser
+    private var body = RequestBodyReader.none
+    private var exchange: Exchange?
+    private var head: RequestHead?
+    private var wantsKeepAlive = true
+    private var isProcessing = false
+    private var isReading = true
+    private var served = 0
+
+    init(worker: Worker) {
+        self.worker = worker
+        parser = HeadParser(limits: worker.snapshot.headLimits)
+    }
+
+    private var limits: Configuration.Limits { worker.snapshot.configuration.limits }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        worker.opened(self)
+        deadline = .now() + TimeAmount(limits.keepaliveTimeout)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        worker.closed(self)
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if worker.isOverConnectionLimit {
+            answer(Refusal(.overloaded, "Too many connections are open.", retryAfter: 1, closes: true), requestID: nil)
+            finishConnection(.close)
+        }
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        switch phase {
+        case .lingering, .closed: return
+        case .head, .body, .waiting: break
+        }
+        if inbound.readableBytes == 0 {
+            swap(&inbound, &buffer)
+        } else {
+            inbound.writeBuffer(&buffer)
+        }
+        process()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        phase = .closed
+        let open = exchange
+        exchange = nil
+        open?.callerLeft()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A failed read, write or TLS record: the caller is gone, which channelInactive says to the exchange.
+        context.close(promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let isWritable = context.channel.isWritable
+        deadline = isWritable ? .distantFuture : .now() + TimeAmount(limits.writeTimeout)
+        exchange?.callerWritabilityChanged(isWritable: isWritable)
+    }
+
+    // MARK: Reading
+
+    private func process() {
+        guard !isProcessing else { return }
+        isProcessing = true
+        defer { isProcessing = false }
+        while step() {}
+        if case .waiting = phase, inbound.readableBytes > Self.pipelineLimit { setReading(false) }
+    }
+
+    /// One thing done; false when more bytes, or the end of an exchange, must come first.
+    private func step() -> Bool {
+        switch phase {
+        case .head: readHead()
+        case .body: readBody()
+        case .waiting, .lingering, .closed: false
+        }
+    }
+
+    private func readHead() -> Bool {
+        guard inbound.readableBytes > 0 else {
+            inbound = ByteBuffer()
+            return false
+        }
+        if !parser.hasBegun { deadline = .now() + TimeAmount(limits.headerTimeout) }
+        switch inbound.withUnsafeReadableBytes({ parser.parse($0) }) {
+        case .incomplete: return false
+        case .refused(let fault):
+            refuse(Admission.refuse(fault))
+            return false
+        case .complete(let length):
+            guard let bytes = inbound.readSlice(length: length) else { return false }
+            deadline = .distantFuture
+            begin(bytes)
+            return true
+        }
+    }
+
+    private func begin(_ bytes: ByteBuffer) {
+        let now = NIODeadline.now()
+        served += 1
+        let head: RequestHead
+        do throws(RequestHead.Fault) {
+            head = try RequestHead(bytes: bytes, firstLine: parser.firstLine, fields: parser.fields)
+        } catch {
+            refuse(Admission.refuse(error))
+            return
+        }
+        parser.reset()
+        self.head = head
+        let admitted: AdmittedRequest
+        do throws(Refusal) {
+            admitted = try Admission.judge(head)
+        } catch {
+            refuse(error)
+            return
+        }
+        let mayServeMore = limits.keepaliveRequests == 0 || served < limits.keepaliveRequests
+        wantsKeepAlive = admitted.keepsConnection && mayServeMore && !worker.isDraining
+        body = RequestBodyReader(admitted.framing)
+        phase = body.isAtEnd ? .waiting : .body
+        DataPlane.serve(head, admitted, on: self, worker: worker, at: now)
+        if body.isAtEnd { exchange?.bodyEnded() } else { deadline = now + TimeAmount(limits.bodyIdleTimeout) }
+    }
+
+    private func readBody() -> Bool {
+        guard inbound.readableBytes > 0 else { return false }
+        let piece: ByteBuffer?
+        do throws(ChunkedDecoder.Fault) {
+            piece = try body.read(&inbound)
+        } catch {
+            bodyIsMalformed(error)
+            return false
+        }
+        deadline = .now() + TimeAmount(limits.bodyIdleTimeout)
+        let isAtEnd = body.isAtEnd
+        if isAtEnd {
+            phase = .waiting
+            deadline = .distantFuture
+        }
+        if let exchange {
+            if let piece, piece.readableBytes > 0 { exchange.bodyArrived(piece) }
+            if isAtEnd { self.exchange?.bodyEnded() }
+        } else if isAtEnd {
+            nextRequest()
+        } else if body.bytesRead > Self.discardLimit {
+            finishConnection(.close)
+        }
+        return true
+    }
+
+    private func bodyIsMalformed(_ fault: ChunkedDecoder.Fault) {
+        let refusal = Refusal(.badRequest, "The request body is malformed: \(fault).", closes: true)
+        if let exchange { exchange.end(with: refusal) } else { finishConnection(.close) }
+    }
+
+    func setReading(_ reads: Bool) {
+        guard reads != isReading, let channel = context?.channel else { return }
+        isReading = reads
+        // Setting an option of an open channel fails only when it is closing, which ends reading anyway.
+        try? channel.syncOptions?.setOption(.autoRead, value: reads)
+    }
+
+    // MARK: Writing
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    var channelAddress: SocketAddress? { context?.channel.remoteAddress }
+
+    /// What the answer at hand says about the connection; nil where the protocol's default holds.
+    var connectionHeader: StaticString? {
+        if !keepsConnection { return "close" }
+        return head?.minorVersion == 0 ? "keep-alive" : nil
+    }
+
+    private var keepsConnection: Bool {
+        wantsKeepAlive && (body.isAtEnd || exchange != nil || body.canBeDiscarded(within: Self.discardLimit))
+    }
+
+    func closeAfterAnswer() {
+        wantsKeepAlive = false
+    }
+
+    func write(_ buffer: ByteBuffer) {
+        context?.write(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    func writeAndFlush(_ buffer: ByteBuffer) {
+        context?.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    func sendContinue() {
+        writeAndFlush(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
+    }
+
+    func writeCrossOriginHeaders(to buffer: inout ByteBuffer) {
+        guard let preflight = worker.snapshot.preflight, let message = head?.message else { return }
+        guard let origin = message.first(.origin) else { return }
+        preflight.writeHeaders(for: origin, of: message, to: &buffer)
+    }
+
+    /// Writes an answer of ours; the caller of this ends the exchange or the connection.
+    func answer(_ refusal: Refusal, requestID: String?) {
+        if refusal.closesConnection { wantsKeepAlive = false }
+        exchange = nil
+        var buffer = ByteBuffer()
+        AnswerWriter.write(
+            refusal,
+            requestID: requestID,
+            isHead: head?.method == .head,
+            connection: connectionHeader,
+            extraHeaders: writeCrossOriginHeaders,
+            to: &buffer
+        )
+        writeAndFlush(buffer)
+    }
+
+    // MARK: Exchanges
+
+    func attach(_ exchange: Exchange) {
+        self.exchange = exchange
+    }
+
+    /// An answer that needed no exchange was written whole.
+    func answered() {
+        exchangeEnded(.complete)
+    }
+
+    func exchangeEnded(_ ending: Ending) {
+        exchange = nil
+        switch ending {
+        case .complete where keepsConnection:
+            if body.isAtEnd { nextRequest() }
+        case .complete, .close: finishConnection(.close)
+        case .reset: finishConnection(.reset)
+        }
+    }
+
+    private func nextRequest() {
+        head = nil
+        if !wantsKeepAlive || worker.isDraining {
+            finishConnection(.close)
+            return
+        }
+        phase = .head
+        deadline = .now() + TimeAmount(limits.keepaliveTimeout)
+        setReading(true)
+        process()
+    }
+
+    /// A request that cannot even be routed.
+    private func refuse(_ refusal: Refusal) {
+        worker.refused(refusal, head: head, caller: self)
+        answer(refusal, requestID: nil)
+        finishConnection(.close)
+    }
+
+    private func finishConnection(_ ending: Ending) {
+        guard let context else { return }
+        switch ending {
+        case .reset:
+            phase = .closed
+            // An abortive close cannot be taken for the answer's end, whatever its framing.
+            (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { [channel = context.channel] _ in
+                channel.close(promise: nil)
+            }
+        case .complete, .close:
+            // Closing at once with unread bytes in the socket would reset it and could destroy the answer.
+            phase = .lingering
+            inbound = ByteBuffer()
+            setReading(true)
+            deadline = .now() + Self.lingerTime
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
+                context.close(mode: .output, promise: nil)
+            }
+        }
+    }
+
+    /// Nothing runs: a drain may close the connection now.
+    func closeIfIdle() {
+        if case .head = phase, !parser.hasBegun { context?.close(promise: nil) }
+    }
+
+    func deadlinePassed() {
+        deadline = .distantFuture
+        switch phase {
+        case .head where parser.hasBegun:
+            refuse(Refusal(.requestTimeout, "The request's headers did not arrive in time.", closes: true))
+        case .body:
+            let refusal = Refusal(.requestTimeout, "The request's body did not arrive in time.", closes: true)
+            if let exchange { exchange.end(with: refusal) } else { finishConnection(.close) }
+        case .waiting where !isWritable:
+            // The caller reads nothing: what is waiting to be written is given up with the connection.
+            finishConnection(.reset)
+        case .waiting: break
+        case .head, .lingering, .closed: context?.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Accepts callers and gives each connection to a loop's worker.
+struct Listener {
+    let channel: any Channel
+    let port: Int
+
+    /// Binds and begins to accept.
+    ///
+    /// - Throws: the system's error when the address is in use or not ours.
+    static func bind(
+        to server: Configuration.Server,
+        tls: NIOSSLContext?,
+        group: any EventLoopGroup,
+        workers: [WorkerHandle]
+    ) async throws -> Listener {
+        let handles = Dictionary(uniqueKeysWithValues: workers.map { (ObjectIdentifier($0.loop), $0) })
+        let channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                // Without it a process that has run out of file descriptors would spin on accept.
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                }
+            }
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let handle = handles[ObjectIdentifier(channel.eventLoop)] else {
+                        preconditionFailure("a connection was given to a loop without a worker")
+                    }
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    try channel.pipeline.syncOperations.addHandler(CallerConnection(worker: handle.worker.value))
+                }
+            }
+            .bind(host: server.host, port: server.port)
+            .get()
+        return Listener(channel: channel, port: channel.localAddress?.port ?? server.port)
+    }
+}
+
+/// A worker with the loop on which alone it may be touched.
+struct WorkerHandle: Sendable {
+    let loop: any EventLoop
+    let worker: NIOLoopBound<Worker>
+
+    /// Makes the worker on its own loop.
+    static func start(on loop: any EventLoop, _ make: @escaping @Sendable () -> Worker) async throws -> WorkerHandle {
+        try await loop.submit { WorkerHandle(loop: loop, worker: NIOLoopBound(make(), eventLoop: loop)) }.get()
+    }
+
+    /// Runs on the worker's loop and waits for the result.
+    func run<Result: Sendable>(_ body: @escaping @Sendable (Worker) -> Result) async throws -> Result {
+        let worker = worker
+        return try await loop.submit { body(worker.value) }.get()
+    }
+}

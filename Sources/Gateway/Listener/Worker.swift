@@ -1,0 +1,176 @@
+import NIOCore
+import Synchronization
+
+/// Something with a point in time at which it must be told that it took too long.
+protocol Deadlined: AnyObject {
+    var deadline: NIODeadline { get }
+    /// The place in the worker's list, -1 when it is in none.
+    var deadlineIndex: Int { get set }
+    func deadlinePassed()
+}
+
+/// One event loop's share of the data plane; everything in it is touched on that loop only.
+final class Worker {
+    /// How late a timeout may be noticed.
+    static let tick = TimeAmount.milliseconds(100)
+
+    let loop: any EventLoop
+    let recorder: Recorder
+    private(set) var snapshot: Snapshot
+    private(set) var isDraining = false
+    private(set) var exchanges: [Exchange] = []
+    private let shared: SharedCounters
+    private var pools: [ConnectionIdentity: ConnectionPool] = [:]
+    private var watched: [any Deadlined] = []
+    private var callers = 0
+    private var isTicking = false
+
+    init(loop: any EventLoop, snapshot: Snapshot, shared: SharedCounters, recorder: Recorder) {
+        self.loop = loop
+        self.snapshot = snapshot
+        self.shared = shared
+        self.recorder = recorder
+    }
+
+    // MARK: Configuration
+
+    func replace(_ snapshot: Snapshot) {
+        self.snapshot = snapshot
+        let wanted = Set(snapshot.upstreams.values.map(\.connectionIdentity))
+        for (identity, pool) in pools where !wanted.contains(identity) {
+            pool.closeIdle()
+            if pool.open == 0 { pools[identity] = nil }
+        }
+    }
+
+    func pool(for upstream: UpstreamEntry) -> ConnectionPool {
+        let identity = upstream.connectionIdentity
+        if let pool = pools[identity] { return pool }
+        let pool = ConnectionPool(identity: identity, tls: upstream.tls, worker: self)
+        pools[identity] = pool
+        return pool
+    }
+
+    func idleTimeout(of exchange: Exchange?) -> TimeAmount {
+        exchange.map { TimeAmount($0.request.upstream.definition.timeouts.idle) } ?? ConnectionPool.idleTime
+    }
+
+    /// Why the gateway cannot serve, nil when it can.
+    func readiness() -> StaticString? {
+        if isDraining { return "shutting down" }
+        for upstream in snapshot.upstreams.values where upstream.isEnabled && !upstream.keys.isEmpty {
+            if !upstream.keys.contains(where: \.isUsable) { return "an upstream has no usable key" }
+        }
+        return nil
+    }
+
+    func nextExchangeID() -> Int {
+        shared.nextExchangeID.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    // MARK: Exchanges
+
+    func add(_ exchange: Exchange) {
+        exchange.liveIndex = exchanges.count
+        exchanges.append(exchange)
+        shared.inFlight.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func remove(_ exchange: Exchange) {
+        let index = exchange.liveIndex
+        guard index >= 0 else { return }
+        let last = exchanges.removeLast()
+        if last !== exchange {
+            exchanges[index] = last
+            last.liveIndex = index
+        }
+        exchange.liveIndex = -1
+        shared.inFlight.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// A request that became no exchange: refused by admission, authentication or routing.
+    func refused(_ refusal: Refusal, head: RequestHead?, caller: CallerConnection, requestID: String? = nil) {}
+
+    // MARK: Connections
+
+    var isOverConnectionLimit: Bool {
+        shared.connections.load(ordering: .relaxed) > snapshot.configuration.limits.maxConnections
+    }
+
+    func opened(_ caller: CallerConnection) {
+        callers += 1
+        shared.connections.wrappingAdd(1, ordering: .relaxed)
+        watch(caller)
+    }
+
+    func closed(_ caller: CallerConnection) {
+        callers -= 1
+        shared.connections.wrappingSubtract(1, ordering: .relaxed)
+        unwatch(caller)
+    }
+
+    func watch(_ item: any Deadlined) {
+        item.deadlineIndex = watched.count
+        watched.append(item)
+        startTicking()
+    }
+
+    func unwatch(_ item: any Deadlined) {
+        let index = item.deadlineIndex
+        guard index >= 0 else { return }
+        let last = watched.removeLast()
+        if last !== item {
+            watched[index] = last
+            last.deadlineIndex = index
+        }
+        item.deadlineIndex = -1
+    }
+
+    /// One timer for the loop, and none while there is nothing to time.
+    private func startTicking() {
+        guard !isTicking else { return }
+        isTicking = true
+        let worker = NIOLoopBound(self, eventLoop: loop)
+        loop.scheduleTask(in: Self.tick) { worker.value.ticked() }
+    }
+
+    private func ticked() {
+        isTicking = false
+        let now = NIODeadline.now()
+        for item in watched.filter({ $0.deadline <= now }) {
+            item.deadlinePassed()
+        }
+        if !watched.isEmpty { startTicking() }
+    }
+
+    // MARK: Ending
+
+    /// No new exchange is begun; idle connections close now, the others after their answer.
+    func startDraining() {
+        isDraining = true
+        for case let caller as CallerConnection in watched {
+            caller.closeIfIdle()
+        }
+        for pool in pools.values {
+            pool.closeIdle()
+        }
+    }
+
+    func endExchanges(with refusal: Refusal) {
+        for exchange in exchanges {
+            exchange.end(with: refusal)
+        }
+    }
+}
+
+/// Counts that all loops share.
+final class SharedCounters: Sendable {
+    /// Begins at the time of the start in microseconds, so that it rises over restarts too.
+    let nextExchangeID: Atomic<Int>
+    let inFlight = Atomic<Int>(0)
+    let connections = Atomic<Int>(0)
+
+    init(after lastExchangeID: Int = 0) {
+        nextExchangeID = Atomic(max(WallClock.now().microseconds, lastExchangeID + 1))
+    }
+}

@@ -1,0 +1,21 @@
+/// Everything an exchange reads about the world, frozen; a change makes a new one for every loop.
+final class Snapshot: Sendable {
+    let configuration: Configuration
+    let upstreams: [String: UpstreamEntry]
+    let clientKeys: ClientKeyIndex
+    let preflight: Preflight?
+    let headLimits: HeadLimits
+
+    init(configuration: Configuration, upstreams: [UpstreamEntry], clientKeys: ClientKeyIndex) {
+        self.configuration = configuration
+        self.upstreams = Dictionary(uniqueKeysWithValues: upstreams.map { ($0.slug, $0) })
+        self.clientKeys = clientKeys
+        preflight = configuration.cors.map(Preflight.init)
+        headLimits = HeadLimits(
+            firstLine: configuration.limits.maxRequestLineBytes,
+            fieldLine: configuration.limits.maxHeaderLineBytes,
+            fields: configuration.limits.maxHeaderBytes,
+            fieldCount: configuration.limits.maxHeaders
+        )
+    }
+}

@@ -1,0 +1,114 @@
+import NIOSSL
+import Operations
+import Synchronization
+
+/// Makes the data plane's snapshot of what the file and the database say together.
+struct SnapshotBuilder: Sendable {
+    let store: Store
+    let masterKey: MasterKey
+    let counters: CounterRegistry
+
+    /// Reads everything; throws without any effect when a part of it does not hold.
+    func build(_ configuration: Configuration) throws -> Snapshot {
+        let clientKeys = try ClientKeyStore(database: store.database).all().map(entry)
+        return Snapshot(
+            configuration: configuration,
+            upstreams: try upstreams(configuration),
+            clientKeys: ClientKeyIndex(clientKeys)
+        )
+    }
+
+    private func entry(_ row: ClientKeyRow) throws -> ClientKeyEntry {
+        let key = row.key
+        let id = Array(key.prefix.utf8.dropFirst(3)).withUnsafeBytes { bytes in
+            bytes.count == 8 ? bytes.loadUnaligned(as: UInt64.self) : 0
+        }
+        return ClientKeyEntry(
+            identity: (key.id, key.name, key.owner),
+            lookupID: id,
+            digest: row.digest,
+            isEnabled: key.enabled && key.revokedAt == nil,
+            expiresAt: key.expiresAt?.seconds,
+            permissions: try Permissions(key.permissions)
+        )
+    }
+
+    private func upstreams(_ configuration: Configuration) throws -> [UpstreamEntry] {
+        let rows = try UpstreamStore(database: store.database).all()
+        let files = Dictionary(uniqueKeysWithValues: configuration.upstreams.map { ($0.slug, $0) })
+        let keys = Dictionary(grouping: rows.keys, by: \.upstreamID)
+        return try rows.upstreams.compactMap { row in
+            let file = row.source == .file ? files[row.slug] : nil
+            // A row whose definition has left the file is kept for its id and state, but serves nobody.
+            guard let definition = file?.definition ?? row.definition else { return nil }
+            return UpstreamEntry(
+                id: row.id,
+                slug: row.slug,
+                isEnabled: row.isEnabled,
+                definition: definition,
+                keys: try (keys[row.id] ?? []).compactMap { try entry($0, file) },
+                tls: try Self.tls(definition)
+            )
+        }
+    }
+
+    private func entry(_ row: UpstreamKeyRow, _ file: Configuration.Upstream?) throws -> UpstreamKeyEntry? {
+        let definition: UpstreamKeyDefinition
+        let value: Secret
+        switch row.source {
+        case .file:
+            guard let key = file?.keys.first(where: { $0.definition.name == row.definition.name }) else { return nil }
+            (definition, value) = (key.definition, key.value)
+        case .database:
+            guard let sealed = row.sealed else { return nil }
+            definition = row.definition
+            value = try masterKey.open(sealed, place: UpstreamKeyRow.place(row.id))
+        }
+        return UpstreamKeyEntry(
+            id: row.id,
+            definition: definition,
+            value: value,
+            isUsable: row.state == .active,
+            counters: counters.counters(ofKey: row.id)
+        )
+    }
+
+    private static func tls(_ definition: UpstreamDefinition) throws -> NIOSSLContext? {
+        guard definition.baseURL.isSecure else { return nil }
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.applicationProtocols = ["http/1.1"]
+        if let file = definition.caFile { configuration.trustRoots = .file(file) }
+        return try NIOSSLContext(configuration: configuration)
+    }
+}
+
+/// The counters of upstream keys by id; they outlive snapshots.
+final class CounterRegistry: Sendable {
+    private let byKey = Mutex<[Int: KeyCounters]>([:])
+
+    func counters(ofKey id: Int) -> KeyCounters {
+        byKey.withLock { all in
+            if let found = all[id] { return found }
+            let made = KeyCounters()
+            all[id] = made
+            return made
+        }
+    }
+}
+
+extension Permissions {
+    /// - Throws: `OperationsError` naming the entry that does not hold.
+    init(_ permissions: ClientKeyPermissions) throws(OperationsError) {
+        self.init()
+        upstreams = permissions.upstreams
+        paths = permissions.paths
+        models = permissions.models
+        for text in permissions.cidrs {
+            guard let range = CIDR(text) else {
+                let message = "\(text) is not an address or a range such as 10.0.0.0/8"
+                throw OperationsError(.invalid, message, parameter: "permissions.cidrs")
+            }
+            cidrs.append(range)
+        }
+    }
+}

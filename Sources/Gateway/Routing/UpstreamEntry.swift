@@ -1,0 +1,161 @@
+import NIOSSL
+import Operations
+import Synchronization
+
+/// An upstream as the data plane needs it: everything that can be worked out before a request is.
+final class UpstreamEntry: Sendable {
+    let id: Int
+    let slug: String
+    let isEnabled: Bool
+    let definition: UpstreamDefinition
+    /// Every key that exists; the pool decides which may be used.
+    let keys: [UpstreamKeyEntry]
+    /// nil for http.
+    let tls: NIOSSLContext?
+    /// `host: name:port` with its line end.
+    let hostLine: [UInt8]
+    let pathPrefix: [UInt8]
+    let strippedHeaders: HeaderNameSet
+    /// Lower-case names that are not in `HeaderName`.
+    let strippedOtherHeaders: [[UInt8]]
+    let strippedQuery: [[UInt8]]
+    let strippedBodyFields: [[UInt8]]
+    private let turn: Atomic<Int>
+
+    init(
+        id: Int,
+        slug: String,
+        isEnabled: Bool,
+        definition: UpstreamDefinition,
+        keys: [UpstreamKeyEntry],
+        tls: NIOSSLContext?
+    ) {
+        self.id = id
+        self.slug = slug
+        self.isEnabled = isEnabled
+        self.definition = definition
+        self.keys = keys
+        self.tls = tls
+        hostLine = Array("host: \(definition.baseURL.authority)\r\n".utf8)
+        pathPrefix = Array(definition.baseURL.path.utf8)
+        var known = HeaderNameSet.hopByHop.union(.credentials).union([.host, .contentLength, .expect, .xRequestID])
+        if definition.acceptEncoding == .identity { known.insert(.acceptEncoding) }
+        var others: [[UInt8]] = []
+        for name in definition.stripHeaders {
+            let bytes = Array(name.lowercased().utf8)
+            let recognised = bytes.withUnsafeBytes(HeaderName.recognise)
+            if recognised == .other { others.append(bytes) } else { known.insert(recognised) }
+        }
+        strippedHeaders = known
+        strippedOtherHeaders = others
+        strippedQuery = definition.stripQuery.map { Array($0.utf8) }
+        strippedBodyFields = definition.stripBodyFields.map { Array($0.utf8) }
+        turn = Atomic(0)
+    }
+
+    /// Whether answering needs the whole body in memory because members of it change.
+    var editsBody: Bool {
+        !strippedBodyFields.isEmpty || keys.contains { $0.definition.location == .body }
+    }
+
+    /// What a connection must agree on to serve this upstream.
+    var connectionIdentity: ConnectionIdentity {
+        ConnectionIdentity(
+            host: definition.baseURL.host,
+            port: definition.baseURL.port,
+            isSecure: definition.baseURL.isSecure,
+            caFile: definition.caFile
+        )
+    }
+
+    /// The next usable key in turn.
+    ///
+    /// - Returns: nil inside `.success` when the upstream has no keys at all and needs none.
+    func chooseKey() -> Result<UpstreamKeyEntry?, Refusal> {
+        if keys.isEmpty { return .success(nil) }
+        let start = turn.wrappingAdd(1, ordering: .relaxed).newValue
+        for offset in 0..<keys.count {
+            let key = keys[Int(UInt(bitPattern: start &+ offset) % UInt(keys.count))]
+            if key.isUsable { return .success(key) }
+        }
+        let message = "No key of this upstream can be used now."
+        return .failure(Refusal(.noUsableKey, message, retryAfter: 30))
+    }
+}
+
+/// Two upstreams with the same identity may share connections of one loop.
+struct ConnectionIdentity: Hashable, Sendable {
+    let host: String
+    let port: Int
+    let isSecure: Bool
+    let caFile: String?
+}
+
+/// An upstream key, ready to be put into a request.
+final class UpstreamKeyEntry: Sendable {
+    let id: Int
+    let definition: UpstreamKeyDefinition
+    let isUsable: Bool
+    /// What is added: a whole header line, `name=value` of a query, or a member `"name":"value"`.
+    let injection: [UInt8]
+    /// The bare value, to mask it where a provider repeats it.
+    let value: [UInt8]
+    let paramName: [UInt8]
+    let headerName: HeaderName
+    let counters: KeyCounters
+
+    init(id: Int, definition: UpstreamKeyDefinition, value: Secret, isUsable: Bool, counters: KeyCounters) {
+        self.id = id
+        self.definition = definition
+        self.isUsable = isUsable
+        self.value = Array(value.value.utf8)
+        self.counters = counters
+        let name = definition.paramName
+        let text = definition.valuePrefix + value.value
+        switch definition.location {
+        case .header:
+            injection = Array("\(name): \(text)\r\n".utf8)
+            paramName = Array(name.lowercased().utf8)
+        case .query:
+            injection = PercentEncoding.encode(name) + [UInt8(ascii: "=")] + PercentEncoding.encode(text)
+            paramName = Array(name.utf8)
+        case .body:
+            injection = JSONText.quote(name) + [UInt8(ascii: ":")] + JSONText.quote(text)
+            paramName = Array(JSONText.quote(name).dropFirst().dropLast())
+        }
+        headerName = paramName.withUnsafeBytes(HeaderName.recognise)
+    }
+}
+
+/// Counts of one upstream key that outlive a change of configuration.
+final class KeyCounters: Sendable {
+    let inFlight = Atomic<Int>(0)
+    /// Milliseconds since 1970, 0 for never.
+    let lastUsedAt = Atomic<Int>(0)
+    private let lastErrorText = Mutex<String?>(nil)
+
+    var lastError: String? { lastErrorText.withLock { $0 } }
+
+    func record(error: String?) {
+        lastErrorText.withLock { $0 = error }
+    }
+}
+
+package enum JSONText {
+    /// The text as a JSON string, with its quotes.
+    package static func quote(_ text: String) -> [UInt8] {
+        var result = [UInt8(ascii: "\"")]
+        let digits = Array("0123456789abcdef".utf8)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): result += [UInt8(ascii: "\\"), byte]
+            case 0x0A: result += Array("\\n".utf8)
+            case 0x0D: result += Array("\\r".utf8)
+            case 0x09: result += Array("\\t".utf8)
+            case 0..<0x20: result += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            default: result.append(byte)
+            }
+        }
+        return result + [UInt8(ascii: "\"")]
+    }
+}

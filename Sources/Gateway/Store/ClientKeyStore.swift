@@ -1,0 +1,209 @@
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+import GRDB
+import Operations
+
+/// A client key's row.
+struct ClientKeyRow {
+    var key: ClientKey
+    var digest: KeyDigest
+}
+
+/// The rows of client keys; a list's cursor is the last id seen.
+struct ClientKeyStore: Sendable {
+    let database: DatabasePool
+
+    func all() throws -> [ClientKeyRow] {
+        try database.read { db in
+            var rows: [ClientKeyRow] = []
+            let cursor = try Row.fetchCursor(db, sql: "SELECT * FROM client_keys")
+            while let row = try cursor.next() {
+                rows.append(try Self.decode(row))
+            }
+            return rows
+        }
+    }
+
+    func page(_ query: ClientKeyQuery) throws -> Page<ClientKey> {
+        let after = try query.cursor.map(Cursor.number) ?? Int.max
+        let pattern = query.search.map { "%" + SQLPattern.escape($0) + "%" }
+        let limit = min(max(query.limit, 1), 1000)
+        let items = try database.read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM client_keys WHERE id < ?1 AND (?2 IS NULL OR owner = ?2)
+                    AND (?3 IS NULL OR name LIKE ?3 ESCAPE '\\' OR owner LIKE ?3 ESCAPE '\\' OR prefix LIKE ?3 ESCAPE '\\')
+                    ORDER BY id DESC LIMIT ?4
+                    """,
+                arguments: [after, query.owner, pattern, limit + 1]
+            ).map { try Self.decode($0).key }
+        }
+        let next = items.count > limit ? Cursor.text(items[limit - 1].id) : nil
+        return Page(items: Array(items.prefix(limit)), nextCursor: next)
+    }
+
+    func find(_ id: Int) throws -> ClientKeyRow {
+        try database.read { try Self.find(id, $0) }
+    }
+
+    static func find(_ id: Int, _ db: Database) throws -> ClientKeyRow {
+        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM client_keys WHERE id = ?", arguments: [id]) else {
+            throw OperationsError(.notFound, "there is no client key \(id)")
+        }
+        return try decode(row)
+    }
+
+    /// Adds the key and returns it with its id.
+    func insert(_ row: ClientKeyRow, by user: Operator, action: String = "create") throws -> ClientKey {
+        try database.write { db in
+            let key = row.key
+            try db.execute(
+                sql: """
+                    INSERT INTO client_keys (name, owner, prefix, last4, digest, enabled, expires_at, permissions,
+                    notes, created_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+                    """,
+                arguments: [
+                    key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
+                    key.expiresAt?.microseconds, try JSONForm.text(key.permissions), key.notes,
+                    key.createdAt.microseconds,
+                ]
+            )
+            var inserted = key
+            inserted.id = Int(db.lastInsertedRowID)
+            try Store.record(
+                ChangeRecord(
+                    user: user,
+                    action: action,
+                    object: "client_key",
+                    objectID: inserted.id,
+                    after: try JSONForm.text(inserted)
+                ),
+                db
+            )
+            return inserted
+        }
+    }
+
+    /// Changes a key in one transaction; a version that is not the row's is refused.
+    func update(
+        _ id: Int,
+        ifVersion version: Int?,
+        by user: Operator,
+        action: String,
+        _ change: @Sendable (inout ClientKeyRow) throws -> Void
+    ) throws -> ClientKey {
+        try database.write { db in
+            var row = try Self.find(id, db)
+            try Precondition.check(version, is: row.key.version)
+            let before = try JSONForm.text(row.key)
+            try change(&row)
+            row.key.version += 1
+            let key = row.key
+            try db.execute(
+                sql: """
+                    UPDATE client_keys SET name = ?, owner = ?, prefix = ?, last4 = ?, digest = ?, enabled = ?,
+                    revoked_at = ?, expires_at = ?, permissions = ?, notes = ?, version = ? WHERE id = ?
+                    """,
+                arguments: [
+                    key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
+                    key.revokedAt?.microseconds, key.expiresAt?.microseconds, try JSONForm.text(key.permissions),
+                    key.notes, key.version, id,
+                ]
+            )
+            let after = try JSONForm.text(key)
+            let record = ChangeRecord(
+                user: user, action: action, object: "client_key", objectID: id, before: before, after: after
+            )
+            try Store.record(record, db)
+            return key
+        }
+    }
+
+    func delete(_ id: Int, by user: Operator) throws {
+        try database.write { db in
+            let before = try JSONForm.text(try Self.find(id, db).key)
+            try db.execute(sql: "DELETE FROM client_keys WHERE id = ?", arguments: [id])
+            let record = ChangeRecord(
+                user: user, action: "delete", object: "client_key", objectID: id, before: before
+            )
+            try Store.record(record, db)
+        }
+    }
+
+    /// When keys were last used, by id, in microseconds since 1970; no operator did this.
+    func markUsed(_ times: [Int: Int]) throws {
+        try database.write { db in
+            let statement = try db.cachedStatement(sql: "UPDATE client_keys SET last_used_at = ? WHERE id = ?")
+            for (id, time) in times {
+                try statement.execute(arguments: [time, id])
+            }
+        }
+    }
+
+    private static func decode(_ row: Row) throws -> ClientKeyRow {
+        let created: Int = row["created_at"]
+        var key = ClientKey(
+            id: row["id"],
+            name: row["name"],
+            owner: row["owner"],
+            prefix: row["prefix"],
+            last4: row["last4"],
+            createdAt: Timestamp(microseconds: created)
+        )
+        key.enabled = row["enabled"]
+        key.revokedAt = (row["revoked_at"] as Int?).map(Timestamp.init(microseconds:))
+        key.expiresAt = (row["expires_at"] as Int?).map(Timestamp.init(microseconds:))
+        key.lastUsedAt = (row["last_used_at"] as Int?).map(Timestamp.init(microseconds:))
+        let permissions: String = row["permissions"]
+        if permissions != ClientKeyStore.noPermissions {
+            key.permissions = try JSONForm.value(ClientKeyPermissions.self, from: Data(permissions.utf8))
+        }
+        key.notes = row["notes"]
+        key.version = row["version"]
+        guard let digest = KeyDigest(stored: row["digest"] as Data) else {
+            throw OperationsError(.internalError, "the digest of client key \(key.id) is damaged")
+        }
+        return ClientKeyRow(key: key, digest: digest)
+    }
+
+    /// Most keys have none, and 100,000 of them must load quickly.
+    private static let noPermissions = "{\"cidrs\":[],\"models\":[],\"paths\":[],\"upstreams\":[]}"
+}
+
+/// `If-Match` against the version that is there.
+enum Precondition {
+    static func check(_ wanted: Int?, is version: Int) throws {
+        if let wanted, wanted != version {
+            let message = "the object has changed since you read it (version \(version), not \(wanted))"
+            throw OperationsError(.preconditionFailed, message)
+        }
+    }
+}
+
+/// An opaque, URL-safe place in a list.
+enum Cursor {
+    static func text(_ number: Int) -> String {
+        "c" + String(number, radix: 36)
+    }
+
+    static func number(_ text: String) throws -> Int {
+        guard text.hasPrefix("c"), let number = Int(text.dropFirst(), radix: 36) else {
+            throw OperationsError(.badRequest, "the cursor is not one of ours", parameter: "cursor")
+        }
+        return number
+    }
+}
+
+enum SQLPattern {
+    /// Makes text match itself in LIKE … ESCAPE '\'.
+    static func escape(_ text: String) -> String {
+        text.reduce(into: "") { result, character in
+            if "%_\\".contains(character) { result.append("\\") }
+            result.append(character)
+        }
+    }
+}

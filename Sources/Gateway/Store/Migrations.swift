@@ -1,0 +1,74 @@
+import GRDB
+
+/// The configuration database's schema, step by step; a step that has been released never changes.
+enum Migrations {
+    static var all: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 objects") { db in
+            try db.execute(sql: objects)
+        }
+        return migrator
+    }
+
+    private static let objects = """
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+        CREATE TABLE upstreams (
+            id INTEGER PRIMARY KEY,
+            slug TEXT NOT NULL UNIQUE,
+            source TEXT NOT NULL,
+            enabled INTEGER NOT NULL DEFAULT 1,
+            definition TEXT,
+            version INTEGER NOT NULL DEFAULT 1
+        ) STRICT;
+        CREATE TABLE upstream_keys (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            upstream_id INTEGER NOT NULL REFERENCES upstreams(id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            source TEXT NOT NULL,
+            location TEXT,
+            param_name TEXT,
+            value_prefix TEXT,
+            sealed BLOB,
+            state TEXT NOT NULL DEFAULT 'active',
+            reason TEXT,
+            version INTEGER NOT NULL DEFAULT 1,
+            UNIQUE (upstream_id, name)
+        ) STRICT;
+        CREATE TABLE client_keys (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            prefix TEXT NOT NULL UNIQUE,
+            last4 TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            enabled INTEGER NOT NULL DEFAULT 1,
+            revoked_at INTEGER,
+            expires_at INTEGER,
+            permissions TEXT NOT NULL,
+            notes TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            last_used_at INTEGER,
+            version INTEGER NOT NULL DEFAULT 1
+        ) STRICT;
+        CREATE TABLE changes (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL,
+            operator TEXT NOT NULL,
+            role TEXT NOT NULL,
+            via TEXT NOT NULL,
+            action TEXT NOT NULL,
+            object TEXT NOT NULL,
+            object_id INTEGER,
+            before TEXT,
+            after TEXT
+        ) STRICT;
+        CREATE TABLE idempotency (
+            key TEXT NOT NULL,
+            operator TEXT NOT NULL,
+            request TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            PRIMARY KEY (operator, key)
+        ) STRICT;
+        """
+}

@@ -1,0 +1,92 @@
+import GRDB
+import Operations
+
+/// The configuration database: upstreams, keys, and who changed what.
+///
+/// Write methods are whole transactions that keep the database's promises; there is one writer.
+struct Store: Sendable {
+    let database: DatabasePool
+
+    /// Opens, checks and migrates the database.
+    ///
+    /// - Throws: `StartFailure` for a lost, damaged or newer database; nothing is changed then.
+    static func open(_ directory: DataDirectory) throws -> Store {
+        let file = directory.configurationDatabase
+        let wasUsed = TextFile.exists(directory.marker)
+        if wasUsed, DataDirectory.size(of: file) ?? 0 == 0 {
+            throw StartFailure(
+                "\(file) is missing or empty, but this data directory was in use; restore it from a backup, or remove "
+                    + "\(directory.marker) to begin anew"
+            )
+        }
+        var configuration = GRDB.Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { db in
+            // A revoked key must not come back after a power cut.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        do {
+            let pool = try DatabasePool(path: file, configuration: configuration)
+            let store = Store(database: pool)
+            try store.check(file)
+            try Migrations.all.migrate(pool)
+            if !wasUsed { try TextFile.createPrivate(directory.marker, "1\n") }
+            return store
+        } catch let error as DatabaseError {
+            throw StartFailure("\(file) cannot be used: \(error.message ?? "unknown fault"); restore it from a backup")
+        }
+    }
+
+    private func check(_ file: String) throws {
+        let (verdict, isNewer) = try database.read { db in
+            let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no verdict"
+            return (verdict, try Migrations.all.hasBeenSuperseded(db))
+        }
+        guard verdict == "ok" else { throw StartFailure("\(file) is damaged (\(verdict)); restore it from a backup") }
+        guard !isNewer else {
+            throw StartFailure("\(file) was written by a newer version of fastgate; install that version")
+        }
+    }
+
+    /// Checks that the master key is the one that sealed what is here, and remembers it on the first start.
+    func verify(_ key: MasterKey) throws {
+        let place = "meta/master_check"
+        let stored = try database.read { db in
+            try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE name = 'master_check'")
+        }
+        if let stored {
+            guard (try? key.open(stored["value"], place: place)) != nil else {
+                throw StartFailure("the master key is not the one that sealed this database; nothing was changed")
+            }
+            return
+        }
+        let sealed = try key.seal(Secret("fastgate"), place: place)
+        try database.write { db in
+            try db.execute(sql: "INSERT INTO meta (name, value) VALUES ('master_check', ?)", arguments: [sealed])
+        }
+    }
+
+    /// Whether a master key has ever been used here.
+    func hasSealedValues() throws -> Bool {
+        try database.read { db in
+            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'master_check')") ?? false
+        }
+    }
+
+    // MARK: Changes
+
+    /// Writes down who changed what, in the same transaction as the change.
+    static func record(_ change: ChangeRecord, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO changes (at, operator, role, via, action, object, object_id, before, after)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                change.at, change.user.name, change.user.role.rawValue, change.user.via, change.action,
+                change.object, change.objectID, change.before, change.after,
+            ]
+        )
+    }
+}

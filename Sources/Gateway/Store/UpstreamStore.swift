@@ -1,0 +1,295 @@
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+import GRDB
+import Operations
+
+/// An upstream's row. Its definition is in the file when the file is its source.
+struct UpstreamRow: Sendable {
+    var id: Int
+    var slug: String
+    var source: Source
+    var isEnabled: Bool
+    var definition: UpstreamDefinition?
+    var version: Int
+}
+
+/// An upstream key's row. Its definition and value are in the file when the file is its source.
+struct UpstreamKeyRow: Sendable {
+    var id: Int
+    var upstreamID: Int
+    var source: Source
+    var definition: UpstreamKeyDefinition
+    var sealed: Data?
+    var state: KeyState
+    var reason: String?
+    var version: Int
+
+    /// What a sealed value is bound to.
+    static func place(_ id: Int) -> String { "upstream_keys/\(id)/value" }
+}
+
+/// The rows of upstreams and their keys.
+struct UpstreamStore: Sendable {
+    let database: DatabasePool
+
+    func all() throws -> (upstreams: [UpstreamRow], keys: [UpstreamKeyRow]) {
+        try database.read { db in
+            let upstreams = try Row.fetchAll(db, sql: "SELECT * FROM upstreams ORDER BY id").map(Self.upstream)
+            let keys = try Row.fetchAll(db, sql: "SELECT * FROM upstream_keys ORDER BY id").map(Self.key)
+            return (upstreams, keys)
+        }
+    }
+
+    /// Gives everything that the file defines a row, so that ids and states outlive restarts.
+    func adopt(_ upstreams: [Configuration.Upstream]) throws {
+        try database.write { db in
+            for upstream in upstreams {
+                let id = try Self.adopt(slug: upstream.slug, db)
+                for key in upstream.keys {
+                    try db.execute(
+                        sql: """
+                            INSERT INTO upstream_keys (upstream_id, name, source) VALUES (?, ?, 'file')
+                            ON CONFLICT (upstream_id, name) DO NOTHING
+                            """,
+                        arguments: [id, key.definition.name]
+                    )
+                }
+            }
+        }
+    }
+
+    private static func adopt(slug: String, _ db: Database) throws -> Int {
+        let found = try Row.fetchOne(db, sql: "SELECT id, source FROM upstreams WHERE slug = ?", arguments: [slug])
+        guard let found else {
+            try db.execute(sql: "INSERT INTO upstreams (slug, source) VALUES (?, 'file')", arguments: [slug])
+            return Int(db.lastInsertedRowID)
+        }
+        guard found["source"] == "file" else {
+            let message = "the file defines the upstream \(slug), which an operator has created; rename or delete one"
+            throw OperationsError(.conflict, message, parameter: "slug")
+        }
+        return found["id"]
+    }
+
+    func insert(_ slug: String, _ definition: UpstreamDefinition, isEnabled: Bool, by user: Operator) throws -> Int {
+        try database.write { db in
+            let isTaken = try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM upstreams WHERE slug = ?)", arguments: [slug]
+            )
+            guard isTaken != true else {
+                throw OperationsError(.conflict, "another upstream has this slug", parameter: "slug")
+            }
+            let text = try JSONForm.text(StoredDefinition(definition))
+            try db.execute(
+                sql: "INSERT INTO upstreams (slug, source, enabled, definition) VALUES (?, 'database', ?, ?)",
+                arguments: [slug, isEnabled, text]
+            )
+            let id = Int(db.lastInsertedRowID)
+            let record = ChangeRecord(
+                user: user, action: "create", object: "upstream", objectID: id, after: text
+            )
+            try Store.record(record, db)
+            return id
+        }
+    }
+
+    func update(
+        _ id: Int,
+        ifVersion version: Int?,
+        by user: Operator,
+        action: String,
+        _ change: @Sendable (inout UpstreamRow) throws -> Void
+    ) throws {
+        try database.write { db in
+            guard let found = try Row.fetchOne(db, sql: "SELECT * FROM upstreams WHERE id = ?", arguments: [id]) else {
+                throw OperationsError(.notFound, "there is no upstream \(id)")
+            }
+            var row = try Self.upstream(found)
+            try Precondition.check(version, is: row.version)
+            let before = try JSONForm.text(row.audited)
+            try change(&row)
+            let text = try row.definition.map { try JSONForm.text(StoredDefinition($0)) }
+            try db.execute(
+                sql: "UPDATE upstreams SET enabled = ?, definition = ?, version = ? WHERE id = ?",
+                arguments: [row.isEnabled, text, row.version + 1, id]
+            )
+            let record = ChangeRecord(
+                user: user, action: action, object: "upstream", objectID: id, before: before,
+                after: try JSONForm.text(row.audited)
+            )
+            try Store.record(record, db)
+        }
+    }
+
+    func delete(_ table: String, _ id: Int, before: String, by user: Operator) throws {
+        try database.write { db in
+            switch table {
+            case "upstream": try db.execute(sql: "DELETE FROM upstreams WHERE id = ?", arguments: [id])
+            default: try db.execute(sql: "DELETE FROM upstream_keys WHERE id = ?", arguments: [id])
+            }
+            let record = ChangeRecord(user: user, action: "delete", object: table, objectID: id, before: before)
+            try Store.record(record, db)
+        }
+    }
+
+    // MARK: Keys
+
+    /// - Parameter seal: turns the row's id into its sealed value.
+    func insertKey(
+        _ definition: UpstreamKeyDefinition,
+        upstream id: Int,
+        by user: Operator,
+        seal: @Sendable (Int) throws -> Data
+    ) throws -> Int {
+        try database.write { db in
+            let isTaken = try Bool.fetchOne(
+                db,
+                sql: "SELECT EXISTS (SELECT 1 FROM upstream_keys WHERE upstream_id = ? AND name = ?)",
+                arguments: [id, definition.name]
+            )
+            guard isTaken != true else {
+                throw OperationsError(.conflict, "another key of this upstream has this name", parameter: "name")
+            }
+            try db.execute(
+                sql: """
+                    INSERT INTO upstream_keys (upstream_id, name, source, location, param_name, value_prefix)
+                    VALUES (?, ?, 'database', ?, ?, ?)
+                    """,
+                arguments: [
+                    id, definition.name, definition.location.rawValue, definition.paramName, definition.valuePrefix,
+                ]
+            )
+            let keyID = Int(db.lastInsertedRowID)
+            try db.execute(
+                sql: "UPDATE upstream_keys SET sealed = ? WHERE id = ?", arguments: [try seal(keyID), keyID]
+            )
+            let after = try JSONForm.text(["name": definition.name, "param_name": definition.paramName])
+            try Store.record(
+                ChangeRecord(user: user, action: "create", object: "upstream_key", objectID: keyID, after: after), db
+            )
+            return keyID
+        }
+    }
+
+    func updateKey(
+        _ id: Int,
+        ifVersion version: Int?,
+        by user: Operator,
+        action: String,
+        _ change: @Sendable (inout UpstreamKeyRow) throws -> Void
+    ) throws {
+        try database.write { db in
+            guard
+                let found = try Row.fetchOne(db, sql: "SELECT * FROM upstream_keys WHERE id = ?", arguments: [id])
+            else { throw OperationsError(.notFound, "there is no upstream key \(id)") }
+            var row = try Self.key(found)
+            try Precondition.check(version, is: row.version)
+            let before = try JSONForm.text(row.audited)
+            try change(&row)
+            try db.execute(
+                sql: """
+                    UPDATE upstream_keys SET name = ?, location = ?, param_name = ?, value_prefix = ?, sealed = ?,
+                    state = ?, reason = ?, version = ? WHERE id = ?
+                    """,
+                arguments: [
+                    row.definition.name, row.definition.location.rawValue, row.definition.paramName,
+                    row.definition.valuePrefix, row.sealed, row.state.rawValue, row.reason, row.version + 1, id,
+                ]
+            )
+            let record = ChangeRecord(
+                user: user, action: action, object: "upstream_key", objectID: id, before: before,
+                after: try JSONForm.text(row.audited)
+            )
+            try Store.record(record, db)
+        }
+    }
+
+    private static func upstream(_ row: Row) throws -> UpstreamRow {
+        let text: String? = row["definition"]
+        let definition = try text.map { try JSONForm.value(StoredDefinition.self, from: Data($0.utf8)).definition() }
+        return UpstreamRow(
+            id: row["id"],
+            slug: row["slug"],
+            source: row["source"] == "file" ? .file : .database,
+            isEnabled: row["enabled"],
+            definition: definition,
+            version: row["version"]
+        )
+    }
+
+    private static func key(_ row: Row) throws -> UpstreamKeyRow {
+        var definition = UpstreamKeyDefinition(name: row["name"])
+        definition.location = (row["location"] as String?).flatMap(KeyLocation.init) ?? .header
+        definition.paramName = row["param_name"] ?? definition.paramName
+        definition.valuePrefix = row["value_prefix"] ?? definition.valuePrefix
+        return UpstreamKeyRow(
+            id: row["id"],
+            upstreamID: row["upstream_id"],
+            source: row["source"] == "file" ? .file : .database,
+            definition: definition,
+            sealed: row["sealed"],
+            state: KeyState(rawValue: row["state"]) ?? .disabled,
+            reason: row["reason"],
+            version: row["version"]
+        )
+    }
+}
+
+extension UpstreamRow {
+    fileprivate var audited: [String: String] {
+        var result = ["enabled": "\(isEnabled)"]
+        if let definition { result["base_url"] = definition.baseURL.text }
+        return result
+    }
+}
+
+extension UpstreamKeyRow {
+    fileprivate var audited: [String: String] {
+        ["name": definition.name, "state": state.rawValue, "reason": reason ?? "", "param_name": definition.paramName]
+    }
+}
+
+/// An upstream's definition as its database column holds it.
+private struct StoredDefinition: Codable {
+    var name: String
+    var baseUrl: String
+    var stripHeaders: [String]
+    var stripQuery: [String]
+    var stripBodyFields: [String]
+    var acceptEncoding: AcceptEncoding
+    var timeouts: Timeouts
+    var caFile: String?
+
+    init(_ definition: UpstreamDefinition) {
+        name = definition.name
+        baseUrl = definition.baseURL.text
+        stripHeaders = definition.stripHeaders
+        stripQuery = definition.stripQuery
+        stripBodyFields = definition.stripBodyFields
+        acceptEncoding = definition.acceptEncoding
+        timeouts = definition.timeouts.text
+        caFile = definition.caFile
+    }
+
+    func definition() throws -> UpstreamDefinition {
+        var definition = UpstreamDefinition(name: name, baseURL: try BaseURL(baseUrl))
+        definition.stripHeaders = stripHeaders
+        definition.stripQuery = stripQuery
+        definition.stripBodyFields = stripBodyFields
+        definition.acceptEncoding = acceptEncoding
+        definition.timeouts.connect = Duration(text: timeouts.connect) ?? definition.timeouts.connect
+        definition.timeouts.firstByte = Duration(text: timeouts.firstByte) ?? definition.timeouts.firstByte
+        definition.timeouts.idle = Duration(text: timeouts.idle) ?? definition.timeouts.idle
+        definition.caFile = caFile
+        return definition
+    }
+}
+
+extension UpstreamTimeouts {
+    var text: Timeouts {
+        Timeouts(connect: connect.text, firstByte: firstByte.text, idle: idle.text)
+    }
+}

@@ -1,0 +1,132 @@
+/// Finds members of a JSON object's top level without building anything.
+///
+/// It checks only as much grammar as it needs to step over values: quotes, escapes and brackets. Text that is
+/// no object, or is cut off, ends the walk; what was found before stands.
+struct JSONWalker {
+    /// One member of the object, as positions in its bytes.
+    struct Member {
+        /// Between the key's quotes.
+        let key: Range<Int>
+        let value: Range<Int>
+        /// From the key's opening quote to the value's end.
+        var whole: Range<Int> { (key.lowerBound - 1)..<value.upperBound }
+    }
+
+    private let bytes: UnsafeRawBufferPointer
+    private var position = 0
+    private var isOpen = false
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+        skipSpace()
+        if position < bytes.count, bytes[position] == UInt8(ascii: "{") {
+            position += 1
+            isOpen = true
+        }
+    }
+
+    /// Where the first member would stand; nil when the text is no object.
+    var bodyStart: Int? { isOpen ? position : nil }
+
+    /// The next member, nil at the object's end or where the text stops being an object.
+    mutating func next() -> Member? {
+        guard isOpen else { return nil }
+        skipSpace()
+        if peek == UInt8(ascii: ",") {
+            position += 1
+            skipSpace()
+        }
+        guard peek == UInt8(ascii: "\""), let key = skipString() else { return nil }
+        skipSpace()
+        guard peek == UInt8(ascii: ":") else { return nil }
+        position += 1
+        skipSpace()
+        let start = position
+        guard skipValue() else { return nil }
+        return Member(key: key, value: start..<position)
+    }
+
+    private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    private mutating func skipSpace() {
+        while let byte = peek, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 {
+            position += 1
+        }
+    }
+
+    /// Steps over a string and returns what is between its quotes.
+    private mutating func skipString() -> Range<Int>? {
+        let start = position + 1
+        var search = start
+        while let quote = ASCII.firstIndex(of: UInt8(ascii: "\""), in: bytes, from: search) {
+            var backslashes = 0
+            while quote - backslashes > start, bytes[quote - backslashes - 1] == UInt8(ascii: "\\") {
+                backslashes += 1
+            }
+            if backslashes % 2 == 0 {
+                position = quote + 1
+                return start..<quote
+            }
+            search = quote + 1
+        }
+        return nil
+    }
+
+    private mutating func skipValue() -> Bool {
+        guard let first = peek else { return false }
+        switch first {
+        case UInt8(ascii: "\""): return skipString() != nil
+        case UInt8(ascii: "{"), UInt8(ascii: "["): return skipNested()
+        default:
+            let start = position
+            while let byte = peek, byte != 0x2C, byte != 0x7D, byte != 0x5D, byte > 0x20 {
+                position += 1
+            }
+            return position > start
+        }
+    }
+
+    private mutating func skipNested() -> Bool {
+        var depth = 0
+        while let byte = peek {
+            switch byte {
+            case UInt8(ascii: "\""):
+                if skipString() == nil { return false }
+                continue
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            default: break
+            }
+            position += 1
+            if depth == 0 { return true }
+        }
+        return false
+    }
+}
+
+/// Reads single values of a JSON object in place.
+enum JSONFields {
+    /// The value of a top-level member, as it stands.
+    static func value(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        var walker = JSONWalker(bytes)
+        while let member = walker.next() {
+            if name.withUTF8Buffer({ bytes[member.key].elementsEqual($0) }) {
+                return UnsafeRawBufferPointer(rebasing: bytes[member.value])
+            }
+        }
+        return nil
+    }
+
+    /// A top-level text without escapes; nil for anything else.
+    static func string(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> String? {
+        guard let value = value(name, in: bytes), value.count >= 2, value.first == UInt8(ascii: "\"") else {
+            return nil
+        }
+        let text = value.dropFirst().dropLast()
+        return text.contains(UInt8(ascii: "\\")) ? nil : String(decoding: text, as: UTF8.self)
+    }
+
+    static func integer(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> Int? {
+        value(name, in: bytes).flatMap(ASCII.parseDecimal)
+    }
+}

@@ -1,0 +1,33 @@
+/// Why an attempt ended without a whole answer.
+struct AttemptFailure: Error {
+    enum Kind: String {
+        case connect
+        case tls
+        case reset
+        case truncated
+        case protocolError = "protocol"
+        case connectTimeout = "connect_timeout"
+        case firstByteTimeout = "first_byte_timeout"
+        case idleTimeout = "idle_timeout"
+        case overloaded
+    }
+
+    let kind: Kind
+    /// For the log and the audit; never for the caller, since it may name the backend.
+    let detail: String
+
+    var refusal: Refusal {
+        switch kind {
+        case .connect: Refusal(.upstreamError, "The upstream cannot be reached.")
+        case .tls: Refusal(.upstreamError, "No secure connection to the upstream can be made.")
+        case .reset: Refusal(.upstreamError, "The upstream closed the connection without an answer.")
+        case .truncated: Refusal(.truncated, "The upstream ended its answer too early.")
+        case .protocolError: Refusal(.upstreamProtocol, "The upstream's answer is not valid HTTP.")
+        case .connectTimeout: Refusal(.upstreamTimeout, "Connecting to the upstream took too long.")
+        case .firstByteTimeout: Refusal(.upstreamTimeout, "The upstream took too long to begin its answer.")
+        case .idleTimeout: Refusal(.upstreamTimeout, "The upstream's answer stood still for too long.")
+        case .overloaded:
+            Refusal(.overloaded, "Too many connections to the upstream are open.", retryAfter: 1)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// One event loop's connections to one backend: idle ones are kept for the next exchange of the same loop.
+final class ConnectionPool {
+    /// Servers in wide use (Node, uvicorn) close idle connections after 5 s; we do it first, so that a
+    /// request is not sent into a connection that is being closed.
+    static let idleTime = TimeAmount.milliseconds(4000)
+    static let maximumIdle = 512
+    static let maximumOpen = 8192
+
+    private let identity: ConnectionIdentity
+    private let tls: NIOSSLContext?
+    private unowned let worker: Worker
+    private var idle: [UpstreamConnection] = []
+    private(set) var open = 0
+
+    init(identity: ConnectionIdentity, tls: NIOSSLContext?, worker: Worker) {
+        self.identity = identity
+        self.tls = tls
+        self.worker = worker
+    }
+
+    var idleCount: Int { idle.count }
+
+    /// Gives the exchange a connection, at once or after connecting; `attemptReady` or `attemptFailed` follows.
+    func lend(to exchange: Exchange, connectTimeout: TimeAmount) {
+        while let connection = idle.popLast() {
+            if connection.lend(to: exchange) { return }
+        }
+        guard open < Self.maximumOpen else {
+            exchange.attemptFailed(AttemptFailure(kind: .overloaded, detail: "\(open) connections are open"))
+            return
+        }
+        connect(for: exchange, timeout: connectTimeout)
+    }
+
+    func takeBack(_ connection: UpstreamConnection) {
+        guard idle.count < Self.maximumIdle, !worker.isDraining else {
+            connection.close()
+            return
+        }
+        idle.append(connection)
+    }
+
+    func closed(_ connection: UpstreamConnection) {
+        open -= 1
+        if let index = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: index) }
+    }
+
+    func closeIdle() {
+        for connection in idle {
+            connection.close()
+        }
+    }
+
+    private func connect(for exchange: Exchange, timeout: TimeAmount) {
+        open += 1
+        let connection = UpstreamConnection(pool: self, worker: worker, waiting: exchange, isSecure: tls != nil)
+        let handler = NIOLoopBound(connection, eventLoop: worker.loop)
+        let tls = tls
+        let host = identity.host
+        let attempt = ClientBootstrap(group: worker.loop)
+            .connectTimeout(timeout)
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65_536))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, host)) }
+                    try channel.pipeline.syncOperations.addHandler(handler.value)
+                }
+            }
+            .connect(host: host, port: identity.port)
+        attempt.assumeIsolated().whenFailure { error in
+            connection.connectFailed(error)
+        }
+    }
+
+    private static func tlsHandler(_ context: NIOSSLContext, _ host: String) throws -> NIOSSLClientHandler {
+        try NIOSSLClientHandler(context: context, serverHostname: IPAddress(host) == nil ? host : nil)
+    }
+}

@@ -1,0 +1,339 @@
+import NIOCore
+import NIOSSL
+import NIOTLS
+
+/// One connection to a backend: sends an attempt, reads its answer, and goes back to its pool.
+final class UpstreamConnection: ChannelInboundHandler, Deadlined {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        /// Until TCP, and TLS if any, are up. Exits: `.idle`, `.closed`.
+        case connecting
+        case idle
+        /// Reading an answer's head. Exits: `.body`, `.idle`, `.closed`.
+        case head
+        case body(BodyFraming)
+        case chunks(ChunkedDecoder)
+        case closed
+    }
+
+    /// More interim answers than this are an attack.
+    private static let interimLimit = 10
+
+    var deadlineIndex = -1
+    private(set) var deadline = NIODeadline.distantFuture
+    private unowned let pool: ConnectionPool
+    private unowned let worker: Worker
+    private var exchange: Exchange?
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.connecting
+    private var parser: HeadParser
+    private var inbound = ByteBuffer()
+    private var keepsConnection = false
+    private var interims = 0
+    private let isSecure: Bool
+
+    init(pool: ConnectionPool, worker: Worker, waiting exchange: Exchange, isSecure: Bool) {
+        self.pool = pool
+        self.worker = worker
+        self.exchange = exchange
+        self.isSecure = isSecure
+        parser = HeadParser(limits: HeadLimits(firstLine: 8192, fieldLine: 65_536, fields: 262_144, fieldCount: 256))
+    }
+
+    // MARK: Lending
+
+    /// False when the connection turns out to be closed.
+    func lend(to exchange: Exchange) -> Bool {
+        guard case .idle = phase, context?.channel.isActive == true else { return false }
+        self.exchange = exchange
+        deadline = .distantFuture
+        exchange.attemptReady(self)
+        return true
+    }
+
+    /// Sends the whole request, or its first part when the body streams.
+    func send(_ buffer: ByteBuffer, firstByteBy deadline: NIODeadline) {
+        phase = .head
+        parser.reset()
+        interims = 0
+        self.deadline = deadline
+        context?.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    /// Sends more of a streamed body.
+    func sendMore(_ buffer: ByteBuffer) {
+        context?.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    func setReading(_ reads: Bool) {
+        guard let channel = context?.channel else { return }
+        // Setting an option of an open channel fails only when it is closing, which ends reading anyway.
+        try? channel.syncOptions?.setOption(.autoRead, value: reads)
+        deadline = reads ? .now() + worker.idleTimeout(of: exchange) : .distantFuture
+    }
+
+    /// Ends the attempt; the exchange hears no more of it.
+    func cancel() {
+        exchange = nil
+        close()
+    }
+
+    func close() {
+        deadline = .distantFuture
+        if let context {
+            context.close(promise: nil)
+        } else {
+            phase = .closed
+        }
+    }
+
+    func connectFailed(_ error: any Error) {
+        guard context == nil || !(context?.channel.isActive ?? false) else { return }
+        if case .closed = phase, exchange == nil, deadlineIndex < 0 { return }
+        let isTimeout = (error as? ChannelError).map { if case .connectTimeout = $0 { true } else { false } } ?? false
+        fail(AttemptFailure(kind: isTimeout ? .connectTimeout : .connect, detail: "\(error)"))
+        if case .closed = phase { return }
+        phase = .closed
+        pool.closed(self)
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        worker.watch(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        worker.unwatch(self)
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if isSecure {
+            deadline = .now() + .seconds(10)
+        } else {
+            becomeReady()
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .connecting = phase, let event = event as? TLSUserEvent, case .handshakeCompleted = event {
+            becomeReady()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func becomeReady() {
+        phase = .idle
+        deadline = .distantFuture
+        if let exchange {
+            exchange.attemptReady(self)
+        } else {
+            rest()
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard exchange != nil else {
+            // Bytes that no request asked for: whatever they are, the connection cannot be trusted again.
+            close()
+            return
+        }
+        var buffer = unwrapInboundIn(data)
+        if inbound.readableBytes == 0 {
+            swap(&inbound, &buffer)
+        } else {
+            inbound.writeBuffer(&buffer)
+        }
+        let now = NIODeadline.now()
+        deadline = now + worker.idleTimeout(of: exchange)
+        readAnswer(at: now)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let previous = phase
+        phase = .closed
+        pool.closed(self)
+        switch previous {
+        case .body(.untilClose) where exchange != nil:
+            inbound.clear()
+            finishAnswer(at: .now())
+        case .body, .chunks: fail(AttemptFailure(kind: .truncated, detail: "closed inside the answer's body"))
+        case .head where parser.hasBegun:
+            fail(AttemptFailure(kind: .reset, detail: "closed inside the answer's head"))
+        case .connecting: fail(AttemptFailure(kind: isSecure ? .tls : .connect, detail: "closed while connecting"))
+        case .head, .idle: fail(AttemptFailure(kind: .reset, detail: "closed before an answer"))
+        case .closed: break
+        }
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .connecting = phase {
+            fail(AttemptFailure(kind: isSecure ? .tls : .connect, detail: "\(error)"))
+        }
+        // A TLS peer that closes without saying so is judged by framing in channelInactive, like any other.
+        context.close(promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        exchange?.attemptWritabilityChanged(isWritable: context.channel.isWritable)
+    }
+
+    func deadlinePassed() {
+        let kind: AttemptFailure.Kind
+        switch phase {
+        case .idle, .closed:
+            close()
+            return
+        case .connecting: kind = .connectTimeout
+        case .head: kind = .firstByteTimeout
+        case .body, .chunks: kind = .idleTimeout
+        }
+        fail(AttemptFailure(kind: kind, detail: "no byte in time"))
+        close()
+    }
+
+    private func fail(_ failure: AttemptFailure) {
+        guard let exchange else { return }
+        self.exchange = nil
+        exchange.attemptFailed(failure)
+    }
+
+    // MARK: Reading the answer
+
+    private func readAnswer(at now: NIODeadline) {
+        while case .head = phase {
+            guard readHead(at: now) else { return }
+        }
+        readBody(at: now)
+    }
+
+    /// False when more bytes are needed or the attempt has ended.
+    private func readHead(at now: NIODeadline) -> Bool {
+        guard let exchange else { return false }
+        switch inbound.withUnsafeReadableBytes({ parser.parse($0) }) {
+        case .incomplete: return false
+        case .refused(let fault):
+            breakProtocol("\(fault)")
+            return false
+        case .complete(let length):
+            guard let bytes = inbound.readSlice(length: length) else { return false }
+            let head: ResponseHead
+            do throws(ResponseHead.Fault) {
+                head = try ResponseHead(
+                    bytes: bytes,
+                    firstLine: parser.firstLine,
+                    fields: parser.fields,
+                    answering: exchange.request.head.method
+                )
+            } catch {
+                breakProtocol("\(error)")
+                return false
+            }
+            return accept(head, for: exchange, at: now)
+        }
+    }
+
+    private func accept(_ head: ResponseHead, for exchange: Exchange, at now: NIODeadline) -> Bool {
+        parser.reset()
+        if head.status < 200 {
+            interims += 1
+            guard head.status != 101, interims <= Self.interimLimit else {
+                breakProtocol("status \(head.status), or too many interim answers")
+                return false
+            }
+            return true
+        }
+        keepsConnection = head.keepsConnection
+        switch head.framing {
+        case .chunked: phase = .chunks(ChunkedDecoder())
+        case .none, .length, .untilClose: phase = .body(head.framing)
+        }
+        exchange.answerHead(head, at: now)
+        return self.exchange != nil
+    }
+
+    private func readBody(at now: NIODeadline) {
+        guard let exchange else { return }
+        switch phase {
+        case .body(.none), .body(.length(0)):
+            finishAnswer(at: now)
+        case .body(.length(let remaining)):
+            guard inbound.readableBytes > 0 else {
+                exchange.flushAnswer()
+                return
+            }
+            let count = min(remaining, inbound.readableBytes)
+            guard let piece = inbound.readSlice(length: count) else { return }
+            phase = .body(.length(remaining - count))
+            if count == remaining {
+                finishAnswer(with: piece, at: now)
+            } else {
+                exchange.answerPiece(piece, isLast: false, at: now)
+            }
+        case .body(.untilClose):
+            guard inbound.readableBytes > 0, let piece = inbound.readSlice(length: inbound.readableBytes) else {
+                exchange.flushAnswer()
+                return
+            }
+            exchange.answerPiece(piece, isLast: false, at: now)
+        case .chunks(let decoder): readChunks(decoder, exchange, at: now)
+        case .connecting, .idle, .head, .body(.chunked), .closed: break
+        }
+    }
+
+    private func readChunks(_ decoder: ChunkedDecoder, _ exchange: Exchange, at now: NIODeadline) {
+        var decoder = decoder
+        let start = exchange.beginPiece(capacity: inbound.readableBytes)
+        do throws(ChunkedDecoder.Fault) {
+            let isLast = try decoder.decode(&inbound, into: &exchange.outbound)
+            phase = .chunks(decoder)
+            if isLast {
+                endAttempt { exchange.endPiece(from: start, isLast: true, at: now) }
+            } else {
+                exchange.endPiece(from: start, isLast: false, at: now)
+            }
+        } catch {
+            exchange.dropPiece(from: start)
+            breakProtocol("\(error)")
+        }
+    }
+
+    private func finishAnswer(with piece: ByteBuffer? = nil, at now: NIODeadline) {
+        guard let exchange else { return }
+        endAttempt { exchange.answerPiece(piece ?? ByteBuffer(), isLast: true, at: now) }
+    }
+
+    /// Goes back to the pool before the exchange ends, so that its next request can use the connection.
+    private func endAttempt(_ end: () -> Void) {
+        let isClean = keepsConnection && inbound.readableBytes == 0 && exchange?.requestIsSent == true
+        exchange = nil
+        if case .closed = phase {
+            end()
+            return
+        }
+        if isClean {
+            inbound = ByteBuffer()
+            rest()
+        }
+        end()
+        if !isClean { close() }
+    }
+
+    private func rest() {
+        phase = .idle
+        deadline = .now() + ConnectionPool.idleTime
+        pool.takeBack(self)
+    }
+
+    private func breakProtocol(_ detail: String) {
+        fail(AttemptFailure(kind: .protocolError, detail: detail))
+        close()
+    }
+}

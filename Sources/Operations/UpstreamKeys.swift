@@ -1,0 +1,87 @@
+/// Whether a provider key is used, and if not, why.
+package enum KeyState: String, Codable, Sendable, CaseIterable {
+    case active
+    case disabled
+    case banned
+}
+
+/// A provider credential as operators see it; its value never leaves the gateway.
+package struct UpstreamKey: Codable, Sendable, Equatable {
+    package var id: Int
+    package var upstreamId: Int
+    package var upstream: String
+    package var name: String
+    package var maskedValue: String
+    package var location: KeyLocation
+    package var paramName: String
+    package var valuePrefix: String
+    package var state: KeyState
+    @ShownNull package var reason: String?
+    @ShownNull package var until: Timestamp?
+    package var inFlight: Int
+    @ShownNull package var lastError: String?
+    @ShownNull package var lastUsedAt: Timestamp?
+    package var source: Source
+    package var version: Int
+
+    package init(id: Int, upstreamId: Int, upstream: String, name: String, maskedValue: String, source: Source) {
+        self.id = id
+        self.upstreamId = upstreamId
+        self.upstream = upstream
+        self.name = name
+        self.maskedValue = maskedValue
+        self.source = source
+        location = .header
+        paramName = "Authorization"
+        valuePrefix = "Bearer "
+        state = .active
+        inFlight = 0
+        version = 1
+    }
+}
+
+/// What it takes to add a provider key.
+package struct UpstreamKeyDraft: Codable, Sendable {
+    package var upstreamId: Int
+    package var name: String
+    package var keyValue: String
+    package var location: KeyLocation?
+    package var paramName: String?
+    package var valuePrefix: String?
+
+    package init(upstreamId: Int, name: String, keyValue: String) {
+        self.upstreamId = upstreamId
+        self.name = name
+        self.keyValue = keyValue
+    }
+
+    package static let fields = ["upstream_id", "name", "key_value", "location", "param_name", "value_prefix"]
+}
+
+/// What may change of a provider key.
+package struct UpstreamKeyChange: Codable, Sendable {
+    package var name: Change<String> = .keep
+    package var keyValue: Change<String> = .keep
+    package var location: Change<KeyLocation> = .keep
+    package var paramName: Change<String> = .keep
+    package var valuePrefix: Change<String> = .keep
+
+    package init() {}
+
+    package static let fields = UpstreamKeyDraft.fields.filter { $0 != "upstream_id" }
+}
+
+/// Provider keys: the pool.
+package protocol UpstreamKeyOperations: Sendable {
+    func upstreamKeys(upstream: Int?, by user: Operator) async throws -> Page<UpstreamKey>
+    func upstreamKey(_ id: Int, by user: Operator) async throws -> UpstreamKey
+    func createUpstreamKey(_ draft: UpstreamKeyDraft, by user: Operator) async throws -> UpstreamKey
+    func changeUpstreamKey(
+        _ id: Int,
+        _ change: UpstreamKeyChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> UpstreamKey
+    func setUpstreamKeyState(_ id: Int, _ state: KeyState, reason: String?, by user: Operator) async throws -> UpstreamKey
+    func deleteUpstreamKey(_ id: Int, by user: Operator) async throws
+}
