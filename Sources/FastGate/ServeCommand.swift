@@ -63,7 +63,7 @@ enum GatewayProcess {
     }
 
     private static func serve(_ gateway: GatewayServer, logger: Logger) async throws {
-        let group = ServiceGroup(configuration: .init(services: [.init(service: gateway)], logger: logger))
+        let group = ServiceGroup(configuration: .init(services: (gateway.services + [gateway]).map { .init(service: $0) }, logger: logger))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask { await SignalLoop.run(gateway, group, logger) }

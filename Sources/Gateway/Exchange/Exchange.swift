@@ -22,6 +22,8 @@ final class Exchange {
     /// What goes to the caller next; the upstream connection decodes straight into it.
     var outbound = ByteBuffer()
     var liveIndex = -1
+    /// Whether the journal holds the start of this exchange.
+    var isJournaled = false
 
     private var machine: ExchangeStateMachine
     private var held = ByteBuffer()
@@ -51,6 +53,9 @@ final class Exchange {
     }
 
     var isFinished: Bool { machine.isFinished }
+
+    /// Whether the body was whole before the attempt began, and so is in the start record.
+    var sentWholeBody: Bool { machine.bodyMode == .buffered }
 
     // MARK: The caller's events
 
@@ -429,7 +434,7 @@ final class Exchange {
         attempt?.cancel()
         attempt = nil
         outbound = ByteBuffer()
-        worker.recorder.end(self)
+        worker.recorder.end(self, on: worker.loop)
         worker.remove(self)
     }
 }

@@ -82,6 +82,13 @@ final class DataPlaneService: Sendable {
         return count
     }
 
+    /// Gives the telemetry what the loops have counted since their last hand-over.
+    func handOff() async throws {
+        for worker in workers {
+            try await worker.run { $0.recorder.handOff() }
+        }
+    }
+
     func stop() async throws {
         // The last answers and their closes are still being written on the loops.
         try await Task.sleep(for: .milliseconds(50))

@@ -1,7 +1,7 @@
 package import Logging
 import NIOCore
 package import Operations
-import ServiceLifecycle
+package import ServiceLifecycle
 import Synchronization
 
 /// What `serve` decides before anything is opened.
@@ -28,6 +28,8 @@ package final class GatewayServer: Service {
     let masterKey: MasterKey
     let plane: DataPlaneService
     let builder: SnapshotBuilder
+    let audit: AuditService
+    let telemetry: TelemetryService
     private let listener: Listener
     private let current: Mutex<Configuration>
 
@@ -50,10 +52,17 @@ package final class GatewayServer: Service {
         try UpstreamStore(database: store.database).adopt(configuration.upstreams)
         let snapshot = try builder.build(configuration)
         let loops = DataPlaneService.loopCount(configuration.server.workers)
+        audit = try AuditService(directory, configuration.audit, loops: loops, logger: logger)
+        telemetry = TelemetryService(
+            telemetry: Telemetry(),
+            store: try TelemetryStore(path: directory.telemetryDatabase),
+            clientKeys: ClientKeyStore(database: store.database),
+            logger: logger
+        )
         plane = try await DataPlaneService(
             snapshot: snapshot,
-            counters: SharedCounters(),
-            recorders: (0..<loops).map { _ in Recorder.Parts() }
+            counters: SharedCounters(after: try audit.files.lastID()),
+            recorders: audit.recorders(loops: loops, configuration.audit, telemetry.telemetry)
         )
         current = Mutex(configuration)
         do {
@@ -72,9 +81,15 @@ package final class GatewayServer: Service {
         logger.info("draining", metadata: ["limit": "\(configuration.limits.drainTimeout.text)"])
         listener.channel.close(promise: nil)
         try await plane.drain(within: configuration.limits.drainTimeout)
+        try await plane.handOff()
         try await plane.stop()
+        await audit.writer.finish()
+        telemetry.flush()
         logger.info("stopped")
     }
+
+    /// What runs beside the data plane, and must end after it.
+    package var services: [any Service] { [telemetry, audit] }
 
     /// Reads the database again and serves by what it says; called after every change.
     func publish() async throws {

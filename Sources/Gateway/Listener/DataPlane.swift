@@ -27,7 +27,7 @@ enum DataPlane {
             worker.add(exchange)
             exchange.begin()
         } catch {
-            worker.refused(error, head: head, caller: caller, requestID: requestID.text)
+            worker.refused(error, head: head, caller: caller, requestID: requestID)
             caller.answer(error, requestID: requestID.text)
             caller.exchangeEnded(error.closesConnection ? .close : .complete)
         }

@@ -89,7 +89,16 @@ final class Worker {
     }
 
     /// A request that became no exchange: refused by admission, authentication or routing.
-    func refused(_ refusal: Refusal, head: RequestHead?, caller: CallerConnection, requestID: String? = nil) {}
+    func refused(_ refusal: Refusal, head: RequestHead?, caller: CallerConnection, requestID: RequestIdentity? = nil) {
+        let refused = ExchangeRecords.Refused(
+            id: requestID?.exchangeID ?? nextExchangeID(),
+            requestID: requestID?.text,
+            address: caller.channelAddress?.ipAddress ?? "",
+            head: head,
+            refusal: refusal
+        )
+        recorder.refused(refused, on: loop)
+    }
 
     // MARK: Connections
 

@@ -43,6 +43,7 @@ package final class DataDirectory: Sendable {
     package var masterKeyFile: String { path + "/master.key" }
     package var adminTokenFile: String { path + "/admin.token" }
     package var socket: String { path + "/fastgate.sock" }
+    var telemetryDatabase: String { path + "/telemetry.db" }
     var journalFolder: String { path + "/journal" }
     var auditFolder: String { path + "/audit" }
 

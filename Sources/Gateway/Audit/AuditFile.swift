@@ -1,0 +1,78 @@
+import GRDB
+import GRDBSQLite
+
+/// What a file of the audit holds; rows outlive bodies.
+enum AuditFileKind: String, CaseIterable {
+    case rows
+    case bodies
+
+    var schema: String {
+        switch self {
+        case .rows:
+            """
+            CREATE TABLE IF NOT EXISTS exchanges (
+                id INTEGER PRIMARY KEY, request_id TEXT, time INTEGER NOT NULL,
+                client_key_id INTEGER, client_key TEXT, owner TEXT, upstream_id INTEGER, upstream TEXT,
+                upstream_key_id INTEGER, upstream_key TEXT, client_address TEXT, method TEXT, path TEXT, query TEXT,
+                status INTEGER, error TEXT, latency INTEGER, ttft INTEGER, bytes_in INTEGER, bytes_out INTEGER,
+                is_stream INTEGER, stream_chunks INTEGER, model TEXT, prompt_tokens INTEGER,
+                completion_tokens INTEGER, usage INTEGER, attempts INTEGER, overhead INTEGER,
+                upstream_status INTEGER, detail TEXT, is_open INTEGER NOT NULL
+            ) STRICT
+            """
+        case .bodies:
+            """
+            CREATE TABLE IF NOT EXISTS bodies (
+                id INTEGER PRIMARY KEY, request_headers BLOB, request_body BLOB, request_size INTEGER,
+                response_headers BLOB, response_body BLOB, response_size INTEGER,
+                pieces INTEGER, piece_bytes INTEGER, first_piece INTEGER, last_piece INTEGER, longest_gap INTEGER
+            ) STRICT
+            """
+        }
+    }
+}
+
+/// One SQLite file of the audit: named by the first exchange it holds, dropped whole when its time is over.
+final class AuditFile: Sendable {
+    let kind: AuditFileKind
+    /// Every exchange in here has this id or a later one.
+    let firstID: Int
+    let path: String
+    let database: DatabasePool
+
+    init(kind: AuditFileKind, firstID: Int, folder: String) throws {
+        self.kind = kind
+        self.firstID = firstID
+        path = "\(folder)/\(kind.rawValue)-\(firstID).db"
+        var configuration = GRDB.Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 3
+        configuration.prepareDatabase { db in
+            // The journal holds what a power cut could take from the write-ahead log's end.
+            try db.execute(sql: "PRAGMA synchronous = NORMAL")
+            db.add(function: LogPattern.function)
+        }
+        database = try DatabasePool(path: path, configuration: configuration)
+        try database.write { [kind] db in
+            guard try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok" else {
+                throw DatabaseError(resultCode: .SQLITE_CORRUPT)
+            }
+            try db.execute(sql: kind.schema)
+        }
+    }
+
+    /// `rows-1795255401452000.db` read back.
+    static func parse(_ name: String) -> (kind: AuditFileKind, firstID: Int)? {
+        guard name.hasSuffix(".db") else { return nil }
+        let parts = name.dropLast(3).split(separator: "-")
+        guard parts.count == 2, let kind = AuditFileKind(rawValue: String(parts[0])), let id = Int(parts[1]) else {
+            return nil
+        }
+        return (kind, id)
+    }
+
+    /// With the write-ahead log.
+    var size: Int {
+        (DataDirectory.size(of: path) ?? 0) + (DataDirectory.size(of: path + "-wal") ?? 0)
+    }
+}

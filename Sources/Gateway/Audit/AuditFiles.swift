@@ -1,0 +1,140 @@
+import GRDB
+import Logging
+import Operations
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The audit's files: which one is written, which ones are read, and which ones are dropped.
+final class AuditFiles: Sendable {
+    /// A new file is begun when the current one is this large or this old, whichever comes first.
+    static let rowsFileSize = 256 << 20
+    static let bodiesFileSize = 512 << 20
+    static let rowsFileAge = 86_400 * 1_000_000
+    static let bodiesFileAge = 6 * 3600 * 1_000_000
+
+    private let folder: String
+    private let logger: Logger
+    private let all: Mutex<[AuditFileKind: [AuditFile]]>
+
+    /// Opens what is there; a damaged file is set aside, so that it costs its own records only.
+    init(folder: String, logger: Logger) throws {
+        self.folder = folder
+        self.logger = logger
+        var found: [AuditFileKind: [AuditFile]] = [:]
+        for name in Folder.names(in: folder) {
+            guard let (kind, id) = AuditFile.parse(name) else { continue }
+            do {
+                found[kind, default: []].append(try AuditFile(kind: kind, firstID: id, folder: folder))
+            } catch {
+                Self.setAside("\(folder)/\(name)", error, logger)
+            }
+        }
+        for kind in AuditFileKind.allCases {
+            found[kind]?.sort { $0.firstID < $1.firstID }
+        }
+        all = Mutex(found)
+    }
+
+    private static func setAside(_ path: String, _ error: any Error, _ logger: Logger) {
+        let aside = "\(path).damaged-\(WallClock.now().seconds)"
+        rename(path, aside)
+        logger.error(
+            "a damaged audit file was set aside; its records are missing from the log",
+            metadata: ["file": "\(aside)", "error": "\(error)"]
+        )
+    }
+
+    /// Oldest first.
+    func files(_ kind: AuditFileKind) -> [AuditFile] {
+        all.withLock { $0[kind] ?? [] }
+    }
+
+    /// The file to write into; a new one is begun when the current one is full, old or missing.
+    func current(_ kind: AuditFileKind, nextID: Int) throws -> AuditFile {
+        let sizeLimit = kind == .rows ? Self.rowsFileSize : Self.bodiesFileSize
+        let ageLimit = kind == .rows ? Self.rowsFileAge : Self.bodiesFileAge
+        if let last = files(kind).last, last.size < sizeLimit, nextID - last.firstID < ageLimit { return last }
+        let file = try AuditFile(kind: kind, firstID: nextID, folder: folder)
+        all.withLock { $0[kind, default: []].append(file) }
+        return file
+    }
+
+    /// The file of an id's time, and the ones after it, where a long exchange has ended.
+    func candidates(_ kind: AuditFileKind, holding id: Int) -> [AuditFile] {
+        let all = files(kind)
+        let first = all.lastIndex { $0.firstID <= id } ?? 0
+        return Array(all.dropFirst(first))
+    }
+
+    var size: Int {
+        AuditFileKind.allCases.reduce(0) { sum, kind in files(kind).reduce(sum) { $0 + $1.size } }
+    }
+
+    /// The highest id that is stored.
+    func lastID() throws -> Int {
+        guard let file = files(.rows).last else { return 0 }
+        return try file.database.read { try Int.fetchOne($0, sql: "SELECT max(id) FROM exchanges") } ?? 0
+    }
+
+    // MARK: Retention
+
+    /// Unlinks whole files: in SQLite, deleting rows of a full disk fails like everything else.
+    ///
+    /// - Returns: the names of what was dropped.
+    func drop(_ settings: Configuration.Audit, now: Int) -> [String] {
+        var dropped: [String] = []
+        let ages = [(AuditFileKind.rows, settings.retainRows), (.bodies, settings.retainBodies)]
+        for (kind, age) in ages {
+            let oldest = now - age.milliseconds * 1000
+            // A file ends where the next one begins, so the current one is never too old.
+            while let next = files(kind).dropFirst().first, next.firstID < oldest {
+                dropped += removeOldest(kind)
+            }
+        }
+        for kind in [AuditFileKind.bodies, .rows] {
+            while size > settings.maxDisk.bytes, files(kind).count > 1 {
+                dropped += removeOldest(kind)
+            }
+        }
+        return dropped
+    }
+
+    /// Frees space when there is none left: the oldest bodies, then the oldest rows.
+    func dropOldest() -> [String] {
+        for kind in [AuditFileKind.bodies, .rows] where files(kind).count > 1 {
+            return removeOldest(kind)
+        }
+        return []
+    }
+
+    private func removeOldest(_ kind: AuditFileKind) -> [String] {
+        let file = all.withLock { state -> AuditFile? in
+            guard let list = state[kind], list.count > 1 else { return nil }
+            return state[kind]?.removeFirst()
+        }
+        guard let file else { return [] }
+        for suffix in ["", "-wal", "-shm"] {
+            unlink(file.path + suffix)
+        }
+        return [file.path]
+    }
+}
+
+enum Folder {
+    /// The names in a folder; empty when it cannot be read, which opening a file in it will say better.
+    static func names(in path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}

@@ -1,0 +1,70 @@
+import Logging
+import ServiceLifecycle
+
+/// The audit as a whole: journal, writer, files, and what is dropped when.
+final class AuditService: Service {
+    private static let retentionInterval = Duration.seconds(60)
+
+    let files: AuditFiles
+    let counters = AuditCounters()
+    let tail = AuditTail()
+    let writer: AuditWriter
+    private let lanes: [JournalLane]
+    private let settings: Configuration.Audit
+    private let logger: Logger
+
+    /// Recovers a journal that a crash left, then begins a new one.
+    init(_ directory: DataDirectory, _ settings: Configuration.Audit, loops: Int, logger: Logger) throws {
+        self.settings = settings
+        self.logger = logger
+        try directory.makeFolder(directory.auditFolder)
+        try directory.makeFolder(directory.journalFolder)
+        files = try AuditFiles(folder: directory.auditFolder, logger: logger)
+        let recovery = JournalRecovery(folder: directory.journalFolder, files: files, logger: logger)
+        let found = try recovery.run()
+        if found.complete + found.interrupted > 0 {
+            logger.notice(
+                "recovered the journal of a process that did not end cleanly",
+                metadata: ["complete": "\(found.complete)", "interrupted": "\(found.interrupted)"]
+            )
+        }
+        let boot = WallClock.now().seconds
+        lanes = settings.mode == .off
+            ? [] : try (0..<loops).map { try JournalLane(folder: directory.journalFolder, loop: $0, boot: boot) }
+        writer = AuditWriter(lanes: lanes, files: files, counters: counters, tail: tail, logger: logger)
+    }
+
+    func recorders(loops: Int, _ settings: Configuration.Audit, _ telemetry: Telemetry) -> [Recorder.Parts] {
+        (0..<loops).map { loop in
+            Recorder.Parts(
+                lane: settings.mode == .off ? nil : lanes[loop],
+                counters: counters,
+                isStrict: settings.mode == .strict,
+                telemetry: telemetry
+            )
+        }
+    }
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await self.writer.run() }
+            tasks.addTask { await self.retain() }
+            try await tasks.waitForAll()
+        }
+    }
+
+    private func retain() async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                for path in self.files.drop(self.settings, now: WallClock.now().microseconds) {
+                    self.logger.info("retention dropped an audit file", metadata: ["file": "\(path)"])
+                }
+                // A cancelled sleep is the end of the loop.
+                try? await Task.sleep(for: Self.retentionInterval)
+            }
+        }
+    }
+
+    /// Bytes of journal and databases.
+    var diskSize: Int { files.size }
+}

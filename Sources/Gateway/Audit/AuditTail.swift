@@ -1,0 +1,50 @@
+import Synchronization
+
+/// Tells those who watch the log which exchanges have just been written.
+final class AuditTail: Sendable {
+    /// What one watcher has not fetched yet; older ones are skipped and counted.
+    final class Subscription: Sendable {
+        static let limit = 1000
+        private let state = Mutex<(ids: [Int], skipped: Int)>(([], 0))
+
+        func add(_ ids: [Int]) {
+            state.withLock { state in
+                state.ids += ids
+                let surplus = state.ids.count - Self.limit
+                if surplus > 0 {
+                    state.ids.removeFirst(surplus)
+                    state.skipped += surplus
+                }
+            }
+        }
+
+        /// The newest ids, up to a limit, and how many were passed over since the last call.
+        func take(_ limit: Int) -> (ids: [Int], skipped: Int) {
+            state.withLock { state in
+                let newest = state.ids.suffix(limit)
+                let skipped = state.skipped + state.ids.count - newest.count
+                state = ([], 0)
+                return (Array(newest), skipped)
+            }
+        }
+    }
+
+    private let subscriptions = Mutex<[ObjectIdentifier: Subscription]>([:])
+
+    func subscribe() -> Subscription {
+        let subscription = Subscription()
+        subscriptions.withLock { $0[ObjectIdentifier(subscription)] = subscription }
+        return subscription
+    }
+
+    func unsubscribe(_ subscription: Subscription) {
+        subscriptions.withLock { $0[ObjectIdentifier(subscription)] = nil }
+    }
+
+    func publish(_ ids: [Int]) {
+        guard !ids.isEmpty else { return }
+        for subscription in subscriptions.withLock({ Array($0.values) }) {
+            subscription.add(ids)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import GRDB
+import Logging
+
+/// Brings a journal that a crash left into the database, before the gateway serves.
+struct JournalRecovery {
+    let folder: String
+    let files: AuditFiles
+    let logger: Logger
+
+    /// - Returns: how many exchanges were complete and how many had been cut off.
+    func run() throws -> (complete: Int, interrupted: Int) {
+        let segments = try leftSegments()
+        defer { for segment in segments { segment.remove() } }
+        guard !segments.isEmpty else { return (0, 0) }
+        let id = WallClock.now().microseconds
+        let rows = try files.current(.rows, nextID: files.files(.rows).isEmpty ? oldestID(segments) ?? id : id)
+        let bodies = try files.current(.bodies, nextID: files.files(.bodies).isEmpty ? oldestID(segments) ?? id : id)
+        return try bodies.database.writeWithoutTransaction { bodiesDB in
+            try rows.database.writeWithoutTransaction { rowsDB in
+                let sink = try AuditSink(rows: rowsDB, bodies: bodiesDB)
+                try bodiesDB.execute(sql: "BEGIN IMMEDIATE")
+                try rowsDB.execute(sql: "BEGIN IMMEDIATE")
+                let counts = try write(segments, into: sink)
+                try rowsDB.execute(sql: "UPDATE exchanges SET is_open = 0 WHERE is_open = 1")
+                try bodiesDB.execute(sql: "COMMIT")
+                try rowsDB.execute(sql: "COMMIT")
+                return counts
+            }
+        }
+    }
+
+    private func leftSegments() throws -> [JournalSegment] {
+        let names = Folder.names(in: folder).filter { $0.hasSuffix(".journal") }
+        let ordered = names.sorted { Self.order($0) < Self.order($1) }
+        return try ordered.compactMap { name in
+            let path = "\(folder)/\(name)"
+            guard let size = DataDirectory.size(of: path), size >= 4096 else { return nil }
+            let segment = try JournalSegment(path: path, size: size, isNew: false)
+            return segment.isJournal ? segment : nil
+        }
+    }
+
+    private static func order(_ name: String) -> Int {
+        Int(name.dropLast(8).split(separator: "-").last ?? "0") ?? 0
+    }
+
+    private func oldestID(_ segments: [JournalSegment]) -> Int? {
+        segments.compactMap { segment in
+            guard let record = segment.nextRecord(), record.kind == ExchangeRecords.startKind else { return nil }
+            // A record that does not hold is reported when it is read for real.
+            return try? AuditStart(record.bytes).id
+        }.min()
+    }
+
+    /// Segments were reused in any order, so all starts are gathered before any end is looked at.
+    private func write(_ segments: [JournalSegment], into sink: AuditSink) throws -> (complete: Int, interrupted: Int) {
+        var starts: [Int: UnsafeRawBufferPointer] = [:]
+        var ends: [(id: Int, bytes: UnsafeRawBufferPointer)] = []
+        for segment in segments {
+            while let record = segment.nextRecord() {
+                do {
+                    switch record.kind {
+                    case ExchangeRecords.startKind: starts[try AuditStart(record.bytes).id] = record.bytes
+                    case ExchangeRecords.endKind: ends.append((try AuditEnd(record.bytes).id, record.bytes))
+                    default: break
+                    }
+                } catch {
+                    logger.error("a damaged journal record was skipped", metadata: ["file": "\(segment.path)"])
+                }
+                segment.skipRecord(record.bytes)
+            }
+        }
+        var complete = 0
+        for end in ends {
+            if let start = starts.removeValue(forKey: end.id) {
+                try sink.write(try AuditStart(start), try AuditEnd(end.bytes), isOpen: false)
+            } else {
+                try sink.finish(try AuditEnd(end.bytes))
+            }
+            complete += 1
+        }
+        for start in starts.values {
+            try sink.write(try AuditStart(start), nil, isOpen: false)
+        }
+        return (complete, starts.count)
+    }
+}
