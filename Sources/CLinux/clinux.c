@@ -6,19 +6,6 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-
-int clinux_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gid) {
-    struct ucred peer;
-    socklen_t length = sizeof(peer);
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
-        return errno;
-    }
-    *pid = peer.pid;
-    *uid = peer.uid;
-    *gid = peer.gid;
-    return 0;
-}
 
 int clinux_forbid_core_dumps(void) {
     struct rlimit none = {0, 0};
@@ -48,8 +35,4 @@ int clinux_lock_file(int descriptor) {
 
 const void *clinux_find(const void *bytes, size_t count, const void *text, size_t length) {
     return memmem(bytes, count, text, length);
-}
-
-void clinux_wipe(void *bytes, size_t count) {
-    explicit_bzero(bytes, count);
 }

@@ -7,7 +7,10 @@ struct FastGateCommand: AsyncParsableCommand {
         commandName: "fastgate",
         abstract: "An LLM/API gateway with its operations room built in.",
         version: Version.text,
-        subcommands: [ServeCommand.self, CheckCommand.self, MockUpstreamCommand.self]
+        subcommands: [
+            ServeCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self, LogsCommand.self,
+            ReloadCommand.self, CheckCommand.self, MockUpstreamCommand.self,
+        ]
     )
 }
 

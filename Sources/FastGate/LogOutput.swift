@@ -13,8 +13,9 @@ import Glibc
 
 /// The gateway's own log: one JSON object a line on stderr.
 enum LogOutput {
-    static func bootstrap() -> Logger {
-        let level = Environment.value("FASTGATE_LOG").flatMap(Logger.Level.init(rawValue:)) ?? .info
+    /// - Parameter level: what is written when `FASTGATE_LOG` does not say.
+    static func bootstrap(level: Logger.Level = .info) -> Logger {
+        let level = Environment.value("FASTGATE_LOG").flatMap(Logger.Level.init(rawValue:)) ?? level
         LoggingSystem.bootstrap { label in
             var handler = JSONLogHandler(label: label)
             handler.logLevel = level

@@ -4,9 +4,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/// Who is on the other end of a connected Unix socket. Returns 0, or errno.
-int clinux_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gid);
-
 /// Keeps core files and other processes of the same user away from our memory. Returns 0, or errno.
 int clinux_forbid_core_dumps(void);
 
@@ -18,9 +15,6 @@ int clinux_lock_file(int descriptor);
 
 /// The first place of a text in bytes, NULL when it is not there; sublinear, unlike a loop over the bytes.
 const void *clinux_find(const void *bytes, size_t count, const void *text, size_t length);
-
-/// Zeroes memory in a way no optimiser removes.
-void clinux_wipe(void *bytes, size_t count);
 
 /// Publishes a record's length after its bytes, so that a reader never sees a half-written record.
 static inline void clinux_store_release_u32(void *address, uint32_t value) {

@@ -73,6 +73,11 @@ package final class GatewayServer: Service {
         port = listener.port
     }
 
+    /// From here on `/health` says so: recovery is done and every listener is bound.
+    package func becomeHealthy() async {
+        plane.counters.isHealthy.store(true, ordering: .releasing)
+    }
+
     package var configuration: Configuration { current.withLock { $0 } }
 
     /// Serves until a graceful shutdown, then drains and flushes.

@@ -57,7 +57,7 @@ enum DataPlane {
         guard head.method == .get || head.method == .head else {
             return nil
         }
-        let problem = path == "/health" ? nil : worker.readiness()
+        let problem = path == "/health" ? worker.health() : worker.readiness()
         let body = problem.map { "{\"status\":\"unavailable\",\"reason\":\"\($0)\"}\n" } ?? "{\"status\":\"ok\"}\n"
         var buffer = ByteBuffer()
         buffer.write(problem == nil ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 503 Service Unavailable\r\n")

@@ -55,8 +55,14 @@ final class Worker {
         exchange.map { TimeAmount($0.request.upstream.definition.timeouts.idle) } ?? ConnectionPool.idleTime
     }
 
+    /// Why the gateway is not up, nil when it is; touches nothing but memory.
+    func health() -> StaticString? {
+        shared.isHealthy.load(ordering: .acquiring) ? nil : "starting"
+    }
+
     /// Why the gateway cannot serve, nil when it can.
     func readiness() -> StaticString? {
+        if let problem = health() { return problem }
         if isDraining { return "shutting down" }
         for upstream in snapshot.upstreams.values where upstream.isEnabled && !upstream.keys.isEmpty {
             if !upstream.keys.contains(where: \.isUsable) { return "an upstream has no usable key" }
@@ -178,6 +184,7 @@ final class SharedCounters: Sendable {
     let nextExchangeID: Atomic<Int>
     let inFlight = Atomic<Int>(0)
     let connections = Atomic<Int>(0)
+    let isHealthy = Atomic(false)
 
     init(after lastExchangeID: Int = 0) {
         nextExchangeID = Atomic(max(WallClock.now().microseconds, lastExchangeID + 1))

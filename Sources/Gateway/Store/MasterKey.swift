@@ -40,6 +40,18 @@ struct MasterKey: Sendable {
     struct SealFailure: Error {}
 }
 
+extension Secret {
+    /// The sealed form as base64 text.
+    func sealedText(_ key: MasterKey, place: String) throws -> String {
+        try key.seal(self, place: place).base64EncodedString()
+    }
+
+    init(sealedText: String, _ key: MasterKey, place: String) throws {
+        guard let sealed = Data(base64Encoded: sealedText) else { throw MasterKey.SealFailure() }
+        self = try key.open(sealed, place: place)
+    }
+}
+
 /// Finds the master key, or makes one on the very first start.
 enum MasterKeySource {
     /// - Parameter mayCreate: true only while nothing has ever been sealed.

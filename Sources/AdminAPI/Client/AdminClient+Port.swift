@@ -1,0 +1,201 @@
+import NIOHTTP1
+package import Operations
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+extension AdminClient: ClientKeyOperations {
+    package func clientKeys(_ query: ClientKeyQuery, by user: Operator) async throws -> Page<ClientKey> {
+        let parameters: [(String, String?)] = [
+            ("search", query.search), ("owner", query.owner), ("limit", "\(query.limit)"), ("cursor", query.cursor),
+        ]
+        return try await get("/client-keys", parameters)
+    }
+
+    package func clientKey(_ id: Int, by user: Operator) async throws -> ClientKey {
+        try await get("/client-keys/\(id)")
+    }
+
+    package func createClientKey(_ draft: ClientKeyDraft, by user: Operator) async throws -> ClientKey {
+        try await call(.POST, "/client-keys", draft)
+    }
+
+    package func changeClientKey(
+        _ id: Int,
+        _ change: ClientKeyChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> ClientKey {
+        try await call(.PATCH, "/client-keys/\(id)", change, ifVersion: ifVersion)
+    }
+
+    package func revokeClientKey(_ id: Int, by user: Operator) async throws -> ClientKey {
+        try await call(.POST, "/client-keys/\(id)/revoke")
+    }
+
+    package func rotateClientKey(_ id: Int, overlap: Duration, by user: Operator) async throws -> ClientKey {
+        try await call(.POST, "/client-keys/\(id)/rotate", ["overlap_seconds": overlap.milliseconds / 1000])
+    }
+
+    package func deleteClientKey(_ id: Int, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/client-keys/\(id)")
+    }
+}
+
+extension AdminClient: UpstreamOperations {
+    package func upstreams(by user: Operator) async throws -> Page<Upstream> {
+        try await get("/upstreams")
+    }
+
+    package func upstream(_ id: Int, by user: Operator) async throws -> Upstream {
+        try await get("/upstreams/\(id)")
+    }
+
+    package func createUpstream(_ draft: UpstreamDraft, by user: Operator) async throws -> Upstream {
+        try await call(.POST, "/upstreams", draft)
+    }
+
+    package func changeUpstream(
+        _ id: Int,
+        _ change: UpstreamChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> Upstream {
+        try await call(.PATCH, "/upstreams/\(id)", change, ifVersion: ifVersion)
+    }
+
+    package func deleteUpstream(_ id: Int, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/upstreams/\(id)")
+    }
+}
+
+extension AdminClient: UpstreamKeyOperations {
+    package func upstreamKeys(upstream: Int?, by user: Operator) async throws -> Page<UpstreamKey> {
+        try await get("/keys", [("upstream_id", upstream.map(String.init))])
+    }
+
+    package func upstreamKey(_ id: Int, by user: Operator) async throws -> UpstreamKey {
+        try await get("/keys/\(id)")
+    }
+
+    package func createUpstreamKey(_ draft: UpstreamKeyDraft, by user: Operator) async throws -> UpstreamKey {
+        try await call(.POST, "/keys", draft)
+    }
+
+    package func changeUpstreamKey(
+        _ id: Int,
+        _ change: UpstreamKeyChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> UpstreamKey {
+        try await call(.PATCH, "/keys/\(id)", change, ifVersion: ifVersion)
+    }
+
+    package func setUpstreamKeyState(
+        _ id: Int,
+        _ state: KeyState,
+        reason: String?,
+        by user: Operator
+    ) async throws -> UpstreamKey {
+        let verb = state == .active ? "enable" : state == .banned ? "ban" : "disable"
+        return try await call(.POST, "/keys/\(id)/\(verb)", reason.map { ["reason": $0] })
+    }
+
+    package func deleteUpstreamKey(_ id: Int, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/keys/\(id)")
+    }
+}
+
+extension AdminClient: LogOperations {
+    package func logs(_ query: LogQuery, by user: Operator) async throws -> Page<LogRecord> {
+        let parameters: [(String, String?)] = [
+            ("filter", query.filter), ("from", query.from?.description), ("to", query.to?.description),
+            ("limit", "\(query.limit)"), ("cursor", query.cursor),
+        ]
+        return try await get("/logs", parameters)
+    }
+
+    package func log(_ id: Int, by user: Operator) async throws -> LogDetail {
+        try await get("/logs/\(id)")
+    }
+
+    package func followLogs(
+        filter: String,
+        maxPerSecond: Int,
+        by user: Operator
+    ) async throws -> AsyncThrowingStream<LogBatch, any Error> {
+        try await events("/logs/stream", [("filter", filter), ("max_per_second", "\(maxPerSecond)")]) { data in
+            if let skipped = try? JSONForm.value(SkippedRecords.self, from: data) {
+                return LogBatch(records: [], skipped: skipped.skipped)
+            }
+            return LogBatch(records: [try JSONForm.value(LogRecord.self, from: data)], skipped: 0)
+        }
+    }
+}
+
+/// The event that says how many records were passed over.
+private struct SkippedRecords: Decodable {
+    let skipped: Int
+}
+
+extension AdminClient: DashboardOperations {
+    package func dashboard(filter: String, by user: Operator) async throws -> Dashboard {
+        try await get("/dashboard", [("filter", filter)])
+    }
+
+    package func series(_ query: SeriesQuery, by user: Operator) async throws -> Series {
+        let parameters: [(String, String?)] = [
+            ("metric", query.metric.rawValue), ("filter", query.filter), ("from", query.from?.description),
+            ("to", query.to?.description), ("step", query.step.map(String.init)),
+        ]
+        return try await get("/dashboard/series", parameters)
+    }
+
+    package func stats(by grouping: StatsGrouping, filter: String, by user: Operator) async throws -> Page<StatsItem> {
+        try await get("/stats", [("by", grouping.rawValue), ("filter", filter)])
+    }
+}
+
+extension AdminClient: LiveOperations {
+    package func exchanges(by user: Operator) async throws -> Page<LiveExchange> {
+        try await get("/exchanges")
+    }
+
+    package func cutExchange(_ id: Int, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/exchanges/\(id)")
+    }
+
+    package func live(filter: String, by user: Operator) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
+        try await events("/live", [("filter", filter)]) { try JSONForm.value(LiveSnapshot.self, from: $0) }
+    }
+}
+
+extension AdminClient: SystemOperations {
+    package func status(by user: Operator) async throws -> Status {
+        try await get("/status")
+    }
+
+    package func reload(by user: Operator) async throws {
+        try await callNothing(.POST, "/reload")
+    }
+
+    package func operatorChanges(limit: Int, cursor: String?, by user: Operator) async throws -> Page<OperatorChange> {
+        try await get("/operators/audit", [("limit", "\(limit)"), ("cursor", cursor)])
+    }
+
+    package func metricsPage(by user: Operator) async throws -> String {
+        throw OperationsError(.badRequest, "scrape /metrics of the operators' port instead")
+    }
+
+    /// The server remembers answers by the `Idempotency-Key` header; a client has nothing to look up.
+    package func rememberedAnswer(_ key: String, request: String, by user: Operator) async throws -> String? {
+        nil
+    }
+
+    package func remember(_ answer: String, for key: String, request: String, by user: Operator) async throws {
+        throw OperationsError(.badRequest, "answers are remembered by the gateway")
+    }
+}

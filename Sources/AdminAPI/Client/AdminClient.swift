@@ -1,0 +1,176 @@
+import AsyncHTTPClient
+import HTTPTypes
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import Operations
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Where a running gateway is reached.
+package enum AdminEndpoint: Sendable {
+    case socket(String)
+    /// `http://127.0.0.1:8515`, with the token.
+    case url(String, token: String)
+}
+
+/// The port over HTTP: what a console or command line in another process speaks through.
+///
+/// The operator's identity is the connection's; the `by` of each call is not sent.
+package struct AdminClient: Sendable {
+    private let endpoint: AdminEndpoint
+    private let isReadOnly: Bool
+
+    package init(_ endpoint: AdminEndpoint, isReadOnly: Bool = false) {
+        self.endpoint = endpoint
+        self.isReadOnly = isReadOnly
+    }
+
+    // MARK: Requests
+
+    /// - Throws: `OperationsError` as the gateway told it, or `unavailable` when none answers.
+    func send(
+        _ method: HTTPMethod,
+        _ path: String,
+        query: [(String, String?)] = [],
+        body: Data? = nil,
+        headers: [(String, String)] = []
+    ) async throws -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: url(path, query))
+        request.method = method
+        if case .url(_, let token) = endpoint { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        if isReadOnly { request.headers.add(name: "x-fastgate-read-only", value: "true") }
+        for (name, value) in headers {
+            request.headers.add(name: name, value: value)
+        }
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(data: body))
+        }
+        let response: HTTPClientResponse
+        do {
+            response = try await HTTPClient.shared.execute(request, deadline: .distantFuture)
+        } catch {
+            throw OperationsError(.unavailable, "no gateway answers at \(place): \(error)")
+        }
+        guard (200..<300).contains(response.status.code) else { throw try await failure(response) }
+        return response
+    }
+
+    private func failure(_ response: HTTPClientResponse) async throws -> OperationsError {
+        let data = Data(buffer: try await response.body.collect(upTo: 1 << 20))
+        // An answer that is not ours has no envelope; its status is then all there is to tell.
+        guard let envelope = try? JSONForm.value(ErrorEnvelope.self, from: data) else {
+            return OperationsError(.unavailable, "the answer from \(place) is not a gateway's (status \(response.status.code))")
+        }
+        let code = OperationsError.Code(rawValue: envelope.error.code) ?? .internalError
+        return OperationsError(code, envelope.error.message, parameter: envelope.error.param)
+    }
+
+    private var place: String {
+        switch endpoint {
+        case .socket(let path): path
+        case .url(let url, _): url
+        }
+    }
+
+    private func url(_ path: String, _ query: [(String, String?)]) -> String {
+        let pairs = query.compactMap { name, value in value.map { "\(name)=\(Self.escape($0))" } }
+        let target = "/api/admin\(path)" + (pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&"))
+        switch endpoint {
+        case .socket(let path): return "http+unix://\(Self.escape(path))\(target)"
+        case .url(let base, _): return base + target
+        }
+    }
+
+    private static func escape(_ text: String) -> String {
+        text.utf8.reduce(into: "") { result, byte in
+            let isPlain =
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || "-._~".utf8.contains(byte)
+            if isPlain {
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                let hex = String(byte, radix: 16, uppercase: true)
+                result += "%" + (hex.count == 1 ? "0" : "") + hex
+            }
+        }
+    }
+
+    func data(_ response: HTTPClientResponse) async throws -> Data {
+        Data(buffer: try await response.body.collect(upTo: 64 << 20))
+    }
+
+    func get<Value: Decodable>(_ path: String, _ query: [(String, String?)] = []) async throws -> Value {
+        try JSONForm.value(Value.self, from: try await data(try await send(.GET, path, query: query)))
+    }
+
+    func call<Value: Decodable>(
+        _ method: HTTPMethod,
+        _ path: String,
+        _ body: (any Encodable & Sendable)? = nil,
+        ifVersion: Int? = nil
+    ) async throws -> Value {
+        let headers = ifVersion.map { [("if-match", "\"\($0)\"")] } ?? []
+        let bytes = try body.map { try JSONForm.data($0) }
+        return try JSONForm.value(
+            Value.self, from: try await data(try await send(method, path, body: bytes, headers: headers))
+        )
+    }
+
+    func callNothing(_ method: HTTPMethod, _ path: String, _ body: (any Encodable & Sendable)? = nil) async throws {
+        let bytes = try body.map { try JSONForm.data($0) }
+        _ = try await data(try await send(method, path, body: bytes))
+    }
+
+    /// The raw answer, for `--json`.
+    package func text(_ path: String, _ query: [(String, String?)] = []) async throws -> String {
+        String(decoding: try await data(try await send(.GET, path, query: query)), as: UTF8.self)
+    }
+
+    // MARK: Streams
+
+    /// The `data` of each server-sent event, decoded.
+    func events<Value: Sendable>(
+        _ path: String,
+        _ query: [(String, String?)],
+        _ decode: @escaping @Sendable (Data) throws -> Value
+    ) async throws -> AsyncThrowingStream<Value, any Error> {
+        let response = try await send(.GET, path, query: query)
+        return AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    var lines = LineBuffer()
+                    for try await part in response.body {
+                        for line in lines.add(part) where line.starts(with: "data: ".utf8) {
+                            continuation.yield(try decode(Data(line.dropFirst(6))))
+                        }
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+}
+
+/// Cuts bytes that arrive in any pieces into lines.
+private struct LineBuffer {
+    private var rest: [UInt8] = []
+
+    mutating func add(_ part: ByteBuffer) -> [[UInt8]] {
+        rest += part.readableBytesView
+        var lines: [[UInt8]] = []
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            lines.append(Array(rest[..<end]))
+            rest.removeSubrange(...end)
+        }
+        return lines
+    }
+}

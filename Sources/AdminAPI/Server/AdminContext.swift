@@ -1,0 +1,43 @@
+import Hummingbird
+import Logging
+import NIOCore
+package import Operations
+
+/// What a request of an operator carries besides itself.
+struct AdminContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+    /// Set by `OperatorAuthentication`; no route runs before.
+    var user = Operator(name: "nobody", role: .viewer, via: "none")
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        channel = source.channel
+    }
+}
+
+/// Who may do what: the token of the TCP listener, and the system's users on the Unix socket.
+package struct AccessList: Sendable {
+    /// A user or group of the system and its role on the socket.
+    package struct Member: Sendable {
+        package let user: String?
+        package let group: String?
+        package let role: Role
+
+        package init(user: String?, group: String?, role: Role) {
+            self.user = user
+            self.group = group
+            self.role = role
+        }
+    }
+
+    package let tokenName: String
+    package let token: String
+    package let members: [Member]
+
+    package init(tokenName: String, token: String, members: [Member]) {
+        self.tokenName = tokenName
+        self.token = token
+        self.members = members
+    }
+}

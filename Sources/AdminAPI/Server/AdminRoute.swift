@@ -1,0 +1,157 @@
+import HTTPTypes
+import Hummingbird
+import Operations
+
+/// One operation of the API: what is served and what the OpenAPI document says come from the same value.
+struct AdminRoute: Sendable {
+    struct Parameter: Sendable {
+        let name: String
+        let type: String
+        let summary: String
+    }
+
+    let method: HTTPRequest.Method
+    /// Below `/api/admin`, with `{id}` for a number.
+    let path: String
+    let tag: String
+    let summary: String
+    let role: Role
+    var query: [Parameter] = []
+    /// Names of the body's fields; nil when there is no body.
+    var bodyFields: [String]?
+    var requiredFields: [String] = []
+    var status = HTTPResponse.Status.ok
+    var contentType = "application/json"
+    let handler: @Sendable (AdminRequest) async throws -> Response
+
+    static func get(
+        _ path: String,
+        _ tag: String,
+        _ summary: String,
+        query: [Parameter] = [],
+        contentType: String = "application/json",
+        _ handler: @escaping @Sendable (AdminRequest) async throws -> Response
+    ) -> AdminRoute {
+        AdminRoute(
+            method: .get, path: path, tag: tag, summary: summary, role: .viewer, query: query,
+            contentType: contentType, handler: handler
+        )
+    }
+
+    static func change(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        _ tag: String,
+        _ summary: String,
+        body: [String]? = nil,
+        required: [String] = [],
+        status: HTTPResponse.Status = .ok,
+        _ handler: @escaping @Sendable (AdminRequest) async throws -> Response
+    ) -> AdminRoute {
+        AdminRoute(
+            method: method, path: path, tag: tag, summary: summary, role: .operator, bodyFields: body,
+            requiredFields: required, status: status, handler: handler
+        )
+    }
+}
+
+/// A request that has been authenticated, with ways to read its parts.
+struct AdminRequest: Sendable {
+    let request: Request
+    let context: AdminContext
+    let port: any GatewayPort
+
+    var user: Operator { context.user }
+
+    func id() throws -> Int {
+        guard let text = context.parameters.get("id"), let id = Int(text) else {
+            throw OperationsError(.notFound, "the id is not a number")
+        }
+        return id
+    }
+
+    func text(_ name: String) -> String? {
+        request.uri.queryParameters[Substring(name)].map(String.init)
+    }
+
+    func number(_ name: String, default value: Int, in range: ClosedRange<Int>) throws -> Int {
+        guard let text = text(name) else { return value }
+        guard let number = Int(text), range.contains(number) else {
+            let message = "must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+            throw OperationsError(.invalid, message, parameter: name)
+        }
+        return number
+    }
+
+    func time(_ name: String) throws -> Timestamp? {
+        guard let text = text(name) else { return nil }
+        if let seconds = Int(text) { return Timestamp(seconds: seconds) }
+        guard let time = Timestamp(text: text) else {
+            throw OperationsError(.invalid, "must be a time such as 2026-11-21T09:30:00Z", parameter: name)
+        }
+        return time
+    }
+
+    func choice<Value: RawRepresentable & CaseIterable>(_ name: String, default value: Value) throws -> Value
+    where Value.RawValue == String {
+        guard let text = text(name) else { return value }
+        guard let choice = Value(rawValue: text) else {
+            let all = Value.allCases.map(\.rawValue).joined(separator: ", ")
+            throw OperationsError(.invalid, "must be one of \(all)", parameter: name)
+        }
+        return choice
+    }
+
+    /// The version in `If-Match`, nil when any will do.
+    func ifMatch() throws -> Int? {
+        guard let text = request.headers[.ifMatch], text != "*" else { return nil }
+        guard let version = Int(text.filter { $0 != "\"" }) else {
+            throw OperationsError(.preconditionFailed, "If-Match must be the object's version or ETag")
+        }
+        return version
+    }
+
+    // MARK: Answers
+
+    func json(
+        _ value: some Encodable,
+        status: HTTPResponse.Status = .ok,
+        version: Int? = nil
+    ) throws -> Response {
+        json(text: try JSONForm.text(value), status: status, version: version)
+    }
+
+    func json(text: String, status: HTTPResponse.Status = .ok, version: Int? = nil) -> Response {
+        var headers = HTTPFields([HTTPField(name: .contentType, value: "application/json")])
+        if let version { headers[.eTag] = "\"\(version)\"" }
+        return Response(status: status, headers: headers, body: .init(byteBuffer: .init(string: text)))
+    }
+
+    var noContent: Response { Response(status: .noContent) }
+
+    /// Creates once per `Idempotency-Key`: a repeat gets the first answer.
+    func create<Draft: Decodable, Made: Encodable>(
+        _ type: Draft.Type,
+        fields: [String],
+        _ make: (Draft) async throws -> Made
+    ) async throws -> Response {
+        let (draft, bytes) = try await StrictBody.read(type, fields: fields, from: request)
+        guard let key = request.headers[.idempotencyKey] else {
+            return try json(try await make(draft), status: .created)
+        }
+        guard (1...255).contains(key.utf8.count) else {
+            throw OperationsError(.badRequest, "Idempotency-Key must have 1 to 255 bytes")
+        }
+        let fingerprint = "\(request.uri.path) \(String(decoding: bytes, as: UTF8.self))"
+        if let earlier = try await port.rememberedAnswer(key, request: fingerprint, by: user) {
+            return json(text: earlier, status: .created)
+        }
+        let answer = try JSONForm.text(try await make(draft))
+        try await port.remember(answer, for: key, request: fingerprint, by: user)
+        return json(text: answer, status: .created)
+    }
+
+    func change<Change: Decodable>(_ type: Change.Type, fields: [String]) async throws -> Change {
+        try await StrictBody.read(type, fields: fields, from: request).value
+    }
+}

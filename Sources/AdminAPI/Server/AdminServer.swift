@@ -1,0 +1,144 @@
+import HTTPTypes
+import Hummingbird
+package import Logging
+import NIOCore
+package import Operations
+import ServiceLifecycle
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Where operators are served.
+package struct AdminAddresses: Sendable {
+    package var host: String
+    package var port: Int
+    package var socket: String
+    package var socketGroup: String?
+    package var metricsArePublic: Bool
+
+    package init(host: String, port: Int, socket: String, socketGroup: String?, metricsArePublic: Bool) {
+        self.host = host
+        self.port = port
+        self.socket = socket
+        self.socketGroup = socketGroup
+        self.metricsArePublic = metricsArePublic
+    }
+}
+
+/// The port over HTTP: one router, served on loopback TCP and on the Unix socket.
+package struct AdminServer: Service {
+    private let port: any GatewayPort
+    private let access: AccessList
+    private let addresses: AdminAddresses
+    private let version: String
+    private let logger: Logger
+    private let bound: @Sendable (Int) async -> Void
+
+    /// - Parameter bound: told the TCP port once both listeners accept.
+    package init(
+        port: any GatewayPort,
+        access: AccessList,
+        addresses: AdminAddresses,
+        version: String,
+        logger: Logger,
+        bound: @escaping @Sendable (Int) async -> Void
+    ) {
+        self.port = port
+        self.access = access
+        self.addresses = addresses
+        self.version = version
+        self.logger = logger
+        self.bound = bound
+    }
+
+    static let routes =
+        UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + LogRoutes.all + DashboardRoutes.all
+        + SystemRoutes.all
+
+    package func run() async throws {
+        let router = makeRouter()
+        var quiet = logger
+        quiet.logLevel = .warning
+        let tcp = Application(
+            router: router,
+            configuration: .init(address: .hostname(addresses.host, port: addresses.port), serverName: nil),
+            onServerRunning: { channel in await bound(channel.localAddress?.port ?? 0) },
+            logger: quiet
+        )
+        try SocketFile.prepare(addresses.socket)
+        let socket = Application(
+            router: router,
+            configuration: .init(address: .unixDomainSocket(path: addresses.socket), serverName: nil),
+            onServerRunning: { _ in SocketFile.restrict(addresses.socket, group: addresses.socketGroup, logger) },
+            logger: quiet
+        )
+        defer { unlink(addresses.socket) }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await tcp.run() }
+            tasks.addTask { try await socket.run() }
+            try await tasks.waitForAll()
+        }
+    }
+
+    private func makeRouter() -> Router<AdminContext> {
+        let router = Router(context: AdminContext.self)
+        router.add(middleware: ErrorAnswers())
+        if addresses.metricsArePublic { addMetrics(to: router) }
+        let admin = router.group().add(middleware: OperatorAuthentication(access: access))
+        for route in Self.routes {
+            let path = RouterPath("/api/admin" + route.path)
+            admin.on(path, method: route.method) { [port] request, context in
+                try context.user.require(route.role)
+                return try await route.handler(AdminRequest(request: request, context: context, port: port))
+            }
+        }
+        let document = OpenAPIDocument.text(Self.routes, version: version)
+        admin.get("/api/admin/openapi.json") { _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: ByteBuffer(string: document))
+            )
+        }
+        if !addresses.metricsArePublic { addMetrics(to: admin) }
+        return router
+    }
+
+    private func addMetrics(to router: some RouterMethods<AdminContext>) {
+        router.get("/metrics") { [port] _, context in
+            let text = try await port.metricsPage(by: context.user)
+            return Response(
+                status: .ok,
+                headers: [.contentType: "text/plain; version=0.0.4"],
+                body: .init(byteBuffer: ByteBuffer(string: text))
+            )
+        }
+    }
+}
+
+/// The Unix socket's file: a stale one is replaced, a live one never.
+enum SocketFile {
+    static func prepare(_ path: String) throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw OperationsError(.conflict, "\(path) exists and is no socket; remove it or set admin.socket")
+        }
+        // The data directory's lock says that no gateway of ours listens here any more.
+        unlink(path)
+    }
+
+    static func restrict(_ path: String, group: String?, _ logger: Logger) {
+        if let group {
+            if let id = SystemUser.groupID(group) {
+                if chown(path, uid_t.max, id) != 0 {
+                    logger.warning("the socket's group cannot be set", metadata: ["group": "\(group)"])
+                }
+            } else {
+                logger.warning("there is no such group; the socket is open to its owner only", metadata: ["group": "\(group)"])
+            }
+        }
+        chmod(path, 0o660)
+    }
+}

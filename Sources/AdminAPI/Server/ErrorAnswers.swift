@@ -1,0 +1,84 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Operations
+
+/// Turns every error into the envelope; the one place that knows an operator's statuses.
+struct ErrorAnswers: RouterMiddleware {
+    typealias Context = AdminContext
+
+    func handle(
+        _ request: Request,
+        context: AdminContext,
+        next: @concurrent (Request, AdminContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as OperationsError {
+            return Self.answer(error, status: Self.status(of: error.code))
+        } catch let error as DecodingError {
+            return Self.answer(StrictBody.explain(error), status: .unprocessableContent)
+        } catch is TooManyFailures {
+            let error = OperationsError(.unauthorized, "too many wrong tokens; wait a minute")
+            var answer = Self.answer(error, status: .tooManyRequests)
+            answer.headers[.retryAfter] = "60"
+            return answer
+        } catch let error as any HTTPResponseError {
+            let code: OperationsError.Code = error.status == .notFound ? .notFound : .badRequest
+            let message = error.status == .notFound ? "there is nothing here" : "the request cannot be read"
+            return Self.answer(OperationsError(code, message), status: error.status)
+        } catch {
+            context.logger.error("an operation failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            let message = "the operation failed; the gateway's log says why"
+            return Self.answer(OperationsError(.internalError, message), status: .internalServerError)
+        }
+    }
+
+    private static func status(of code: OperationsError.Code) -> HTTPResponse.Status {
+        switch code {
+        case .badRequest: .badRequest
+        case .unauthorized: .unauthorized
+        case .permissionDenied: .forbidden
+        case .notFound: .notFound
+        case .conflict, .managedByFile: .conflict
+        case .preconditionFailed: .preconditionFailed
+        case .invalid: .unprocessableContent
+        case .unavailable: .serviceUnavailable
+        case .internalError: .internalServerError
+        }
+    }
+
+    static func answer(_ error: OperationsError, status: HTTPResponse.Status) -> Response {
+        let envelope = ErrorEnvelope(error: .init(error))
+        // Plain text fields always encode.
+        let body = (try? JSONForm.data(envelope)).map(Array.init) ?? []
+        var headers = HTTPFields([HTTPField(name: .contentType, value: "application/json")])
+        if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}
+
+/// `{"error":{"message","type","param","code"}}`
+struct ErrorEnvelope: Codable {
+    struct Body: Codable {
+        let message: String
+        let type: String
+        @ShownNull var param: String?
+        let code: String
+
+        init(_ error: OperationsError) {
+            message = error.message
+            code = error.code.rawValue
+            switch error.code {
+            case .unauthorized: type = "authentication_error"
+            case .permissionDenied: type = "permission_error"
+            case .unavailable, .internalError: type = "server_error"
+            default: type = "invalid_request_error"
+            }
+            param = error.parameter
+        }
+    }
+
+    let error: Body
+}

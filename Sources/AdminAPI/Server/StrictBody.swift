@@ -1,0 +1,90 @@
+import Hummingbird
+import NIOCore
+import NIOFoundationCompat
+import Operations
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Reads a request's JSON body and refuses fields that nobody knows.
+enum StrictBody {
+    static let limit = 1 << 20
+
+    static func read<Value: Decodable>(
+        _ type: Value.Type,
+        fields: [String],
+        from request: Request
+    ) async throws -> (value: Value, bytes: Data) {
+        let buffer = try await collect(request)
+        let data = Data(buffer.readableBytesView)
+        let names: [String: AnyJSON]
+        do {
+            names = try JSONDecoder().decode([String: AnyJSON].self, from: data)
+        } catch {
+            throw OperationsError(.badRequest, "the body is not a JSON object")
+        }
+        for name in names.keys.sorted() where !fields.contains(name) {
+            throw OperationsError(.invalid, "unknown field; fields are \(fields.joined(separator: ", "))", parameter: name)
+        }
+        return (try JSONForm.value(type, from: data), data)
+    }
+
+    static func collect(_ request: Request) async throws -> ByteBuffer {
+        do {
+            return try await request.body.collect(upTo: limit)
+        } catch is NIOTooManyBytesError {
+            throw OperationsError(.invalid, "the body is larger than \(limit) bytes")
+        }
+    }
+
+    /// Names the field that does not hold, in the form in which the caller wrote it.
+    static func explain(_ error: DecodingError) -> OperationsError {
+        switch error {
+        case .keyNotFound(let key, let context):
+            let path = (context.codingPath + [key]).map(\.stringValue).joined(separator: ".")
+            return OperationsError(.invalid, "is required", parameter: snakeCase(path))
+        case .typeMismatch(let type, let context):
+            return OperationsError(.invalid, "must be \(name(of: type))", parameter: path(context))
+        case .valueNotFound(_, let context):
+            return OperationsError(.invalid, "must not be null", parameter: path(context))
+        case .dataCorrupted(let context):
+            return OperationsError(.invalid, context.debugDescription, parameter: path(context))
+        @unknown default:
+            return OperationsError(.invalid, "the body does not hold")
+        }
+    }
+
+    private static func path(_ context: DecodingError.Context) -> String? {
+        let path = context.codingPath.map(\.stringValue).filter { $0 != "super" }
+        return path.isEmpty ? nil : snakeCase(path.joined(separator: "."))
+    }
+
+    private static func snakeCase(_ text: String) -> String {
+        text.reduce(into: "") { result, character in
+            if character.isUppercase {
+                result += "_" + character.lowercased()
+            } else {
+                result.append(character)
+            }
+        }
+    }
+
+    private static func name(of type: any Any.Type) -> String {
+        switch type {
+        case is String.Type: "text"
+        case is Int.Type: "a whole number"
+        case is Double.Type: "a number"
+        case is Bool.Type: "true or false"
+        case is [String].Type, is [Any].Type: "a list"
+        default: "of another type"
+        }
+    }
+}
+
+/// Any JSON value, of which only the presence matters.
+private struct AnyJSON: Decodable {
+    init(from decoder: any Decoder) throws {}
+}

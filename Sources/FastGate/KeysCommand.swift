@@ -1,0 +1,288 @@
+import AdminAPI
+import ArgumentParser
+import Operations
+
+/// Client keys.
+struct KeysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keys",
+        abstract: "Create, list and change client keys: what callers send.",
+        subcommands: [
+            KeysCreate.self, KeysList.self, KeysShow.self, KeysEdit.self, KeysEnable.self, KeysDisable.self,
+            KeysRevoke.self, KeysRotate.self, KeysDelete.self,
+        ],
+        defaultSubcommand: KeysList.self
+    )
+}
+
+/// What a key may reach, as options.
+struct PermissionOptions: ParsableArguments {
+    @Option(help: "Upstream it may use; may be repeated. None given allows all.")
+    var upstream: [String] = []
+    @Option(help: "Path pattern it may use, such as /v1/**; may be repeated.")
+    var path: [String] = []
+    @Option(help: "Model pattern it may use, such as gpt-4*; may be repeated.")
+    var model: [String] = []
+    @Option(help: "Address or range it may come from; may be repeated.")
+    var cidr: [String] = []
+
+    var isEmpty: Bool { upstream.isEmpty && path.isEmpty && model.isEmpty && cidr.isEmpty }
+
+    var permissions: ClientKeyPermissions {
+        ClientKeyPermissions(upstreams: upstream, paths: path, models: model, cidrs: cidr)
+    }
+}
+
+/// A point in time as people write it: a date, a time, or a duration from now.
+enum ExpiryText {
+    static func parse(_ text: String) throws -> Timestamp {
+        if let duration = Duration(text: text) { return Clock.now().advanced(by: duration) }
+        guard let time = Timestamp(text: text) ?? Timestamp(text: text + "T00:00:00Z") else {
+            throw ValidationError("\(text) is no time; write 90d, 2027-01-31 or 2027-01-31T12:00:00Z")
+        }
+        return time
+    }
+}
+
+struct KeysCreate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Create a client key and print it; it cannot be shown again.",
+        discussion: "Example: fastgate keys create team-a --owner alice --upstream miniai --expires 90d"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var permissions: PermissionOptions
+    @Argument(help: "A name that tells the key apart.")
+    var name: String
+    @Option(help: "Whose key it is.")
+    var owner: String?
+    @Option(help: "When it ends: 90d, 2027-01-31 or a full time.")
+    var expires: String?
+    @Option(help: "Anything worth remembering.")
+    var notes: String?
+
+    func run() async throws {
+        var draft = ClientKeyDraft(name: name, owner: owner)
+        draft.expiresAt = try expires.map(ExpiryText.parse)
+        draft.notes = notes
+        draft.permissions = permissions.permissions
+        let prepared = draft
+        try await CommandRun.run {
+            let key = try await connection.client().createClientKey(prepared, by: GatewayConnection.me)
+            if connection.json { return try CommandRun.showJSON(key) }
+            Output.line(key.key ?? "")
+            Output.errorLine("client key \(key.id) \(key.name) is made; its value above is shown only this once")
+        }
+    }
+}
+
+struct KeysList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List client keys.", discussion: "Example: fastgate keys list --search team"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Option(help: "Part of a name, owner or prefix.")
+    var search: String?
+
+    func run() async throws {
+        try await CommandRun.run {
+            var query = ClientKeyQuery()
+            query.search = search
+            query.limit = 1000
+            let client = try connection.client()
+            var keys: [ClientKey] = []
+            repeat {
+                let page = try await client.clientKeys(query, by: GatewayConnection.me)
+                keys += page.items
+                query.cursor = page.nextCursor
+            } while query.cursor != nil
+            if connection.json { return try CommandRun.showJSON(Page(items: keys)) }
+            guard !keys.isEmpty else {
+                Output.line("no client keys; make one with: fastgate keys create NAME")
+                return
+            }
+            Output.line(KeyTable.text(keys))
+        }
+    }
+}
+
+/// Client keys as a person reads them.
+enum KeyTable {
+    static func text(_ keys: [ClientKey]) -> String {
+        let header = ["ID", "NAME", "OWNER", "KEY", "STATE", "EXPIRES", "LAST USED"]
+        let rows = keys.map { key in
+            [
+                "\(key.id)", key.name, key.owner, "\(key.prefix)…\(key.last4)", state(key),
+                key.expiresAt?.description ?? "never", key.lastUsedAt?.description ?? "never",
+            ]
+        }
+        return TextTable(header: header, rows: rows).text
+    }
+
+    private static func state(_ key: ClientKey) -> String {
+        if key.revokedAt != nil { return "revoked" }
+        if let expiry = key.expiresAt, expiry <= Clock.now() { return "expired" }
+        return key.enabled ? "enabled" : "disabled"
+    }
+}
+
+struct KeysShow: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show one client key.", discussion: "Example: fastgate keys show 3"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The key's id.")
+    var id: Int
+
+    func run() async throws {
+        try await CommandRun.run {
+            let key = try await connection.client().clientKey(id, by: GatewayConnection.me)
+            if connection.json { return try CommandRun.showJSON(key) }
+            Output.line(KeyTable.text([key]))
+            let permissions = key.permissions
+            for (label, values) in [
+                ("upstreams", permissions.upstreams), ("paths", permissions.paths), ("models", permissions.models),
+                ("addresses", permissions.cidrs),
+            ] {
+                Output.line("\(label): \(values.isEmpty ? "all" : values.joined(separator: ", "))")
+            }
+            if !key.notes.isEmpty { Output.line("notes: \(key.notes)") }
+        }
+    }
+}
+
+struct KeysEdit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit",
+        abstract: "Change a client key; only what is given changes.",
+        discussion: "Example: fastgate keys edit 3 --owner bob --expires never"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var permissions: PermissionOptions
+    @Argument(help: "The key's id.")
+    var id: Int
+    @Option(help: "Another name.")
+    var name: String?
+    @Option(help: "Another owner.")
+    var owner: String?
+    @Option(help: "Another end: 90d, 2027-01-31, a full time, or never.")
+    var expires: String?
+    @Option(help: "Other notes.")
+    var notes: String?
+    @Flag(help: "Allow everything again.")
+    var allowAll = false
+
+    func run() async throws {
+        var change = ClientKeyChange()
+        if let name { change.name = .set(name) }
+        if let owner { change.owner = .set(owner) }
+        if let expires { change.expiresAt = expires == "never" ? .clear : .set(try ExpiryText.parse(expires)) }
+        if let notes { change.notes = .set(notes) }
+        if allowAll { change.permissions = .clear }
+        if !permissions.isEmpty { change.permissions = .set(permissions.permissions) }
+        let prepared = change
+        try await KeyAction.run(connection) { client in
+            try await client.changeClientKey(id, prepared, ifVersion: nil, by: GatewayConnection.me)
+        }
+    }
+}
+
+/// What every command that changes one key does with the answer.
+enum KeyAction {
+    static func run(
+        _ connection: GatewayConnection,
+        _ body: (AdminClient) async throws -> ClientKey
+    ) async throws {
+        try await CommandRun.run {
+            let key = try await body(try connection.client())
+            if connection.json { return try CommandRun.showJSON(key) }
+            if let value = key.key { Output.line(value) }
+            Output.errorLine(KeyTable.text([key]))
+        }
+    }
+}
+
+struct KeysEnable: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enable", abstract: "Enable a client key.", discussion: "Example: fastgate keys enable 3"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The key's id.")
+    var id: Int
+
+    func run() async throws {
+        var change = ClientKeyChange()
+        change.enabled = .set(true)
+        let prepared = change
+        try await KeyAction.run(connection) {
+            try await $0.changeClientKey(id, prepared, ifVersion: nil, by: GatewayConnection.me)
+        }
+    }
+}
+
+struct KeysDisable: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "disable", abstract: "Disable a client key.", discussion: "Example: fastgate keys disable 3"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The key's id.")
+    var id: Int
+
+    func run() async throws {
+        var change = ClientKeyChange()
+        change.enabled = .set(false)
+        let prepared = change
+        try await KeyAction.run(connection) {
+            try await $0.changeClientKey(id, prepared, ifVersion: nil, by: GatewayConnection.me)
+        }
+    }
+}
+
+struct KeysRevoke: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke", abstract: "Revoke a client key for good.", discussion: "Example: fastgate keys revoke 3"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The key's id.")
+    var id: Int
+
+    func run() async throws {
+        try await KeyAction.run(connection) { try await $0.revokeClientKey(id, by: GatewayConnection.me) }
+    }
+}
+
+struct KeysRotate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate",
+        abstract: "Make a successor and print it; the old key works until the overlap ends.",
+        discussion: "Example: fastgate keys rotate 3 --overlap 24h"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The key's id.")
+    var id: Int
+    @Option(help: "How long the old key still works.")
+    var overlap = "24h"
+
+    func run() async throws {
+        guard let time = Duration(text: overlap) else { throw ValidationError("\(overlap) is no duration; write 24h") }
+        try await KeyAction.run(connection) {
+            try await $0.rotateClientKey(id, overlap: time, by: GatewayConnection.me)
+        }
+    }
+}
+
+struct KeysDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete", abstract: "Delete a client key.", discussion: "Example: fastgate keys delete 3"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The key's id.")
+    var id: Int
+
+    func run() async throws {
+        try await CommandRun.run {
+            try await connection.client().deleteClientKey(id, by: GatewayConnection.me)
+            Output.errorLine("client key \(id) is deleted")
+        }
+    }
+}

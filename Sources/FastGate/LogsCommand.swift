@@ -1,0 +1,97 @@
+import AdminAPI
+import ArgumentParser
+import Operations
+
+/// The audit's list, one exchange, or its tail.
+struct LogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs",
+        abstract: "List exchanges, newest last; show one; or follow them.",
+        discussion: """
+            Examples: fastgate logs --filter 'status>=500 and upstream:miniai' -n 50
+                      fastgate logs --follow
+                      fastgate logs --id 1795255401452000
+            """
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Option(help: "A filter, such as: status>=500 and latency>2s")
+    var filter = ""
+    @Option(name: [.customShort("n"), .long], help: "How many.")
+    var limit = 20
+    @Option(help: "Show everything of one exchange.")
+    var id: Int?
+    @Flag(name: [.customShort("f"), .long], help: "Go on with new exchanges as they end.")
+    var follow = false
+
+    func run() async throws {
+        try await CommandRun.run {
+            let client = try connection.client()
+            if let id { return try await show(id, client) }
+            var query = LogQuery()
+            query.filter = filter
+            query.limit = min(max(limit, 1), 1000)
+            let page = try await client.logs(query, by: GatewayConnection.me)
+            for record in page.items.reversed() {
+                try show(record)
+            }
+            if follow { try await tail(client) }
+        }
+    }
+
+    private func show(_ id: Int, _ client: AdminClient) async throws {
+        let detail = try await client.log(id, by: GatewayConnection.me)
+        if connection.json { return try CommandRun.showJSON(detail) }
+        Output.line(LogLine.text(detail.record))
+        for (title, headers, body) in [
+            ("request", detail.requestHeaders, detail.requestBody),
+            ("response", detail.responseHeaders, detail.responseBody),
+        ] {
+            Output.line("\n\(title)")
+            for (name, value) in (headers ?? [:]).sorted(by: { $0.key < $1.key }) {
+                Output.line(LogLine.safe("  \(name): \(value)"))
+            }
+            if let body { Output.line("\n" + LogLine.safe(body)) }
+        }
+    }
+
+    private func show(_ record: LogRecord) throws {
+        if connection.json { try CommandRun.showJSON(record) } else { Output.line(LogLine.text(record)) }
+    }
+
+    private func tail(_ client: AdminClient) async throws {
+        let batches = try await client.followLogs(filter: filter, maxPerSecond: 1000, by: GatewayConnection.me)
+        for try await batch in batches {
+            for record in batch.records {
+                try show(record)
+            }
+            if batch.skipped > 0 { Output.errorLine("… \(batch.skipped) skipped") }
+        }
+    }
+}
+
+/// One exchange on one line; nothing a caller or provider wrote reaches the terminal as a control character.
+enum LogLine {
+    static func text(_ record: LogRecord) -> String {
+        let status = record.status.map(String.init) ?? "---"
+        let stream = record.isStream ? " stream:\(record.streamChunks)" : ""
+        let error = record.error.map { " \($0)" } ?? ""
+        let latency = StatusText.number(record.latencyMs)
+        let who = record.owner.map { $0.isEmpty ? record.clientKey ?? "-" : $0 } ?? record.clientKey ?? "-"
+        let line = "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
+            + "\(ByteText.text(record.bytesOut))\(stream)\(error)"
+        return safe(line)
+    }
+
+    /// Line ends and tabs stay; every other control, bidi and invisible character is shown as its number.
+    static func safe(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control where scalar != "\n" && scalar != "\t", .format, .lineSeparator, .paragraphSeparator, .surrogate:
+                result += "<U+\(String(scalar.value, radix: 16, uppercase: true))>"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}

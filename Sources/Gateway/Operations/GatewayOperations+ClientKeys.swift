@@ -1,0 +1,129 @@
+package import Operations
+
+extension GatewayOperations {
+    package func clientKeys(_ query: ClientKeyQuery, by user: Operator) async throws -> Page<ClientKey> {
+        try clientKeyStore.page(query)
+    }
+
+    package func clientKey(_ id: Int, by user: Operator) async throws -> ClientKey {
+        try clientKeyStore.find(id).key
+    }
+
+    package func createClientKey(_ draft: ClientKeyDraft, by user: Operator) async throws -> ClientKey {
+        try user.require(.operator)
+        try Self.requireText(draft.name, "name")
+        let owner = draft.owner ?? ""
+        if !owner.isEmpty { try Self.requireText(owner, "owner") }
+        if let expiry = draft.expiresAt { try Self.requireFuture(expiry) }
+        let token = ClientKeyToken.generate()
+        var key = ClientKey(
+            id: 0,
+            name: draft.name,
+            owner: owner,
+            prefix: token.prefix,
+            last4: token.lastFour,
+            createdAt: Timestamp(microseconds: WallClock.now().microseconds)
+        )
+        key.expiresAt = draft.expiresAt
+        key.enabled = draft.enabled ?? true
+        key.notes = try Self.notes(draft.notes)
+        key.permissions = try Self.checked(draft.permissions ?? ClientKeyPermissions())
+        var created = try clientKeyStore.insert(ClientKeyRow(key: key, digest: token.digest), by: user)
+        try await gateway.publish()
+        created.key = token.text
+        return created
+    }
+
+    package func changeClientKey(
+        _ id: Int,
+        _ change: ClientKeyChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> ClientKey {
+        try user.require(.operator)
+        let key = try clientKeyStore.update(id, ifVersion: ifVersion, by: user, action: "change") { row in
+            if let name = change.name.applied(to: row.key.name), !change.name.isKept {
+                try Self.requireText(name, "name")
+                row.key.name = name
+            }
+            row.key.owner = change.owner.applied(to: row.key.owner) ?? ""
+            row.key.expiresAt = change.expiresAt.applied(to: row.key.expiresAt)
+            row.key.permissions = try Self.checked(
+                change.permissions.applied(to: row.key.permissions) ?? ClientKeyPermissions()
+            )
+            row.key.notes = try Self.notes(change.notes.applied(to: row.key.notes))
+            let enabled = change.enabled.applied(to: row.key.enabled) ?? true
+            if enabled, row.key.revokedAt != nil, !change.enabled.isKept {
+                throw OperationsError(.conflict, "a revoked key cannot be enabled again; rotate or create one")
+            }
+            row.key.enabled = enabled
+        }
+        try await gateway.publish()
+        return key
+    }
+
+    package func revokeClientKey(_ id: Int, by user: Operator) async throws -> ClientKey {
+        try user.require(.operator)
+        let key = try clientKeyStore.update(id, ifVersion: nil, by: user, action: "revoke") { row in
+            row.key.enabled = false
+            row.key.revokedAt = row.key.revokedAt ?? Timestamp(microseconds: WallClock.now().microseconds)
+        }
+        try await gateway.publish()
+        return key
+    }
+
+    package func rotateClientKey(_ id: Int, overlap: Duration, by user: Operator) async throws -> ClientKey {
+        try user.require(.operator)
+        guard overlap >= .zero, overlap <= .seconds(90 * 86_400) else {
+            throw OperationsError(.invalid, "must be between 0 and 90 days", parameter: "overlap_seconds")
+        }
+        let old = try clientKeyStore.find(id)
+        guard old.key.revokedAt == nil else { throw OperationsError(.conflict, "a revoked key cannot be rotated") }
+        let token = ClientKeyToken.generate()
+        let now = Timestamp(microseconds: WallClock.now().microseconds)
+        var key = old.key
+        (key.prefix, key.last4, key.createdAt, key.lastUsedAt) = (token.prefix, token.lastFour, now, nil)
+        key.enabled = true
+        var made = try clientKeyStore.insert(ClientKeyRow(key: key, digest: token.digest), by: user, action: "rotate")
+        _ = try clientKeyStore.update(id, ifVersion: nil, by: user, action: "rotate") { row in
+            let end = now.advanced(by: overlap)
+            row.key.expiresAt = row.key.expiresAt.map { min($0, end) } ?? end
+        }
+        try await gateway.publish()
+        made.key = token.text
+        return made
+    }
+
+    package func deleteClientKey(_ id: Int, by user: Operator) async throws {
+        try user.require(.operator)
+        try clientKeyStore.delete(id, by: user)
+        try await gateway.publish()
+    }
+
+    private static func requireFuture(_ time: Timestamp) throws(OperationsError) {
+        guard time.microseconds > WallClock.now().microseconds else {
+            throw OperationsError(.invalid, "is in the past", parameter: "expires_at")
+        }
+    }
+
+    private static func notes(_ text: String?) throws(OperationsError) -> String {
+        guard let text else { return "" }
+        guard text.utf8.count <= 4000 else {
+            throw OperationsError(.invalid, "has more than 4000 bytes", parameter: "notes")
+        }
+        return text
+    }
+
+    private static func checked(_ permissions: ClientKeyPermissions) throws(OperationsError) -> ClientKeyPermissions {
+        _ = try Permissions(permissions)
+        for path in permissions.paths where !path.hasPrefix("/") {
+            throw OperationsError(.invalid, "\(path) does not begin with /", parameter: "permissions.paths")
+        }
+        let count =
+            permissions.upstreams.count + permissions.paths.count + permissions.models.count + permissions.cidrs.count
+        guard count <= 1000 else {
+            throw OperationsError(.invalid, "has more than 1000 entries", parameter: "permissions")
+        }
+        return permissions
+    }
+}

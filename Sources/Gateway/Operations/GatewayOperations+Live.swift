@@ -1,0 +1,90 @@
+import NIOCore
+package import Operations
+
+extension GatewayOperations {
+    package func exchanges(by user: Operator) async throws -> Page<LiveExchange> {
+        Page(items: try await liveExchanges())
+    }
+
+    /// Each loop makes its own part, on itself; nothing is published while nobody asks.
+    private func liveExchanges() async throws -> [LiveExchange] {
+        var all: [LiveExchange] = []
+        for worker in gateway.plane.workers {
+            all += try await worker.run { worker in
+                let now = NIODeadline.now()
+                return worker.exchanges.map { $0.live(at: now) }
+            }
+        }
+        return all.sorted { $0.id < $1.id }
+    }
+
+    package func cutExchange(_ id: Int, by user: Operator) async throws {
+        try user.require(.operator)
+        for worker in gateway.plane.workers {
+            let isFound = try await worker.run { worker in
+                guard let exchange = worker.exchanges.first(where: { $0.request.id == id }) else { return false }
+                exchange.end(with: Refusal(.operatorCut, "An operator has ended the request.", closes: true))
+                return true
+            }
+            if isFound {
+                try recordChange(by: user, action: "cut", object: "exchange", id: id)
+                return
+            }
+        }
+        throw OperationsError(.notFound, "no exchange \(id) is running; it may have ended")
+    }
+
+    package func live(filter: String, by user: Operator) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
+        _ = try AuditQueries.parse(filter)
+        return AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    while !Task.isCancelled {
+                        let snapshot = LiveSnapshot(
+                            time: Timestamp(microseconds: WallClock.now().microseconds),
+                            dashboard: try await dashboard(filter: filter, by: user),
+                            exchanges: try await liveExchanges()
+                        )
+                        continuation.yield(snapshot)
+                        try await Task.sleep(for: .seconds(1))
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+}
+
+extension Exchange {
+    /// What an operator sees of the exchange while it runs.
+    func live(at now: NIODeadline) -> LiveExchange {
+        let state = times.attemptSent == nil ? "receiving" : times.headPassedOn == nil ? "waiting" : "answering"
+        var view = LiveExchange(
+            id: request.id,
+            requestId: request.requestID,
+            ageMs: Self.milliseconds(now - times.received),
+            method: request.head.method.text.description,
+            path: request.head.message.text(request.admitted.path),
+            state: state
+        )
+        view.clientKey = request.clientKey.name
+        view.owner = request.clientKey.owner
+        view.upstream = request.upstream.slug
+        view.upstreamKey = key?.definition.name
+        view.model = outcome.model
+        view.status = outcome.status
+        view.ttftMs = times.answerBegan.map { Self.milliseconds($0 - times.received) }
+        view.isStream = outcome.isStream
+        view.streamChunks = events?.events ?? stream.pieces
+        view.bytesIn = outcome.bytesIn
+        view.bytesOut = outcome.bytesOut
+        return view
+    }
+
+    private static func milliseconds(_ time: TimeAmount) -> Double {
+        Double(time.nanoseconds / 1000) / 1000
+    }
+}

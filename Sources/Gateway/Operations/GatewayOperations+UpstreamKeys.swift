@@ -1,0 +1,139 @@
+package import Operations
+import Synchronization
+
+extension GatewayOperations {
+    package func upstreamKeys(upstream: Int?, by user: Operator) async throws -> Page<UpstreamKey> {
+        let all = try keyViews(try upstreamStore.all())
+        return Page(items: all.filter { upstream == nil || $0.upstreamId == upstream })
+    }
+
+    package func upstreamKey(_ id: Int, by user: Operator) async throws -> UpstreamKey {
+        guard let found = try keyViews(try upstreamStore.all()).first(where: { $0.id == id }) else {
+            throw OperationsError(.notFound, "there is no upstream key \(id)")
+        }
+        return found
+    }
+
+    func keyViews(_ rows: (upstreams: [UpstreamRow], keys: [UpstreamKeyRow])) throws -> [UpstreamKey] {
+        let upstreams = Dictionary(uniqueKeysWithValues: rows.upstreams.map { ($0.id, $0) })
+        return try rows.keys.compactMap { row in
+            guard let upstream = upstreams[row.upstreamID] else { return nil }
+            return try view(row, upstream)
+        }
+    }
+
+    /// nil for a key that has left the configuration file.
+    private func view(_ row: UpstreamKeyRow, _ upstream: UpstreamRow) throws -> UpstreamKey? {
+        let definition: UpstreamKeyDefinition
+        let value: Secret
+        if row.source == .file {
+            let file = gateway.configuration.upstreams.first { $0.slug == upstream.slug }
+            guard let key = file?.keys.first(where: { $0.definition.name == row.definition.name }) else { return nil }
+            (definition, value) = (key.definition, key.value)
+        } else {
+            guard let sealed = row.sealed else { return nil }
+            definition = row.definition
+            value = try gateway.masterKey.open(sealed, place: UpstreamKeyRow.place(row.id))
+        }
+        var view = UpstreamKey(
+            id: row.id,
+            upstreamId: row.upstreamID,
+            upstream: upstream.slug,
+            name: definition.name,
+            maskedValue: Self.mask(value),
+            source: row.source
+        )
+        (view.location, view.paramName, view.valuePrefix) =
+            (definition.location, definition.paramName, definition.valuePrefix)
+        (view.state, view.reason, view.version) = (row.state, row.reason, row.version)
+        let counters = gateway.builder.counters.counters(ofKey: row.id)
+        view.inFlight = counters.inFlight.load(ordering: .relaxed)
+        view.lastError = counters.lastError
+        let lastUse = counters.lastUsedAt.load(ordering: .relaxed)
+        view.lastUsedAt = lastUse == 0 ? nil : Timestamp(microseconds: lastUse * 1000)
+        return view
+    }
+
+    /// Enough to tell keys apart, and too little to use: nothing of a short one.
+    private static func mask(_ secret: Secret) -> String {
+        let text = secret.value
+        return text.count < 16 ? "••••" : "\(text.prefix(3))…\(text.suffix(4))"
+    }
+
+    package func createUpstreamKey(_ draft: UpstreamKeyDraft, by user: Operator) async throws -> UpstreamKey {
+        try user.require(.operator)
+        guard try upstreamStore.all().upstreams.contains(where: { $0.id == draft.upstreamId }) else {
+            throw OperationsError(.invalid, "there is no upstream \(draft.upstreamId)", parameter: "upstream_id")
+        }
+        try Self.requireText(draft.name, "name")
+        var definition = UpstreamKeyDefinition(name: draft.name)
+        definition.location = draft.location ?? .header
+        definition.paramName = draft.paramName ?? definition.paramName
+        definition.valuePrefix = draft.valuePrefix ?? (definition.location == .header ? "Bearer " : "")
+        let value = Secret(draft.keyValue)
+        try Self.check(definition, value)
+        let masterKey = gateway.masterKey
+        let id = try upstreamStore.insertKey(definition, upstream: draft.upstreamId, by: user) { id in
+            try masterKey.seal(value, place: UpstreamKeyRow.place(id))
+        }
+        try await gateway.publish()
+        return try await upstreamKey(id, by: user)
+    }
+
+    package func changeUpstreamKey(
+        _ id: Int,
+        _ change: UpstreamKeyChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> UpstreamKey {
+        try user.require(.operator)
+        let masterKey = gateway.masterKey
+        try upstreamStore.updateKey(id, ifVersion: ifVersion, by: user, action: "change") { row in
+            guard row.source == .database, let sealed = row.sealed else { throw Self.managedByFile }
+            row.definition.name = change.name.applied(to: row.definition.name) ?? row.definition.name
+            try Self.requireText(row.definition.name, "name")
+            row.definition.location = change.location.applied(to: row.definition.location) ?? .header
+            row.definition.paramName = change.paramName.applied(to: row.definition.paramName) ?? "Authorization"
+            row.definition.valuePrefix = change.valuePrefix.applied(to: row.definition.valuePrefix) ?? "Bearer "
+            let place = UpstreamKeyRow.place(id)
+            var value = try masterKey.open(sealed, place: place)
+            if case .set(let text) = change.keyValue { value = Secret(text) }
+            try Self.check(row.definition, value)
+            row.sealed = try masterKey.seal(value, place: place)
+        }
+        try await gateway.publish()
+        return try await upstreamKey(id, by: user)
+    }
+
+    private static func check(_ definition: UpstreamKeyDefinition, _ value: Secret) throws {
+        do throws(ConfigurationError) {
+            try DefinitionRules.check(definition, value: value)
+        } catch {
+            throw OperationsError(.invalid, error.message, parameter: "key_value")
+        }
+    }
+
+    package func setUpstreamKeyState(
+        _ id: Int,
+        _ state: KeyState,
+        reason: String?,
+        by user: Operator
+    ) async throws -> UpstreamKey {
+        try user.require(.operator)
+        let action = state == .active ? "enable" : state == .banned ? "ban" : "disable"
+        try upstreamStore.updateKey(id, ifVersion: nil, by: user, action: action) { row in
+            row.state = state
+            row.reason = state == .active ? nil : reason ?? "by \(user.name)"
+        }
+        try await gateway.publish()
+        return try await upstreamKey(id, by: user)
+    }
+
+    package func deleteUpstreamKey(_ id: Int, by user: Operator) async throws {
+        try user.require(.operator)
+        let old = try await upstreamKey(id, by: user)
+        guard old.source == .database else { throw Self.managedByFile }
+        try upstreamStore.delete("upstream_key", id, before: try JSONForm.text(old), by: user)
+        try await gateway.publish()
+    }
+}

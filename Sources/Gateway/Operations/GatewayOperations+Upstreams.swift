@@ -1,0 +1,158 @@
+import NIOCore
+package import Operations
+
+extension GatewayOperations {
+    package func upstreams(by user: Operator) async throws -> Page<Upstream> {
+        Page(items: try views())
+    }
+
+    package func upstream(_ id: Int, by user: Operator) async throws -> Upstream {
+        guard let found = try views().first(where: { $0.id == id }) else {
+            throw OperationsError(.notFound, "there is no upstream \(id)")
+        }
+        return found
+    }
+
+    private func views() throws -> [Upstream] {
+        let rows = try upstreamStore.all()
+        let keys = Dictionary(grouping: try keyViews(rows), by: \.upstreamId)
+        let files = gateway.configuration.upstreams
+        return rows.upstreams.compactMap { row in
+            let file = row.source == .file ? files.first { $0.slug == row.slug } : nil
+            guard let definition = file?.definition ?? row.definition else { return nil }
+            return Self.view(row, definition, keys: keys[row.id] ?? [])
+        }
+    }
+
+    private static func view(_ row: UpstreamRow, _ definition: UpstreamDefinition, keys: [UpstreamKey]) -> Upstream {
+        var view = Upstream(
+            id: row.id,
+            slug: row.slug,
+            name: definition.name,
+            baseUrl: definition.baseURL.text,
+            timeouts: definition.timeouts.text,
+            source: row.source
+        )
+        view.enabled = row.isEnabled
+        view.stripHeaders = definition.stripHeaders
+        view.stripQuery = definition.stripQuery
+        view.stripBodyFields = definition.stripBodyFields
+        view.acceptEncoding = definition.acceptEncoding
+        view.caFile = definition.caFile
+        view.keys = keys.count
+        view.version = row.version
+        let hasKey = keys.isEmpty || keys.contains { $0.state == .active }
+        view.health = row.isEnabled ? hasKey ? "up" : "no_usable_key" : "disabled"
+        return view
+    }
+
+    package func createUpstream(_ draft: UpstreamDraft, by user: Operator) async throws -> Upstream {
+        try user.require(.operator)
+        guard DefinitionRules.isSlug(draft.slug) else {
+            throw OperationsError(.invalid, DefinitionRules.slugRule, parameter: "slug")
+        }
+        var definition = UpstreamDefinition(name: draft.name ?? draft.slug, baseURL: try Self.baseURL(draft.baseUrl))
+        definition.stripHeaders = draft.stripHeaders?.map { $0.lowercased() } ?? definition.stripHeaders
+        definition.stripQuery = draft.stripQuery ?? []
+        definition.stripBodyFields = draft.stripBodyFields ?? []
+        definition.acceptEncoding = draft.acceptEncoding ?? .identity
+        definition.caFile = draft.caFile
+        if let timeouts = draft.timeouts { try Self.apply(timeouts, to: &definition.timeouts) }
+        try Self.check(definition)
+        let isEnabled = draft.enabled ?? true
+        let id = try upstreamStore.insert(draft.slug, definition, isEnabled: isEnabled, by: user)
+        try await gateway.publish()
+        return try await upstream(id, by: user)
+    }
+
+    package func changeUpstream(
+        _ id: Int,
+        _ change: UpstreamChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> Upstream {
+        try user.require(.operator)
+        try upstreamStore.update(id, ifVersion: ifVersion, by: user, action: "change") { row in
+            row.isEnabled = change.enabled.applied(to: row.isEnabled) ?? true
+            guard change.changesDefinition else { return }
+            guard var definition = row.definition else { throw Self.managedByFile }
+            try Self.apply(change, to: &definition, slug: row.slug)
+            row.definition = definition
+        }
+        try await gateway.publish()
+        return try await upstream(id, by: user)
+    }
+
+    private static func apply(
+        _ change: UpstreamChange,
+        to definition: inout UpstreamDefinition,
+        slug: String
+    ) throws {
+        definition.name = change.name.applied(to: definition.name) ?? slug
+        if case .set(let text) = change.baseUrl { definition.baseURL = try baseURL(text) }
+        let defaults = UpstreamDefinition(name: slug, baseURL: definition.baseURL)
+        definition.stripHeaders =
+            (change.stripHeaders.applied(to: definition.stripHeaders) ?? defaults.stripHeaders).map { $0.lowercased() }
+        definition.stripQuery = change.stripQuery.applied(to: definition.stripQuery) ?? []
+        definition.stripBodyFields = change.stripBodyFields.applied(to: definition.stripBodyFields) ?? []
+        definition.acceptEncoding = change.acceptEncoding.applied(to: definition.acceptEncoding) ?? .identity
+        definition.caFile = change.caFile.applied(to: definition.caFile)
+        switch change.timeouts {
+        case .keep: break
+        case .clear: definition.timeouts = UpstreamTimeouts()
+        case .set(let timeouts): try apply(timeouts, to: &definition.timeouts)
+        }
+        try check(definition)
+    }
+
+    package func deleteUpstream(_ id: Int, by user: Operator) async throws {
+        try user.require(.operator)
+        let old = try await upstream(id, by: user)
+        guard old.source == .database else { throw Self.managedByFile }
+        try upstreamStore.delete("upstream", id, before: try JSONForm.text(old), by: user)
+        try await gateway.publish()
+    }
+
+    static let managedByFile = OperationsError(
+        .managedByFile,
+        "the configuration file defines this; change it there and reload"
+    )
+
+    private static func baseURL(_ text: String) throws -> BaseURL {
+        do throws(ConfigurationError) {
+            return try BaseURL(text)
+        } catch {
+            throw OperationsError(.invalid, error.message, parameter: "base_url")
+        }
+    }
+
+    private static func check(_ definition: UpstreamDefinition) throws {
+        try requireText(definition.name, "name")
+        for name in definition.stripHeaders where !DefinitionRules.isHeaderName(name) {
+            throw OperationsError(.invalid, "\(name) is not a header name", parameter: "strip_headers")
+        }
+        if let file = definition.caFile, !TextFile.exists(file) {
+            throw OperationsError(.invalid, "there is no file \(file)", parameter: "ca_file")
+        }
+    }
+
+    private static func apply(_ change: TimeoutsChange, to timeouts: inout UpstreamTimeouts) throws {
+        func set(_ text: String?, _ field: String, _ target: inout Duration) throws {
+            guard let text else { return }
+            guard let value = Duration(text: text), value > .zero else {
+                throw OperationsError(.invalid, "must be a duration such as 500ms or 10s", parameter: "timeouts.\(field)")
+            }
+            target = value
+        }
+        try set(change.connect, "connect", &timeouts.connect)
+        try set(change.firstByte, "first_byte", &timeouts.firstByte)
+        try set(change.idle, "idle", &timeouts.idle)
+    }
+}
+
+extension UpstreamChange {
+    fileprivate var changesDefinition: Bool {
+        !(name.isKept && baseUrl.isKept && stripHeaders.isKept && stripQuery.isKept && stripBodyFields.isKept
+            && acceptEncoding.isKept && timeouts.isKept && caFile.isKept)
+    }
+}

@@ -1,0 +1,59 @@
+/// An exchange that is running now.
+package struct LiveExchange: Codable, Sendable {
+    package var id: Int
+    package var requestId: String
+    package var ageMs: Double
+    package var clientKey: String
+    package var owner: String
+    package var upstream: String
+    @ShownNull package var upstreamKey: String?
+    package var method: String
+    package var path: String
+    @ShownNull package var model: String?
+    /// `receiving`, `waiting` or `answering`.
+    package var state: String
+    @ShownNull package var status: Int?
+    @ShownNull package var ttftMs: Double?
+    package var isStream: Bool
+    package var streamChunks: Int
+    package var bytesIn: Int
+    package var bytesOut: Int
+
+    package init(id: Int, requestId: String, ageMs: Double, method: String, path: String, state: String) {
+        self.id = id
+        self.requestId = requestId
+        self.ageMs = ageMs
+        self.method = method
+        self.path = path
+        self.state = state
+        clientKey = ""
+        owner = ""
+        upstream = ""
+        isStream = false
+        streamChunks = 0
+        bytesIn = 0
+        bytesOut = 0
+    }
+}
+
+/// What an operator sees move: the figures and the exchanges in flight of one moment.
+package struct LiveSnapshot: Codable, Sendable {
+    package var time: Timestamp
+    package var dashboard: Dashboard
+    package var exchanges: [LiveExchange]
+
+    package init(time: Timestamp, dashboard: Dashboard, exchanges: [LiveExchange]) {
+        self.time = time
+        self.dashboard = dashboard
+        self.exchanges = exchanges
+    }
+}
+
+/// What happens now.
+package protocol LiveOperations: Sendable {
+    func exchanges(by user: Operator) async throws -> Page<LiveExchange>
+    /// Ends an exchange with the code `operator_cut`.
+    func cutExchange(_ id: Int, by user: Operator) async throws
+    /// A snapshot a second; ends when the caller stops listening.
+    func live(filter: String, by user: Operator) async throws -> AsyncThrowingStream<LiveSnapshot, any Error>
+}

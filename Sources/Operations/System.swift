@@ -1,0 +1,111 @@
+/// How the audit is doing.
+package struct AuditStatus: Codable, Sendable {
+    package var mode: String
+    /// Exchanges that are in the journal and not yet in the database.
+    package var pending: Int
+    package var written: Int
+    package var dropped: Int
+    package var bodiesTruncated: Int
+    package var bodiesDropped: Int
+    package var diskBytes: Int
+    @ShownNull package var trouble: String?
+
+    package init(mode: String, pending: Int, written: Int, dropped: Int) {
+        self.mode = mode
+        self.pending = pending
+        self.written = written
+        self.dropped = dropped
+        bodiesTruncated = 0
+        bodiesDropped = 0
+        diskBytes = 0
+    }
+}
+
+/// The gateway's own condition.
+package struct Status: Codable, Sendable {
+    package var version: String
+    package var pid: Int
+    /// `ok`, `degraded` or `draining`.
+    package var state: String
+    package var startedAt: Timestamp
+    package var uptimeSeconds: Int
+    package var address: String
+    package var dataPath: String
+    @ShownNull package var configFile: String?
+    package var eventLoops: Int
+    package var connections: Int
+    package var inFlight: Int
+    package var residentBytes: Int
+    package var openFiles: Int
+    package var upstreams: Int
+    package var clientKeys: Int
+    package var audit: AuditStatus
+
+    package init(
+        version: String,
+        pid: Int,
+        state: String,
+        startedAt: Timestamp,
+        address: String,
+        dataPath: String,
+        audit: AuditStatus
+    ) {
+        self.version = version
+        self.pid = pid
+        self.state = state
+        self.startedAt = startedAt
+        self.address = address
+        self.dataPath = dataPath
+        self.audit = audit
+        uptimeSeconds = 0
+        eventLoops = 0
+        connections = 0
+        inFlight = 0
+        residentBytes = 0
+        openFiles = 0
+        upstreams = 0
+        clientKeys = 0
+    }
+}
+
+/// One line of the operators' audit: who changed what, when, from where.
+package struct OperatorChange: Codable, Sendable {
+    package var id: Int
+    package var time: Timestamp
+    package var `operator`: String
+    package var role: String
+    package var via: String
+    package var action: String
+    package var object: String
+    @ShownNull package var objectId: Int?
+    /// JSON of the object before and after, without secrets.
+    @ShownNull package var before: String?
+    @ShownNull package var after: String?
+
+    package init(id: Int, time: Timestamp, operator name: String, role: String, via: String, action: String, object: String) {
+        self.id = id
+        self.time = time
+        self.operator = name
+        self.role = role
+        self.via = via
+        self.action = action
+        self.object = object
+    }
+}
+
+/// The gateway itself.
+package protocol SystemOperations: Sendable {
+    func status(by user: Operator) async throws -> Status
+    /// Reads the configuration file again; an invalid one changes nothing.
+    func reload(by user: Operator) async throws
+    func operatorChanges(limit: Int, cursor: String?, by user: Operator) async throws -> Page<OperatorChange>
+    /// The Prometheus text page.
+    func metricsPage(by user: Operator) async throws -> String
+    /// An earlier answer to the same key, so that a repeated create creates nothing.
+    func rememberedAnswer(_ key: String, request: String, by user: Operator) async throws -> String?
+    func remember(_ answer: String, for key: String, request: String, by user: Operator) async throws
+}
+
+/// Everything an operator can see and do; console, CLI and API speak to nothing else.
+package typealias GatewayPort = ClientKeyOperations & DashboardOperations & LiveOperations & LogOperations
+    & SystemOperations & UpstreamKeyOperations & UpstreamOperations
