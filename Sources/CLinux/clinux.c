@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 
 int clinux_forbid_core_dumps(void) {
     struct rlimit none = {0, 0};
@@ -31,6 +32,12 @@ uint64_t clinux_raise_open_files(void) {
 
 int clinux_lock_file(int descriptor) {
     return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+}
+
+int64_t clinux_wall_clock_microseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 const void *clinux_find(const void *bytes, size_t count, const void *text, size_t length) {

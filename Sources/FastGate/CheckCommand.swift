@@ -25,7 +25,10 @@ struct CheckCommand: ParsableCommand {
                 Output.errorLine("warning: \(warning)")
             }
             let count = loaded.configuration.upstreams.count
-            Output.line(json ? "{\"ok\":true,\"faults\":[]}" : "\(path): ok, \(count) upstream\(count == 1 ? "" : "s")")
+            Output.line(
+                json
+                    ? "{\"ok\":true,\"faults\":[]}" : "\(path): ok, \(count) upstream\(count == 1 ? "" : "s")"
+            )
         } catch {
             if json {
                 Output.line(FaultJSON.text(error))
@@ -47,7 +50,9 @@ struct ConfigurationOption: ParsableArguments {
         for path in ["fastgate.yaml", "/etc/fastgate/fastgate.yaml"] where access(path, R_OK) == 0 {
             return path
         }
-        throw ValidationError("there is no fastgate.yaml here and no /etc/fastgate/fastgate.yaml; name one with --config")
+        throw ValidationError(
+            "there is no fastgate.yaml here and no /etc/fastgate/fastgate.yaml; name one with --config"
+        )
     }
 }
 

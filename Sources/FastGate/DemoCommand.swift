@@ -16,7 +16,8 @@ import Glibc
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Run a gateway on temporary data with a fake provider, three client keys and light traffic.",
+        abstract:
+            "Run a gateway on temporary data with a fake provider, three client keys and light traffic.",
         discussion: "Everything is gone when it ends. Example: fastgate demo --traffic 5"
     )
     @Option(help: "Requests per second that the demo makes by itself.")
@@ -29,7 +30,9 @@ struct DemoCommand: AsyncParsableCommand {
     var noConsole = false
 
     func validate() throws {
-        guard (0...1000).contains(traffic) else { throw ValidationError("--traffic must be between 0 and 1000") }
+        guard (0...1000).contains(traffic) else {
+            throw ValidationError("--traffic must be between 0 and 1000")
+        }
     }
 
     func run() async throws {
@@ -49,7 +52,9 @@ struct DemoCommand: AsyncParsableCommand {
         let traffic = traffic
         try await GatewayProcess.run(options, logger: logger) { gateway, operations in
             let keys = try await DemoConfiguration.makeKeys(operations)
-            Output.line(DemoConfiguration.welcome(port: gateway.port, folder: gateway.directory.path, key: keys[0]))
+            Output.line(
+                DemoConfiguration.welcome(port: gateway.port, folder: gateway.directory.path, key: keys[0])
+            )
             return [
                 DemoTraffic(port: gateway.port, keys: keys, perSecond: traffic),
                 StatusLines(operations: operations),

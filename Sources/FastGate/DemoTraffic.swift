@@ -60,10 +60,6 @@ struct DemoTraffic: Service {
 struct Ticks: AsyncSequence, Sendable {
     let every: Duration
 
-    init(every: Duration) {
-        self.every = every
-    }
-
     struct AsyncIterator: AsyncIteratorProtocol {
         let every: Duration
 

@@ -39,13 +39,17 @@ struct GatewayConnection: ParsableArguments {
         for place in places where access(place, F_OK) == 0 {
             return place
         }
-        throw ValidationError("no running gateway was found at \(places.joined(separator: ", ")); name it with --socket")
+        throw ValidationError(
+            "no running gateway was found at \(places.joined(separator: ", ")); name it with --socket"
+        )
     }
 }
 
 enum FileText {
     static func read(_ path: String) throws -> String {
-        guard let file = fopen(path, "r") else { throw ValidationError("cannot read \(path): \(String(cString: strerror(errno)))") }
+        guard let file = fopen(path, "r") else {
+            throw ValidationError("cannot read \(path): \(String(cString: strerror(errno)))")
+        }
         defer { fclose(file) }
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = fread(&buffer, 1, buffer.count, file)
@@ -79,7 +83,9 @@ struct TextTable {
         let all = [header] + rows
         let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         return all.map { row in
-            let cells = zip(row, widths).map { cell, width in cell + String(repeating: " ", count: width - cell.count) }
+            let cells = zip(row, widths).map { cell, width in
+                cell + String(repeating: " ", count: width - cell.count)
+            }
             var line = cells.joined(separator: "  ")[...]
             while line.last == " " {
                 line = line.dropLast()

@@ -12,11 +12,14 @@ import Glibc
 
 /// Starts a gateway with its operators' port and serves until a signal ends it.
 enum GatewayProcess {
-    /// - Parameter companions: what runs beside it, made once the gateway is there.
+    /// `companions`: what runs beside it, made once the gateway is there.
     static func run(
         _ options: GatewayOptions,
         logger: Logger,
-        companions: @escaping @Sendable (GatewayServer, GatewayOperations) async throws -> [any Service] = { _, _ in [] }
+        companions: @escaping @Sendable (GatewayServer, GatewayOperations) async throws -> [any Service] = {
+            _,
+            _ in []
+        }
     ) async throws {
         ProcessSetup.apply()
         do {
@@ -45,9 +48,12 @@ enum GatewayProcess {
         _ logger: Logger
     ) throws -> AdminServer {
         let settings = gateway.configuration.admin
-        let token = try Environment.value("FASTGATE_ADMIN_TOKEN")
+        let token =
+            try Environment.value("FASTGATE_ADMIN_TOKEN")
             ?? AdminToken.load(gateway.directory.adminTokenFile, logger)
-        let members = settings.operators.map { AccessList.Member(user: $0.user, group: $0.group, role: $0.role) }
+        let members = settings.operators.map {
+            AccessList.Member(user: $0.user, group: $0.group, role: $0.role)
+        }
         let socket = Environment.value("FASTGATE_SOCKET") ?? settings.socket ?? gateway.directory.socket
         let addresses = AdminAddresses(
             host: settings.host,
@@ -74,16 +80,23 @@ enum GatewayProcess {
         }
     }
 
-    private static func serve(_ gateway: GatewayServer, _ services: [any Service], _ logger: Logger) async throws {
+    private static func serve(
+        _ gateway: GatewayServer,
+        _ services: [any Service],
+        _ logger: Logger
+    ) async throws {
         var quiet = logger
         quiet.logLevel = .warning
-        let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: quiet))
+        let group = ServiceGroup(
+            configuration: .init(services: services.map { .init(service: $0) }, logger: quiet)
+        )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask { await SignalLoop.run(gateway, group, logger) }
             defer { tasks.cancelAll() }
             try await tasks.next()
         }
+        try await gateway.close()
     }
 }
 

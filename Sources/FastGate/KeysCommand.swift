@@ -71,14 +71,18 @@ struct KeysCreate: AsyncParsableCommand {
             let key = try await connection.client().createClientKey(prepared, by: GatewayConnection.me)
             if connection.json { return try CommandRun.showJSON(key) }
             Output.line(key.key ?? "")
-            Output.errorLine("client key \(key.id) \(key.name) is made; its value above is shown only this once")
+            Output.errorLine(
+                "client key \(key.id) \(key.name) is made; its value above is shown only this once"
+            )
         }
     }
 }
 
 struct KeysList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List client keys.", discussion: "Example: fastgate keys list --search team"
+        commandName: "list",
+        abstract: "List client keys.",
+        discussion: "Example: fastgate keys list --search team"
     )
     @OptionGroup var connection: GatewayConnection
     @Option(help: "Part of a name, owner or prefix.")
@@ -128,7 +132,9 @@ enum KeyTable {
 
 struct KeysShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show one client key.", discussion: "Example: fastgate keys show 3"
+        commandName: "show",
+        abstract: "Show one client key.",
+        discussion: "Example: fastgate keys show 3"
     )
     @OptionGroup var connection: GatewayConnection
     @Argument(help: "The key's id.")
@@ -141,7 +147,8 @@ struct KeysShow: AsyncParsableCommand {
             Output.line(KeyTable.text([key]))
             let permissions = key.permissions
             for (label, values) in [
-                ("upstreams", permissions.upstreams), ("paths", permissions.paths), ("models", permissions.models),
+                ("upstreams", permissions.upstreams), ("paths", permissions.paths),
+                ("models", permissions.models),
                 ("addresses", permissions.cidrs),
             ] {
                 Output.line("\(label): \(values.isEmpty ? "all" : values.joined(separator: ", "))")
@@ -176,7 +183,9 @@ struct KeysEdit: AsyncParsableCommand {
         var change = ClientKeyChange()
         if let name { change.name = .set(name) }
         if let owner { change.owner = .set(owner) }
-        if let expires { change.expiresAt = expires == "never" ? .clear : .set(try ExpiryText.parse(expires)) }
+        if let expires {
+            change.expiresAt = expires == "never" ? .clear : .set(try ExpiryText.parse(expires))
+        }
         if let notes { change.notes = .set(notes) }
         if allowAll { change.permissions = .clear }
         if !permissions.isEmpty { change.permissions = .set(permissions.permissions) }
@@ -204,7 +213,9 @@ enum KeyAction {
 
 struct KeysEnable: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "enable", abstract: "Enable a client key.", discussion: "Example: fastgate keys enable 3"
+        commandName: "enable",
+        abstract: "Enable a client key.",
+        discussion: "Example: fastgate keys enable 3"
     )
     @OptionGroup var connection: GatewayConnection
     @Argument(help: "The key's id.")
@@ -222,7 +233,9 @@ struct KeysEnable: AsyncParsableCommand {
 
 struct KeysDisable: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "disable", abstract: "Disable a client key.", discussion: "Example: fastgate keys disable 3"
+        commandName: "disable",
+        abstract: "Disable a client key.",
+        discussion: "Example: fastgate keys disable 3"
     )
     @OptionGroup var connection: GatewayConnection
     @Argument(help: "The key's id.")
@@ -240,7 +253,9 @@ struct KeysDisable: AsyncParsableCommand {
 
 struct KeysRevoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "revoke", abstract: "Revoke a client key for good.", discussion: "Example: fastgate keys revoke 3"
+        commandName: "revoke",
+        abstract: "Revoke a client key for good.",
+        discussion: "Example: fastgate keys revoke 3"
     )
     @OptionGroup var connection: GatewayConnection
     @Argument(help: "The key's id.")
@@ -264,7 +279,9 @@ struct KeysRotate: AsyncParsableCommand {
     var overlap = "24h"
 
     func run() async throws {
-        guard let time = Duration(text: overlap) else { throw ValidationError("\(overlap) is no duration; write 24h") }
+        guard let time = Duration(text: overlap) else {
+            throw ValidationError("\(overlap) is no duration; write 24h")
+        }
         try await KeyAction.run(connection) {
             try await $0.rotateClientKey(id, overlap: time, by: GatewayConnection.me)
         }
@@ -273,7 +290,9 @@ struct KeysRotate: AsyncParsableCommand {
 
 struct KeysDelete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "delete", abstract: "Delete a client key.", discussion: "Example: fastgate keys delete 3"
+        commandName: "delete",
+        abstract: "Delete a client key.",
+        discussion: "Example: fastgate keys delete 3"
     )
     @OptionGroup var connection: GatewayConnection
     @Argument(help: "The key's id.")

@@ -1,19 +1,15 @@
 import Logging
+import Operations
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-import Operations
-
-#if canImport(Glibc)
-import Glibc
-#endif
 
 /// The gateway's own log: one JSON object a line on stderr.
 enum LogOutput {
-    /// - Parameter level: what is written when `FASTGATE_LOG` does not say.
+    /// `level`: what is written when `FASTGATE_LOG` does not say.
     static func bootstrap(level: Logger.Level = .info) -> Logger {
         let level = Environment.value("FASTGATE_LOG").flatMap(Logger.Level.init(rawValue:)) ?? level
         LoggingSystem.bootstrap { label in
@@ -37,10 +33,10 @@ private struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        let now = Timestamp(microseconds: time.tv_sec * 1_000_000 + time.tv_nsec / 1000)
-        var fields = ["time": now.description, "level": event.level.rawValue, "message": event.message.description]
+        var fields = [
+            "time": Clock.now().description, "level": event.level.rawValue,
+            "message": event.message.description,
+        ]
         for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) {
             fields[key] = value.description
         }

@@ -59,7 +59,11 @@ struct LogsCommand: AsyncParsableCommand {
     }
 
     private func tail(_ client: AdminClient) async throws {
-        let batches = try await client.followLogs(filter: filter, maxPerSecond: 1000, by: GatewayConnection.me)
+        let batches = try await client.followLogs(
+            filter: filter,
+            maxPerSecond: 1000,
+            by: GatewayConnection.me
+        )
         for try await batch in batches {
             for record in batch.records {
                 try show(record)
@@ -77,7 +81,8 @@ enum LogLine {
         let error = record.error.map { " \($0)" } ?? ""
         let latency = StatusText.number(record.latencyMs)
         let who = record.owner.map { $0.isEmpty ? record.clientKey ?? "-" : $0 } ?? record.clientKey ?? "-"
-        let line = "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
+        let line =
+            "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
             + "\(ByteText.text(record.bytesOut))\(stream)\(error)"
         return safe(line)
     }
@@ -87,7 +92,8 @@ enum LogLine {
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar.properties.generalCategory {
-            case .control where scalar != "\n" && scalar != "\t", .format, .lineSeparator, .paragraphSeparator, .surrogate:
+            case .control where scalar != "\n" && scalar != "\t", .format, .lineSeparator,
+                .paragraphSeparator, .surrogate:
                 result += "<U+\(String(scalar.value, radix: 16, uppercase: true))>"
             default: result.unicodeScalars.append(scalar)
             }

@@ -5,7 +5,9 @@ import Operations
 /// The gateway's condition on one screen.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show the running gateway's condition.", discussion: "Example: fastgate status"
+        commandName: "status",
+        abstract: "Show the running gateway's condition.",
+        discussion: "Example: fastgate status"
     )
     @OptionGroup var connection: GatewayConnection
 

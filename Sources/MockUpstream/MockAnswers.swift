@@ -1,6 +1,8 @@
 /// The fake provider's texts, in OpenAI's forms.
 enum MockAnswers {
-    private static let words = ["The ", "gate ", "is ", "open ", "and ", "the ", "stream ", "is ", "honest. "]
+    private static let words = [
+        "The ", "gate ", "is ", "open ", "and ", "the ", "stream ", "is ", "honest. ",
+    ]
 
     static func completion(_ settings: MockSettings) -> String {
         var content = ""

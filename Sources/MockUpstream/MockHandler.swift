@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#endif
+import CLinux
 import NIOCore
 import NIOHTTP1
 
@@ -79,14 +77,17 @@ final class MockHandler: ChannelInboundHandler {
     }
 
     private static func milliseconds() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+        Int(clinux_wall_clock_microseconds() / 1000)
     }
 
     private func answer(_ head: HTTPRequestHead, _ settings: MockSettings, _ context: ChannelHandlerContext) {
         if let problem = problem(head, settings) {
-            send(context, status: .init(statusCode: problem.status), headers: problem.headers, text: problem.text)
+            send(
+                context,
+                status: .init(statusCode: problem.status),
+                headers: problem.headers,
+                text: problem.text
+            )
             return
         }
         let text = body.readableBytesView
@@ -112,10 +113,15 @@ final class MockHandler: ChannelInboundHandler {
         let key = authorization.split(separator: " ").last.map(String.init) ?? ""
         if settings.rejectedKeys.contains(key) {
             let message = "Incorrect API key provided: \(key)."
-            return (401, [:], MockAnswers.error(message, type: "invalid_request_error", code: "invalid_api_key"))
+            return (
+                401, [:], MockAnswers.error(message, type: "invalid_request_error", code: "invalid_api_key")
+            )
         }
         if let status = settings.status, status >= 400 {
-            return (status, headers, MockAnswers.error("The mock was told to fail.", type: "server_error", code: "mock"))
+            return (
+                status, headers,
+                MockAnswers.error("The mock was told to fail.", type: "server_error", code: "mock")
+            )
         }
         if settings.errorRate > 0, Double.random(in: 0..<1) < settings.errorRate {
             let text = MockAnswers.error("The mock fails at random.", type: "server_error", code: "mock")
@@ -138,7 +144,10 @@ final class MockHandler: ChannelInboundHandler {
         headers.add(name: "content-length", value: "\(buffer.readableBytes)")
         headers.add(name: "server", value: "mock-upstream")
         let isHead = head?.method == .HEAD
-        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
+        context.write(
+            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))),
+            promise: nil
+        )
         if !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil) }
         finish(context)
     }
@@ -151,8 +160,13 @@ final class MockHandler: ChannelInboundHandler {
     }
 
     private func stream(_ settings: MockSettings, _ context: ChannelHandlerContext) {
-        let headers: HTTPHeaders = ["content-type": "text/event-stream", "cache-control": "no-cache", "server": "mock-upstream"]
-        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers))), promise: nil)
+        let headers: HTTPHeaders = [
+            "content-type": "text/event-stream", "cache-control": "no-cache", "server": "mock-upstream",
+        ]
+        context.write(
+            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers))),
+            promise: nil
+        )
         event(0, settings, context)
     }
 

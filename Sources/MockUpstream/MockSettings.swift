@@ -29,8 +29,12 @@ package struct MockSettings: Sendable {
     /// These settings with what the request's headers change.
     func applying(_ value: (String) -> String?) -> MockSettings {
         var result = self
-        if let number = value("x-mock-tokens").flatMap(Int.init) { result.tokens = min(max(number, 0), 1_000_000) }
-        if let number = value("x-mock-ttft-ms").flatMap(Int.init) { result.timeToFirstToken = .milliseconds(number) }
+        if let number = value("x-mock-tokens").flatMap(Int.init) {
+            result.tokens = min(max(number, 0), 1_000_000)
+        }
+        if let number = value("x-mock-ttft-ms").flatMap(Int.init) {
+            result.timeToFirstToken = .milliseconds(number)
+        }
         if let number = value("x-mock-gap-ms").flatMap(Int.init) { result.gap = .milliseconds(number) }
         if let number = value("x-mock-status").flatMap(Int.init) { result.status = number }
         if let number = value("x-mock-retry-after").flatMap(Int.init) { result.retryAfter = number }

@@ -20,8 +20,12 @@ package struct MockUpstreamServer: Sendable {
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withPipeliningAssistance: false)
-                    try channel.pipeline.syncOperations.addHandler(MockHandler(settings: settings, requests: requests))
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+                        withPipeliningAssistance: false
+                    )
+                    try channel.pipeline.syncOperations.addHandler(
+                        MockHandler(settings: settings, requests: requests)
+                    )
                 }
             }
             .bind(host: "127.0.0.1", port: port)

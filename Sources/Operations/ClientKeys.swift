@@ -5,7 +5,8 @@ package struct ClientKeyPermissions: Codable, Sendable, Equatable {
     package var models: [String]
     package var cidrs: [String]
 
-    package init(upstreams: [String] = [], paths: [String] = [], models: [String] = [], cidrs: [String] = []) {
+    package init(upstreams: [String] = [], paths: [String] = [], models: [String] = [], cidrs: [String] = [])
+    {
         self.upstreams = upstreams
         self.paths = paths
         self.models = models
@@ -110,7 +111,12 @@ package protocol ClientKeyOperations: Sendable {
     func clientKey(_ id: Int, by user: Operator) async throws -> ClientKey
     /// The answer holds the whole key, which cannot be shown again.
     func createClientKey(_ draft: ClientKeyDraft, by user: Operator) async throws -> ClientKey
-    func changeClientKey(_ id: Int, _ change: ClientKeyChange, ifVersion: Int?, by user: Operator) async throws -> ClientKey
+    func changeClientKey(
+        _ id: Int,
+        _ change: ClientKeyChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> ClientKey
     func revokeClientKey(_ id: Int, by user: Operator) async throws -> ClientKey
     /// A new key takes over; the old one still works for the overlap.
     func rotateClientKey(_ id: Int, overlap: Duration, by user: Operator) async throws -> ClientKey

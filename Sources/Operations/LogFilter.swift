@@ -15,10 +15,17 @@ package indirect enum LogFilter: Equatable, Sendable {
         package let field: Field
         package let relation: Relation
         package let value: Value
+
+        package init(field: Field, relation: Relation, value: Value) {
+            self.field = field
+            self.relation = relation
+            self.value = value
+        }
     }
 
     package enum Field: String, CaseIterable, Sendable {
-        case status, method, path, query, upstream, ukey, client, owner, model, error, stream, attempts, latency
+        case status, method, path, query, upstream, ukey, client, owner, model, error, stream, attempts,
+            latency
         case ttft, bytes, tokens, time, id, body
 
         package var kind: Kind {

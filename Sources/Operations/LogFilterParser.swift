@@ -15,7 +15,9 @@ extension LogFilter {
         }
         var parser = Parser(tokens: tokens, end: text.count + 1)
         self = try parser.alternatives(depth: 0)
-        if let extra = parser.peek { throw LogFilterError(column: extra.column, message: "unexpected \(extra.text)") }
+        if let extra = parser.peek {
+            throw LogFilterError(column: extra.column, message: "unexpected \(extra.text)")
+        }
     }
 
     private struct Parser {
@@ -48,7 +50,9 @@ extension LogFilter {
             guard depth < LogFilter.depthLimit else {
                 throw LogFilterError(column: peek?.column ?? end, message: "the filter is nested too deeply")
             }
-            guard let token = peek else { throw LogFilterError(column: end, message: "a condition is missing here") }
+            guard let token = peek else {
+                throw LogFilterError(column: end, message: "a condition is missing here")
+            }
             if token.isWord("not") {
                 position += 1
                 return .not(try negation(depth: depth + 1))
@@ -61,6 +65,9 @@ extension LogFilter {
                 }
                 position += 1
                 return inner
+            }
+            if token.isWord("or") || token.isWord("and") {
+                throw LogFilterError(column: token.column, message: "a condition is missing here")
             }
             position += 1
             return try LogFilterCondition.parse(token)
@@ -108,7 +115,10 @@ enum LogFilterLexer {
         return tokens
     }
 
-    private static func word(_ characters: [Character], _ index: inout Int) throws(LogFilterError) -> LogFilterToken {
+    private static func word(
+        _ characters: [Character],
+        _ index: inout Int
+    ) throws(LogFilterError) -> LogFilterToken {
         let start = index
         var text = ""
         var quoteAt: Int?
@@ -150,7 +160,10 @@ enum LogFilterCondition {
         guard let (name, relation) = split(plain) else { return .text(token.text) }
         guard let field = LogFilter.Field(rawValue: name.lowercased()) else {
             let known = LogFilter.Field.allCases.map(\.rawValue).joined(separator: ", ")
-            throw LogFilterError(column: token.column, message: "there is no field \(name); fields are \(known)")
+            throw LogFilterError(
+                column: token.column,
+                message: "there is no field \(name); fields are \(known)"
+            )
         }
         let text = String(token.text.dropFirst(name.count + relation.rawValue.count))
         let column = token.column + name.count + relation.rawValue.count
@@ -164,7 +177,8 @@ enum LogFilterCondition {
         let name = String(text.prefix { $0.isLetter })
         guard !name.isEmpty else { return nil }
         let rest = text.dropFirst(name.count)
-        for relation in [LogFilter.Relation.lessOrEqual, .greaterOrEqual, .unequal] + LogFilter.Relation.allCases
+        for relation in [LogFilter.Relation.lessOrEqual, .greaterOrEqual, .unequal]
+            + LogFilter.Relation.allCases
         where rest.hasPrefix(relation.rawValue) {
             // `http://…` is a word, not a field that is called http.
             if relation == .contains, rest.hasPrefix("://") { return nil }
@@ -183,7 +197,9 @@ enum LogFilterCondition {
         switch field.kind {
         case .text: return .text(text)
         case .number:
-            if field == .status, text.count == 3, text.lowercased().hasSuffix("xx"), let digit = text.first?.wholeNumberValue {
+            if field == .status, text.count == 3, text.lowercased().hasSuffix("xx"),
+                let digit = text.first?.wholeNumberValue
+            {
                 return .statusClass(digit)
             }
             return .number(try require(Int(text), column, "a whole number"))
@@ -202,10 +218,15 @@ enum LogFilterCondition {
     private static func moment(_ text: String, _ column: Int) throws(LogFilterError) -> LogFilter.Value {
         if text == "now" { return .fromNow(0) }
         if let sign = text.first, sign == "-" || sign == "+" {
-            let duration = try require(Duration(text: String(text.dropFirst())), column, "a duration such as -15m")
+            let duration = try require(
+                Duration(text: String(text.dropFirst())),
+                column,
+                "a duration such as -15m"
+            )
             return .fromNow((sign == "-" ? -1 : 1) * duration.milliseconds * 1000)
         }
-        let time = Timestamp(text: text) ?? Timestamp(text: text + "T00:00:00Z") ?? Timestamp(text: text + "Z")
+        let time =
+            Timestamp(text: text) ?? Timestamp(text: text + "T00:00:00Z") ?? Timestamp(text: text + "Z")
         return .moment(try require(time, column, "a time such as 2026-11-21T09:30:00Z or -15m").microseconds)
     }
 

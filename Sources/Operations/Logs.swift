@@ -96,7 +96,8 @@ package struct LogDetail: Codable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case requestHeaders, requestBody, requestBodyBytes, responseHeaders, responseBody, responseBodyBytes, stream
+        case requestHeaders, requestBody, requestBodyBytes, responseHeaders, responseBody, responseBodyBytes,
+            stream
         case attemptsDetail, skipped
     }
 

@@ -45,7 +45,10 @@ package struct Operator: Sendable, Codable, Equatable {
 
     package func require(_ needed: Role) throws(OperationsError) {
         guard role >= needed else {
-            throw OperationsError(.permissionDenied, "this needs the role \(needed.rawValue); you are \(role.rawValue)")
+            throw OperationsError(
+                .permissionDenied,
+                "this needs the role \(needed.rawValue); you are \(role.rawValue)"
+            )
         }
     }
 }

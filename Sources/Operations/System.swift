@@ -82,7 +82,15 @@ package struct OperatorChange: Codable, Sendable {
     @ShownNull package var before: String?
     @ShownNull package var after: String?
 
-    package init(id: Int, time: Timestamp, operator name: String, role: String, via: String, action: String, object: String) {
+    package init(
+        id: Int,
+        time: Timestamp,
+        operator name: String,
+        role: String,
+        via: String,
+        action: String,
+        object: String
+    ) {
         self.id = id
         self.time = time
         self.operator = name

@@ -78,7 +78,8 @@ private enum Unit {
     static func split(_ text: String) -> (number: Int, unit: String)? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let unit = text.dropFirst(digits.count)
-        guard let number = Int(digits), unit.allSatisfy({ $0.isASCII && $0.isLetter && $0.isLowercase }) else {
+        guard let number = Int(digits), unit.allSatisfy({ $0.isASCII && $0.isLetter && $0.isLowercase })
+        else {
             return nil
         }
         return (number, String(unit))

@@ -24,7 +24,14 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
     package var source: Source
     package var version: Int
 
-    package init(id: Int, upstreamId: Int, upstream: String, name: String, maskedValue: String, source: Source) {
+    package init(
+        id: Int,
+        upstreamId: Int,
+        upstream: String,
+        name: String,
+        maskedValue: String,
+        source: Source
+    ) {
         self.id = id
         self.upstreamId = upstreamId
         self.upstream = upstream
@@ -55,7 +62,9 @@ package struct UpstreamKeyDraft: Codable, Sendable {
         self.keyValue = keyValue
     }
 
-    package static let fields = ["upstream_id", "name", "key_value", "location", "param_name", "value_prefix"]
+    package static let fields = [
+        "upstream_id", "name", "key_value", "location", "param_name", "value_prefix",
+    ]
 }
 
 /// What may change of a provider key.
@@ -82,6 +91,11 @@ package protocol UpstreamKeyOperations: Sendable {
         ifVersion: Int?,
         by user: Operator
     ) async throws -> UpstreamKey
-    func setUpstreamKeyState(_ id: Int, _ state: KeyState, reason: String?, by user: Operator) async throws -> UpstreamKey
+    func setUpstreamKeyState(
+        _ id: Int,
+        _ state: KeyState,
+        reason: String?,
+        by user: Operator
+    ) async throws -> UpstreamKey
     func deleteUpstreamKey(_ id: Int, by user: Operator) async throws
 }

@@ -124,6 +124,11 @@ package protocol UpstreamOperations: Sendable {
     func upstreams(by user: Operator) async throws -> Page<Upstream>
     func upstream(_ id: Int, by user: Operator) async throws -> Upstream
     func createUpstream(_ draft: UpstreamDraft, by user: Operator) async throws -> Upstream
-    func changeUpstream(_ id: Int, _ change: UpstreamChange, ifVersion: Int?, by user: Operator) async throws -> Upstream
+    func changeUpstream(
+        _ id: Int,
+        _ change: UpstreamChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> Upstream
     func deleteUpstream(_ id: Int, by user: Operator) async throws
 }

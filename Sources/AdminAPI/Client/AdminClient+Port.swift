@@ -10,7 +10,8 @@ import Foundation
 extension AdminClient: ClientKeyOperations {
     package func clientKeys(_ query: ClientKeyQuery, by user: Operator) async throws -> Page<ClientKey> {
         let parameters: [(String, String?)] = [
-            ("search", query.search), ("owner", query.owner), ("limit", "\(query.limit)"), ("cursor", query.cursor),
+            ("search", query.search), ("owner", query.owner), ("limit", "\(query.limit)"),
+            ("cursor", query.cursor),
         ]
         return try await get("/client-keys", parameters)
     }
@@ -127,7 +128,9 @@ extension AdminClient: LogOperations {
         maxPerSecond: Int,
         by user: Operator
     ) async throws -> AsyncThrowingStream<LogBatch, any Error> {
-        try await events("/logs/stream", [("filter", filter), ("max_per_second", "\(maxPerSecond)")]) { data in
+        try await events("/logs/stream", [("filter", filter), ("max_per_second", "\(maxPerSecond)")]) {
+            data in
+            // An event that is no count of skipped records is a record.
             if let skipped = try? JSONForm.value(SkippedRecords.self, from: data) {
                 return LogBatch(records: [], skipped: skipped.skipped)
             }
@@ -154,7 +157,11 @@ extension AdminClient: DashboardOperations {
         return try await get("/dashboard/series", parameters)
     }
 
-    package func stats(by grouping: StatsGrouping, filter: String, by user: Operator) async throws -> Page<StatsItem> {
+    package func stats(
+        by grouping: StatsGrouping,
+        filter: String,
+        by user: Operator
+    ) async throws -> Page<StatsItem> {
         try await get("/stats", [("by", grouping.rawValue), ("filter", filter)])
     }
 }
@@ -168,7 +175,10 @@ extension AdminClient: LiveOperations {
         try await callNothing(.DELETE, "/exchanges/\(id)")
     }
 
-    package func live(filter: String, by user: Operator) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
+    package func live(
+        filter: String,
+        by user: Operator
+    ) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
         try await events("/live", [("filter", filter)]) { try JSONForm.value(LiveSnapshot.self, from: $0) }
     }
 }
@@ -182,7 +192,11 @@ extension AdminClient: SystemOperations {
         try await callNothing(.POST, "/reload")
     }
 
-    package func operatorChanges(limit: Int, cursor: String?, by user: Operator) async throws -> Page<OperatorChange> {
+    package func operatorChanges(
+        limit: Int,
+        cursor: String?,
+        by user: Operator
+    ) async throws -> Page<OperatorChange> {
         try await get("/operators/audit", [("limit", "\(limit)"), ("cursor", cursor)])
     }
 
@@ -195,7 +209,8 @@ extension AdminClient: SystemOperations {
         nil
     }
 
-    package func remember(_ answer: String, for key: String, request: String, by user: Operator) async throws {
+    package func remember(_ answer: String, for key: String, request: String, by user: Operator) async throws
+    {
         throw OperationsError(.badRequest, "answers are remembered by the gateway")
     }
 }

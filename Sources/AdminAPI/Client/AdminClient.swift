@@ -42,7 +42,9 @@ package struct AdminClient: Sendable {
     ) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: url(path, query))
         request.method = method
-        if case .url(_, let token) = endpoint { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        if case .url(_, let token) = endpoint {
+            request.headers.add(name: "authorization", value: "Bearer \(token)")
+        }
         if isReadOnly { request.headers.add(name: "x-fastgate-read-only", value: "true") }
         for (name, value) in headers {
             request.headers.add(name: name, value: value)
@@ -65,7 +67,10 @@ package struct AdminClient: Sendable {
         let data = Data(buffer: try await response.body.collect(upTo: 1 << 20))
         // An answer that is not ours has no envelope; its status is then all there is to tell.
         guard let envelope = try? JSONForm.value(ErrorEnvelope.self, from: data) else {
-            return OperationsError(.unavailable, "the answer from \(place) is not a gateway's (status \(response.status.code))")
+            return OperationsError(
+                .unavailable,
+                "the answer from \(place) is not a gateway's (status \(response.status.code))"
+            )
         }
         let code = OperationsError.Code(rawValue: envelope.error.code) ?? .internalError
         return OperationsError(code, envelope.error.message, parameter: envelope.error.param)
@@ -118,11 +123,16 @@ package struct AdminClient: Sendable {
         let headers = ifVersion.map { [("if-match", "\"\($0)\"")] } ?? []
         let bytes = try body.map { try JSONForm.data($0) }
         return try JSONForm.value(
-            Value.self, from: try await data(try await send(method, path, body: bytes, headers: headers))
+            Value.self,
+            from: try await data(try await send(method, path, body: bytes, headers: headers))
         )
     }
 
-    func callNothing(_ method: HTTPMethod, _ path: String, _ body: (any Encodable & Sendable)? = nil) async throws {
+    func callNothing(
+        _ method: HTTPMethod,
+        _ path: String,
+        _ body: (any Encodable & Sendable)? = nil
+    ) async throws {
         let bytes = try body.map { try JSONForm.data($0) }
         _ = try await data(try await send(method, path, body: bytes))
     }

@@ -33,8 +33,14 @@ struct AdminRoute: Sendable {
         _ handler: @escaping @Sendable (AdminRequest) async throws -> Response
     ) -> AdminRoute {
         AdminRoute(
-            method: .get, path: path, tag: tag, summary: summary, role: .viewer, query: query,
-            contentType: contentType, handler: handler
+            method: .get,
+            path: path,
+            tag: tag,
+            summary: summary,
+            role: .viewer,
+            query: query,
+            contentType: contentType,
+            handler: handler
         )
     }
 
@@ -49,8 +55,15 @@ struct AdminRoute: Sendable {
         _ handler: @escaping @Sendable (AdminRequest) async throws -> Response
     ) -> AdminRoute {
         AdminRoute(
-            method: method, path: path, tag: tag, summary: summary, role: .operator, bodyFields: body,
-            requiredFields: required, status: status, handler: handler
+            method: method,
+            path: path,
+            tag: tag,
+            summary: summary,
+            role: .operator,
+            bodyFields: body,
+            requiredFields: required,
+            status: status,
+            handler: handler
         )
     }
 }

@@ -35,7 +35,7 @@ package struct AdminServer: Service {
     private let logger: Logger
     private let bound: @Sendable (Int) async -> Void
 
-    /// - Parameter bound: told the TCP port once both listeners accept.
+    /// `bound`: told the TCP port once both listeners accept.
     package init(
         port: any GatewayPort,
         access: AccessList,
@@ -70,7 +70,9 @@ package struct AdminServer: Service {
         let socket = Application(
             router: router,
             configuration: .init(address: .unixDomainSocket(path: addresses.socket), serverName: nil),
-            onServerRunning: { _ in SocketFile.restrict(addresses.socket, group: addresses.socketGroup, logger) },
+            onServerRunning: { _ in
+                SocketFile.restrict(addresses.socket, group: addresses.socketGroup, logger)
+            },
             logger: quiet
         )
         defer { unlink(addresses.socket) }
@@ -136,7 +138,10 @@ enum SocketFile {
                     logger.warning("the socket's group cannot be set", metadata: ["group": "\(group)"])
                 }
             } else {
-                logger.warning("there is no such group; the socket is open to its owner only", metadata: ["group": "\(group)"])
+                logger.warning(
+                    "there is no such group; the socket is open to its owner only",
+                    metadata: ["group": "\(group)"]
+                )
             }
         }
         chmod(path, 0o660)

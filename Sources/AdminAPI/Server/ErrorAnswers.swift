@@ -29,7 +29,10 @@ struct ErrorAnswers: RouterMiddleware {
             let message = error.status == .notFound ? "there is nothing here" : "the request cannot be read"
             return Self.answer(OperationsError(code, message), status: error.status)
         } catch {
-            context.logger.error("an operation failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            context.logger.error(
+                "an operation failed",
+                metadata: ["path": "\(request.uri.path)", "error": "\(error)"]
+            )
             let message = "the operation failed; the gateway's log says why"
             return Self.answer(OperationsError(.internalError, message), status: .internalServerError)
         }
@@ -59,7 +62,7 @@ struct ErrorAnswers: RouterMiddleware {
     }
 }
 
-/// `{"error":{"message","type","param","code"}}`
+/// The error envelope: `{"error":{"message","type","param","code"}}`.
 struct ErrorEnvelope: Codable {
     struct Body: Codable {
         let message: String

@@ -4,7 +4,7 @@ import NIOCore
 
 /// Server-sent events of a sequence of values.
 enum EventStream {
-    /// - Parameter texts: the `data` of the events that a value becomes.
+    /// `texts`: the `data` of the events that a value becomes.
     static func response<Value: Sendable>(
         _ values: AsyncThrowingStream<Value, any Error>,
         _ texts: @escaping @Sendable (Value) throws -> [String]

@@ -6,7 +6,9 @@ enum OpenAPIDocument {
     static func text(_ routes: [AdminRoute], version: String) -> String {
         var paths: [String: [String: JSONValue]] = [:]
         for route in routes {
-            paths["/api/admin" + route.path, default: [:]][route.method.rawValue.lowercased()] = operation(route)
+            paths["/api/admin" + route.path, default: [:]][route.method.rawValue.lowercased()] = operation(
+                route
+            )
         }
         let document: JSONValue = .object([
             "openapi": "3.1.0",
@@ -37,7 +39,9 @@ enum OpenAPIDocument {
             var schema: [String: JSONValue] = [
                 "type": "object", "properties": .object(properties), "additionalProperties": .bool(false),
             ]
-            if !route.requiredFields.isEmpty { schema["required"] = .array(route.requiredFields.map(JSONValue.string)) }
+            if !route.requiredFields.isEmpty {
+                schema["required"] = .array(route.requiredFields.map(JSONValue.string))
+            }
             operation["requestBody"] = .object([
                 "required": .bool(true),
                 "content": .object(["application/json": .object(["schema": .object(schema)])]),
@@ -116,7 +120,10 @@ enum JSONValue: ExpressibleByStringLiteral {
         case .bool(let value): value ? "true" : "false"
         case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
         case .object(let values):
-            "{" + values.sorted { $0.key < $1.key }.map { "\(Self.quote($0.key)):\($0.value.text)" }.joined(separator: ",")
+            "{"
+                + values.sorted { $0.key < $1.key }.map { "\(Self.quote($0.key)):\($0.value.text)" }.joined(
+                    separator: ","
+                )
                 + "}"
         }
     }

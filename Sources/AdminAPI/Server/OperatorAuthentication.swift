@@ -30,7 +30,9 @@ struct OperatorAuthentication: RouterMiddleware {
     }
 
     private func identify(_ request: Request, _ context: AdminContext) async throws -> Operator {
-        if request.uri.path == "/api/admin/health" { return Operator(name: "anyone", role: .viewer, via: "none") }
+        if request.uri.path == "/api/admin/health" {
+            return Operator(name: "anyone", role: .viewer, via: "none")
+        }
         if context.channel.remoteAddress?.protocol != .unix { return try tokenHolder(request) }
         return try await peer(of: context.channel)
     }
@@ -39,7 +41,9 @@ struct OperatorAuthentication: RouterMiddleware {
     private static func checkOrigin(_ request: Request) throws {
         let allowed = ["localhost", "127.0.0.1", "[::1]"]
         if let authority = request.head.authority {
-            let host = authority.hasPrefix("[") ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
+            let host =
+                authority.hasPrefix("[")
+                ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
             guard allowed.contains(String(host)) || host.isEmpty else {
                 throw OperationsError(.permissionDenied, "this Host is not served here")
             }
@@ -54,7 +58,10 @@ struct OperatorAuthentication: RouterMiddleware {
     private func tokenHolder(_ request: Request) throws -> Operator {
         let header = request.headers[.authorization] ?? ""
         guard header.lowercased().hasPrefix("bearer ") else {
-            throw OperationsError(.unauthorized, "send the token of {data}/admin.token as Authorization: Bearer")
+            throw OperationsError(
+                .unauthorized,
+                "send the token of {data}/admin.token as Authorization: Bearer"
+            )
         }
         // Comparing digests takes the same time wherever the texts differ.
         let given = SHA256.hash(data: Array(header.dropFirst(7).utf8))
@@ -79,7 +86,10 @@ struct OperatorAuthentication: RouterMiddleware {
             throw OperationsError(.permissionDenied, "the socket does not say who you are")
         }
         let option = NIOBSDSocket.Option(rawValue: CInt(SO_PEERCRED))
-        let credentials: PeerCredentials = try await provider.unsafeGetSocketOption(level: .socket, name: option).get()
+        let credentials: PeerCredentials = try await provider.unsafeGetSocketOption(
+            level: .socket,
+            name: option
+        ).get()
         let name = SystemUser.name(of: credentials.uid) ?? "uid \(credentials.uid)"
         if credentials.uid == 0 || credentials.uid == getuid() {
             return Operator(name: name, role: .admin, via: "socket")
@@ -89,7 +99,10 @@ struct OperatorAuthentication: RouterMiddleware {
             member.user == name || member.group.map(groups.contains) == true
         }.map(\.role)
         guard let role = roles.max() else {
-            throw OperationsError(.permissionDenied, "\(name) is no operator; see admin.operators in the configuration")
+            throw OperationsError(
+                .permissionDenied,
+                "\(name) is no operator; see admin.operators in the configuration"
+            )
         }
         return Operator(name: name, role: role, via: "socket")
     }

@@ -27,7 +27,11 @@ enum StrictBody {
             throw OperationsError(.badRequest, "the body is not a JSON object")
         }
         for name in names.keys.sorted() where !fields.contains(name) {
-            throw OperationsError(.invalid, "unknown field; fields are \(fields.joined(separator: ", "))", parameter: name)
+            throw OperationsError(
+                .invalid,
+                "unknown field; fields are \(fields.joined(separator: ", "))",
+                parameter: name
+            )
         }
         return (try JSONForm.value(type, from: data), data)
     }

@@ -13,6 +13,9 @@ uint64_t clinux_raise_open_files(void);
 /// Takes an exclusive advisory lock without waiting. Returns 0, or errno (EWOULDBLOCK when held).
 int clinux_lock_file(int descriptor);
 
+/// The time of day in microseconds since 1970.
+int64_t clinux_wall_clock_microseconds(void);
+
 /// The first place of a text in bytes, NULL when it is not there; sublinear, unlike a loop over the bytes.
 const void *clinux_find(const void *bytes, size_t count, const void *text, size_t length);
 

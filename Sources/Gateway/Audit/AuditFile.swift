@@ -65,7 +65,8 @@ final class AuditFile: Sendable {
     static func parse(_ name: String) -> (kind: AuditFileKind, firstID: Int)? {
         guard name.hasSuffix(".db") else { return nil }
         let parts = name.dropLast(3).split(separator: "-")
-        guard parts.count == 2, let kind = AuditFileKind(rawValue: String(parts[0])), let id = Int(parts[1]) else {
+        guard parts.count == 2, let kind = AuditFileKind(rawValue: String(parts[0])), let id = Int(parts[1])
+        else {
             return nil
         }
         return (kind, id)

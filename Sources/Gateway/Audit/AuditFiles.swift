@@ -56,7 +56,9 @@ final class AuditFiles: Sendable {
     func current(_ kind: AuditFileKind, nextID: Int) throws -> AuditFile {
         let sizeLimit = kind == .rows ? Self.rowsFileSize : Self.bodiesFileSize
         let ageLimit = kind == .rows ? Self.rowsFileAge : Self.bodiesFileAge
-        if let last = files(kind).last, last.size < sizeLimit, nextID - last.firstID < ageLimit { return last }
+        if let last = files(kind).last, last.size < sizeLimit, nextID - last.firstID < ageLimit {
+            return last
+        }
         let file = try AuditFile(kind: kind, firstID: nextID, folder: folder)
         all.withLock { $0[kind, default: []].append(file) }
         return file

@@ -1,10 +1,11 @@
+import GRDB
+import Operations
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-import GRDB
-import Operations
 
 /// Reads the audit: newest first, over all files, never longer than a bound.
 struct AuditQueries: Sendable {
@@ -106,7 +107,9 @@ struct AuditQueries: Sendable {
 
     func detail(_ id: Int) throws -> LogDetail {
         let record = try record(id)
-        guard let (record, extra) = record else { throw OperationsError(.notFound, "there is no log record \(id)") }
+        guard let (record, extra) = record else {
+            throw OperationsError(.notFound, "there is no log record \(id)")
+        }
         var detail = LogDetail(record: record)
         detail.attemptsDetail = extra
         for file in files.candidates(.bodies, holding: id) {
@@ -156,7 +159,8 @@ struct AuditQueries: Sendable {
                     for row in try Row.fetchAll(db, sql: sql, arguments: arguments) {
                         let name: String? = row["name"]
                         if grouping == .error, name == nil { continue }
-                        items[name, default: StatsItem(name: name, requests: 0, errors: 0, latencyAvgMs: nil)].add(row)
+                        items[name, default: StatsItem(name: name, requests: 0, errors: 0, latencyAvgMs: nil)]
+                            .add(row)
                     }
                 }
             }
@@ -167,7 +171,11 @@ struct AuditQueries: Sendable {
     private func record(_ id: Int) throws -> (record: LogRecord, attempts: [LogAttempt])? {
         for file in files.candidates(.rows, holding: id) {
             let row = try file.database.read { db in
-                try Row.fetchOne(db, sql: "SELECT * FROM exchanges WHERE id = ? AND is_open = 0", arguments: [id])
+                try Row.fetchOne(
+                    db,
+                    sql: "SELECT * FROM exchanges WHERE id = ? AND is_open = 0",
+                    arguments: [id]
+                )
             }
             if let row { return (LogRecord(row: row), LogAttempt.list(row: row)) }
         }

@@ -29,8 +29,10 @@ final class AuditService: Service {
             )
         }
         let boot = WallClock.now().seconds
-        lanes = settings.mode == .off
-            ? [] : try (0..<loops).map { try JournalLane(folder: directory.journalFolder, loop: $0, boot: boot) }
+        lanes =
+            settings.mode == .off
+            ? []
+            : try (0..<loops).map { try JournalLane(folder: directory.journalFolder, loop: $0, boot: boot) }
         writer = AuditWriter(lanes: lanes, files: files, counters: counters, tail: tail, logger: logger)
     }
 

@@ -11,8 +11,10 @@ final class AuditSink {
 
     static let rowColumns = [
         "id", "request_id", "time", "client_key_id", "client_key", "owner", "upstream_id", "upstream",
-        "upstream_key_id", "upstream_key", "client_address", "method", "path", "query", "status", "error", "latency",
-        "ttft", "bytes_in", "bytes_out", "is_stream", "stream_chunks", "model", "prompt_tokens", "completion_tokens",
+        "upstream_key_id", "upstream_key", "client_address", "method", "path", "query", "status", "error",
+        "latency",
+        "ttft", "bytes_in", "bytes_out", "is_stream", "stream_chunks", "model", "prompt_tokens",
+        "completion_tokens",
         "usage", "attempts", "overhead", "upstream_status", "detail", "is_open",
     ]
 
@@ -23,7 +25,10 @@ final class AuditSink {
         let marks = Self.rowColumns.map { _ in "?" }.joined(separator: ",")
         // Replaying a journal after a crash writes the same exchange again.
         insertRow = try RawStatement(rows, "INSERT OR REPLACE INTO exchanges VALUES (\(marks))")
-        insertBody = try RawStatement(bodies, "INSERT OR REPLACE INTO bodies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")
+        insertBody = try RawStatement(
+            bodies,
+            "INSERT OR REPLACE INTO bodies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+        )
         let outcome = Self.rowColumns.dropFirst(14).map { "\($0) = ?" }.joined(separator: ", ")
         finishRow = try RawStatement(rows, "UPDATE exchanges SET \(outcome) WHERE id = ? AND is_open = 1")
         finishBody = try RawStatement(
@@ -35,9 +40,10 @@ final class AuditSink {
         )
     }
 
-    /// - Parameters:
-    ///   - end: nil while the exchange runs, or when its end is lost.
-    ///   - isOpen: whether the end may still come; such rows are in no list.
+    /// Writes an exchange into both files.
+    ///
+    /// `end` is nil while the exchange runs, or when its end is lost; `isOpen` says whether the end may still
+    /// come, and such rows are in no list.
     func write(_ start: AuditStart, _ end: AuditEnd?, isOpen: Bool) throws(RawStatement.Failure) {
         bindRequest(start)
         bindOutcome(start, end, isOpen: isOpen, to: insertRow)

@@ -130,7 +130,11 @@ actor AuditWriter: Service {
         return (records, written)
     }
 
-    private func read(_ segments: [JournalSegment], into sink: AuditSink, _ written: inout [Int]) throws -> Int {
+    private func read(
+        _ segments: [JournalSegment],
+        into sink: AuditSink,
+        _ written: inout [Int]
+    ) throws -> Int {
         var records = 0
         // Most exchanges begin and end within one batch, and their starts are never copied.
         var fresh: [Int: UnsafeRawBufferPointer] = [:]
@@ -200,7 +204,9 @@ actor AuditWriter: Service {
         let bodies = try files.current(.bodies, nextID: id)
         if let sink, let current = sinkFiles, current.rows === rows, current.bodies === bodies { return sink }
         let made = try rows.database.writeWithoutTransaction { rowsDB in
-            try bodies.database.writeWithoutTransaction { bodiesDB in try AuditSink(rows: rowsDB, bodies: bodiesDB) }
+            try bodies.database.writeWithoutTransaction { bodiesDB in
+                try AuditSink(rows: rowsDB, bodies: bodiesDB)
+            }
         }
         if let old = sinkFiles, old.rows !== rows {
             // An exchange that began in the old file ends in the new one, and must not stand in both.
@@ -219,7 +225,10 @@ actor AuditWriter: Service {
     private func failed(_ error: any Error) {
         let text = "\(error)"
         if failure != text {
-            logger.error("the audit cannot be written; records wait in the journal", metadata: ["error": "\(text)"])
+            logger.error(
+                "the audit cannot be written; records wait in the journal",
+                metadata: ["error": "\(text)"]
+            )
         }
         failure = text
         guard ContinuousClock.now >= nextDrop else { return }

@@ -1,11 +1,12 @@
 import CLinux
+import GRDB
+import GRDBSQLite
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-import GRDB
-import GRDBSQLite
 
 /// Lets a query over rows look into the bodies, which stand in other files.
 enum BodySearch {
@@ -34,7 +35,11 @@ enum BodySearch {
         guard let id = Int.fromDatabaseValue(id) else { return false }
         for file in files.candidates(.bodies, holding: id) {
             let row = try file.database.read { db in
-                try Row.fetchOne(db, sql: "SELECT request_body, response_body FROM bodies WHERE id = ?", arguments: [id])
+                try Row.fetchOne(
+                    db,
+                    sql: "SELECT request_body, response_body FROM bodies WHERE id = ?",
+                    arguments: [id]
+                )
             }
             guard let row else { continue }
             let bodies = [row["request_body"] as Data?, row["response_body"] as Data?]

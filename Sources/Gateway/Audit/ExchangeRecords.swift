@@ -100,10 +100,17 @@ enum ExchangeRecords {
         encoder.text(refused.address)
         if let head = refused.head {
             let target = head.message.withBytes(head.target) { bytes in
-                ASCII.firstIndex(of: UInt8(ascii: "?"), in: bytes, from: 0).map { head.target.lowerBound + $0 }
+                ASCII.firstIndex(of: UInt8(ascii: "?"), in: bytes, from: 0).map {
+                    head.target.lowerBound + $0
+                }
             }
             let path = head.target.lowerBound..<(target ?? head.target.upperBound)
-            encodeHead(head, path: path, query: target.map { ($0 + 1)..<head.target.upperBound }, into: &encoder)
+            encodeHead(
+                head,
+                path: path,
+                query: target.map { ($0 + 1)..<head.target.upperBound },
+                into: &encoder
+            )
         } else {
             encoder.text("")
             encoder.text("")
@@ -143,8 +150,8 @@ enum ExchangeRecords {
     static func endSize(_ exchange: Exchange, _ policy: BodyPolicy) -> Int {
         let detail = exchange.outcome.detail?.utf8.count ?? 0
         let model = exchange.outcome.model?.utf8.count ?? 0
-        return fixedSize + detail + model + (exchange.answerHeadBytes?.bytes.readableBytes ?? 0)
-            + min(policy.limit, exchange.answerBody.head?.readableBytes ?? 0)
+        return fixedSize + detail + model + (exchange.answer.head?.bytes.readableBytes ?? 0)
+            + min(policy.limit, exchange.answer.body.head?.readableBytes ?? 0)
             + min(policy.limit, exchange.requestBody.head?.readableBytes ?? 0)
     }
 
@@ -161,7 +168,7 @@ enum ExchangeRecords {
         encoder.number(outcome.bytesIn)
         encoder.number(outcome.bytesOut)
         encoder.number(outcome.isStream ? 1 : 0)
-        encoder.number(outcome.isStream ? exchange.events?.events ?? exchange.stream.pieces : 0)
+        encoder.number(outcome.isStream ? exchange.answer.events?.events ?? exchange.answer.stream.pieces : 0)
         encoder.number(outcome.attempts)
         encoder.text(outcome.model)
         encoder.optional(outcome.usage?.promptTokens)
@@ -169,22 +176,26 @@ enum ExchangeRecords {
         encoder.number(outcome.usage == nil ? 0 : 1)
         encoder.optional(outcome.upstreamStatus)
         encoder.text(outcome.detail)
-        let stream = exchange.stream
+        let stream = exchange.answer.stream
         encoder.optional(stream.pieces > 0 ? stream.pieces : nil)
         encoder.optional(stream.pieces > 0 ? stream.bytes : nil)
         encoder.optional(stream.first.map { microseconds($0 - times.received) })
         encoder.optional(stream.last.map { microseconds($0 - times.received) })
         encoder.optional(stream.pieces > 1 ? microseconds(stream.longestGap) : nil)
-        encodeFields(exchange.answerHeadBytes, into: &encoder)
-        let body = encoder.blob(exchange.answerBody.head, limit: policy.limit)
+        encodeFields(exchange.answer.head, into: &encoder)
+        let body = encoder.blob(exchange.answer.body.head, limit: policy.limit)
         Redaction.coverBody(body)
         if let key = exchange.key { Redaction.cover(key.value, in: body) }
-        encoder.number(exchange.answerBody.total)
+        encoder.number(exchange.answer.body.total)
         encodeLateBody(exchange, policy, into: &encoder)
     }
 
     /// A streamed request's body arrived after its start was written.
-    private static func encodeLateBody(_ exchange: Exchange, _ policy: BodyPolicy, into encoder: inout RecordEncoder) {
+    private static func encodeLateBody(
+        _ exchange: Exchange,
+        _ policy: BodyPolicy,
+        into encoder: inout RecordEncoder
+    ) {
         if exchange.sentWholeBody {
             encoder.number(-1)
         } else {

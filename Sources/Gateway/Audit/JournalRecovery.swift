@@ -13,8 +13,14 @@ struct JournalRecovery {
         defer { for segment in segments { segment.remove() } }
         guard !segments.isEmpty else { return (0, 0) }
         let id = WallClock.now().microseconds
-        let rows = try files.current(.rows, nextID: files.files(.rows).isEmpty ? oldestID(segments) ?? id : id)
-        let bodies = try files.current(.bodies, nextID: files.files(.bodies).isEmpty ? oldestID(segments) ?? id : id)
+        let rows = try files.current(
+            .rows,
+            nextID: files.files(.rows).isEmpty ? oldestID(segments) ?? id : id
+        )
+        let bodies = try files.current(
+            .bodies,
+            nextID: files.files(.bodies).isEmpty ? oldestID(segments) ?? id : id
+        )
         return try bodies.database.writeWithoutTransaction { bodiesDB in
             try rows.database.writeWithoutTransaction { rowsDB in
                 let sink = try AuditSink(rows: rowsDB, bodies: bodiesDB)
@@ -46,14 +52,19 @@ struct JournalRecovery {
 
     private func oldestID(_ segments: [JournalSegment]) -> Int? {
         segments.compactMap { segment in
-            guard let record = segment.nextRecord(), record.kind == ExchangeRecords.startKind else { return nil }
+            guard let record = segment.nextRecord(), record.kind == ExchangeRecords.startKind else {
+                return nil
+            }
             // A record that does not hold is reported when it is read for real.
             return try? AuditStart(record.bytes).id
         }.min()
     }
 
     /// Segments were reused in any order, so all starts are gathered before any end is looked at.
-    private func write(_ segments: [JournalSegment], into sink: AuditSink) throws -> (complete: Int, interrupted: Int) {
+    private func write(
+        _ segments: [JournalSegment],
+        into sink: AuditSink
+    ) throws -> (complete: Int, interrupted: Int) {
         var starts: [Int: UnsafeRawBufferPointer] = [:]
         var ends: [(id: Int, bytes: UnsafeRawBufferPointer)] = []
         for segment in segments {
@@ -65,7 +76,10 @@ struct JournalRecovery {
                     default: break
                     }
                 } catch {
-                    logger.error("a damaged journal record was skipped", metadata: ["file": "\(segment.path)"])
+                    logger.error(
+                        "a damaged journal record was skipped",
+                        metadata: ["file": "\(segment.path)"]
+                    )
                 }
                 segment.skipRecord(record.bytes)
             }

@@ -69,7 +69,10 @@ final class JournalSegment: @unchecked Sendable {
     func room(for count: Int) -> UnsafeMutableRawBufferPointer? {
         // The next record's length must also fit, as the zero that ends the segment.
         guard writePosition + Self.recordHeaderSize + count + 16 <= size else { return nil }
-        return UnsafeMutableRawBufferPointer(start: memory + writePosition + Self.recordHeaderSize, count: count)
+        return UnsafeMutableRawBufferPointer(
+            start: memory + writePosition + Self.recordHeaderSize,
+            count: count
+        )
     }
 
     /// Publishes the record that was written into `room`.

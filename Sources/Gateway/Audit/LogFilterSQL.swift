@@ -8,7 +8,7 @@ struct LogFilterSQL {
     private(set) var arguments: [(any DatabaseValueConvertible)?] = []
     private let now: Int
 
-    /// - Parameter now: microseconds since 1970, what `time>-15m` is relative to.
+    /// `now`: microseconds since 1970, what `time>-15m` is relative to.
     init(_ filter: LogFilter, now: Int) throws(OperationsError) {
         self.now = now
         sql = try condition(filter)
@@ -16,7 +16,8 @@ struct LogFilterSQL {
 
     /// What the list shows: the columns a bare word is looked for in.
     private static let listColumns = [
-        "request_id", "owner", "client_key", "upstream", "upstream_key", "client_address", "method", "path", "model",
+        "request_id", "owner", "client_key", "upstream", "upstream_key", "client_address", "method", "path",
+        "model",
         "error", "detail",
     ]
 

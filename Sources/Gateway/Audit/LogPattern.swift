@@ -1,12 +1,13 @@
 import CRE2
+import GRDB
+import Operations
+import Synchronization
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-import GRDB
-import Operations
-import Synchronization
 
 /// A regular expression of a log filter, matched in linear time.
 ///
@@ -18,11 +19,17 @@ final class LogPattern: @unchecked Sendable {
         var reason = [CChar](repeating: 0, count: 256)
         var text = pattern
         let compiled = text.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { cre2_compile($0.baseAddress, $0.count, &reason, reason.count) }
+            bytes.withMemoryRebound(to: CChar.self) {
+                cre2_compile($0.baseAddress, $0.count, &reason, reason.count)
+            }
         }
         guard let compiled else {
             let why = String(decoding: reason.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-            throw OperationsError(.invalid, "the pattern \(pattern) does not hold: \(why)", parameter: "filter")
+            throw OperationsError(
+                .invalid,
+                "the pattern \(pattern) does not hold: \(why)",
+                parameter: "filter"
+            )
         }
         regex = compiled
     }

@@ -8,8 +8,10 @@ enum Redaction {
 
     /// Names, lower-case, whose values are secrets wherever they stand.
     private static let secretNames: [[UInt8]] = [
-        "key", "api_key", "apikey", "api-key", "x-api-key", "access_token", "refresh_token", "id_token", "token",
-        "secret", "client_secret", "password", "passwd", "authorization", "credential", "credentials", "signature",
+        "key", "api_key", "apikey", "api-key", "x-api-key", "access_token", "refresh_token", "id_token",
+        "token",
+        "secret", "client_secret", "password", "passwd", "authorization", "credential", "credentials",
+        "signature",
         "sig", "secret_key", "access_key", "private_key", "auth_token", "webhook_secret",
     ].map { Array($0.utf8) }
 
@@ -46,7 +48,9 @@ enum Redaction {
         let count = word.utf8CodeUnitCount
         guard bytes.count >= count else { return false }
         for start in 0...(bytes.count - count) where bytes[start] | 0x20 == word.utf8Start[0] {
-            if ASCII.equalFolded(UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)]), word) { return true }
+            if ASCII.equalFolded(UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)]), word) {
+                return true
+            }
         }
         return false
     }

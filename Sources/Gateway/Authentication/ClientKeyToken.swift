@@ -43,7 +43,9 @@ struct KeyDigest: Sendable, Equatable {
     init(hashing bytes: UnsafeRawBufferPointer) {
         var hash = SHA256()
         hash.update(bufferPointer: bytes)
-        words = hash.finalize().withUnsafeBytes { $0.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self) }
+        words = hash.finalize().withUnsafeBytes {
+            $0.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self)
+        }
     }
 
     init?(stored bytes: some Collection<UInt8>) {
@@ -63,7 +65,9 @@ struct KeyDigest: Sendable, Equatable {
 }
 
 enum Base64URL {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    private static let alphabet = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8
+    )
 
     /// Without padding (RFC 4648 §5).
     static func encode(_ bytes: UnsafeRawBufferPointer) -> String {

@@ -17,14 +17,14 @@ package struct Permissions: Sendable, Equatable {
         return cidrs.contains { $0.contains(address) }
     }
 
-    /// - Parameter model: nil when the request names none, which a list of models refuses.
+    /// `model`: nil when the request names none, which a list of models refuses.
     package func allowsModel(_ model: String?) -> Bool {
         if models.isEmpty { return true }
         guard let model else { return false }
         return models.contains { Glob.matches($0.utf8, model.utf8) }
     }
 
-    /// The path after the slug. It must be allowed as it stands and as a backend would decode it.
+    /// The path after the slug must be allowed as it stands and as a backend would decode it.
     package func allowsPath(_ path: UnsafeRawBufferPointer) -> Bool {
         if paths.isEmpty { return true }
         guard paths.contains(where: { Glob.matches($0.utf8, path) }) else { return false }
@@ -122,7 +122,8 @@ enum PercentEncoding {
         var result: [UInt8] = []
         for byte in text.utf8 {
             let folded = ASCII.lowercased(byte)
-            let isPlain = folded >= 0x61 && folded <= 0x7A || ASCII.isDigit(byte) || "-._~".utf8.contains(byte)
+            let isPlain =
+                folded >= 0x61 && folded <= 0x7A || ASCII.isDigit(byte) || "-._~".utf8.contains(byte)
             if isPlain {
                 result.append(byte)
             } else {

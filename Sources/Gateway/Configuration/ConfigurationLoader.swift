@@ -39,10 +39,12 @@ package enum ConfigurationLoader {
 
     private static func read(_ text: String, _ collector: FaultCollector) -> Configuration? {
         guard let root = compose(text, collector) else { return nil }
-        guard let section = ConfigurationSection(root, path: "", knownKeys: topKeys, collector: collector) else {
+        guard let section = ConfigurationSection(root, path: "", knownKeys: topKeys, collector: collector)
+        else {
             return nil
         }
         var configuration = Configuration()
+        configuration.storage.path = collector.folder + "/" + configuration.storage.path
         ServerSections.read(section, into: &configuration)
         configuration.upstreams = UpstreamSections.read(section)
         for key in ["rate_limits", "scripts", "notifications"] {
@@ -75,7 +77,11 @@ package enum ConfigurationLoader {
             collector.report(problem, key: "", at: SourcePlace(mark))
         case .duplicatedKeysInMapping(let duplicates, let context):
             for key in duplicates {
-                collector.report("the key stands twice", key: key, at: place(of: key, in: text, after: SourcePlace(context.mark)))
+                collector.report(
+                    "the key stands twice",
+                    key: key,
+                    at: place(of: key, in: text, after: SourcePlace(context.mark))
+                )
             }
         case .reader(let problem, let offset, _, _):
             collector.report("\(problem) at byte \(offset ?? 0)", key: "", at: nil)

@@ -73,7 +73,11 @@ struct ConfigurationSection {
             }
             guard knownKeys.contains(name) else {
                 let near = Self.nearest(to: name, in: knownKeys).map { "; did you mean \($0)?" } ?? ""
-                collector.report("unknown key\(near)", key: Self.join(path, name), at: key.mark.map(SourcePlace.init))
+                collector.report(
+                    "unknown key\(near)",
+                    key: Self.join(path, name),
+                    at: key.mark.map(SourcePlace.init)
+                )
                 continue
             }
             entries[name] = (key, value)
@@ -94,7 +98,9 @@ struct ConfigurationSection {
 
     func node(_ key: String) -> Node? {
         guard let value = entries[key]?.value else { return nil }
-        if case .scalar(let scalar) = value, scalar.style == .plain, ["", "~", "null"].contains(scalar.string) {
+        if case .scalar(let scalar) = value, scalar.style == .plain,
+            ["", "~", "null"].contains(scalar.string)
+        {
             return nil
         }
         return value
@@ -150,7 +156,11 @@ struct ConfigurationSection {
         var result: [String] = []
         for item in items {
             guard case .scalar(let scalar) = item else {
-                collector.report("must be text", key: Self.join(path, key), at: item.mark.map(SourcePlace.init))
+                collector.report(
+                    "must be text",
+                    key: Self.join(path, key),
+                    at: item.mark.map(SourcePlace.init)
+                )
                 continue
             }
             result.append(scalar.string)

@@ -7,7 +7,8 @@ enum DefinitionRules {
     static func isSlug(_ text: String) -> Bool {
         guard let first = text.utf8.first, (1...64).contains(text.utf8.count) else { return false }
         let isAllowed = text.utf8.allSatisfy {
-            $0 >= 0x61 && $0 <= 0x7A || ASCII.isDigit($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+            $0 >= 0x61 && $0 <= 0x7A || ASCII.isDigit($0) || $0 == UInt8(ascii: "-")
+                || $0 == UInt8(ascii: "_")
         }
         return isAllowed && first != UInt8(ascii: "-") && first != UInt8(ascii: "_")
     }
@@ -26,7 +27,9 @@ enum DefinitionRules {
         }
         switch key.location {
         case .header:
-            guard isHeaderName(key.paramName) else { throw ConfigurationError("param_name is not a header name") }
+            guard isHeaderName(key.paramName) else {
+                throw ConfigurationError("param_name is not a header name")
+            }
             let name = key.paramName.lowercased().utf8.withContiguousStorageIfAvailable {
                 HeaderName.recognise(UnsafeRawBufferPointer($0))
             }

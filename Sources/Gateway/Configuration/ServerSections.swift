@@ -37,7 +37,8 @@ enum ServerSections {
             return
         }
         server.tls = Configuration.TLS(certificate: certificate, privateKey: key)
-        for (name, path) in [("certificate", certificate), ("private_key", key)] where !TextFile.exists(path) {
+        for (name, path) in [("certificate", certificate), ("private_key", key)] where !TextFile.exists(path)
+        {
             tls.report("there is no file \(path)", at: name)
         }
     }

@@ -85,7 +85,8 @@ package struct BaseURL: Sendable, Equatable {
         let portStart = authority.lastIndex(of: ":")
         let bracket = authority.lastIndex(of: "]")
         if let portStart, bracket.map({ portStart > $0 }) ?? true {
-            guard let number = Int(authority[authority.index(after: portStart)...]), (1...65_535).contains(number)
+            guard let number = Int(authority[authority.index(after: portStart)...]),
+                (1...65_535).contains(number)
             else { throw ConfigurationError("has a port that is not between 1 and 65535") }
             port = number
             host = authority[..<portStart]

@@ -53,8 +53,11 @@ enum UpstreamSections {
         return Configuration.Upstream(slug: slug, definition: definition, keys: readKeys(section))
     }
 
-    private static func readCleaning(_ section: ConfigurationSection, _ definition: inout UpstreamDefinition) {
-        if let names = section.strings("strip_headers") { definition.stripHeaders = names.map { $0.lowercased() } }
+    private static func readCleaning(_ section: ConfigurationSection, _ definition: inout UpstreamDefinition)
+    {
+        if let names = section.strings("strip_headers") {
+            definition.stripHeaders = names.map { $0.lowercased() }
+        }
         if let names = section.strings("strip_query") { definition.stripQuery = names }
         if let names = section.strings("strip_body_fields") { definition.stripBodyFields = names }
         section.read("accept_encoding", into: &definition.acceptEncoding)

@@ -15,7 +15,7 @@ struct AnswerCapture {
 
     var isComplete: Bool { total == (head?.readableBytes ?? 0) }
 
-    /// - Parameter piece: a slice that is held by reference when it is the whole body, else copied.
+    /// `piece`: a slice that is held by reference when it is the whole body, else copied.
     mutating func append(_ piece: ByteBuffer, isLast: Bool) {
         let isWhole = total == 0 && isLast && piece.readableBytes <= limit
         total += piece.readableBytes
@@ -27,7 +27,10 @@ struct AnswerCapture {
         let kept = min(room, piece.readableBytes)
         if kept > 0 {
             if head == nil { head = ByteBufferAllocator().buffer(capacity: max(kept, 1024)) }
-            head?.writeImmutableBuffer(kept == piece.readableBytes ? piece : piece.getSlice(at: piece.readerIndex, length: kept) ?? piece)
+            head?.writeImmutableBuffer(
+                kept == piece.readableBytes
+                    ? piece : piece.getSlice(at: piece.readerIndex, length: kept) ?? piece
+            )
         }
         if kept < piece.readableBytes { keepTail(piece) }
     }
@@ -35,7 +38,9 @@ struct AnswerCapture {
     private mutating func keepTail(_ piece: ByteBuffer) {
         if piece.readableBytes >= Self.tailSize { tail.clear() }
         let part = min(piece.readableBytes, Self.tailSize)
-        if let slice = piece.getSlice(at: piece.writerIndex - part, length: part) { tail.writeImmutableBuffer(slice) }
+        if let slice = piece.getSlice(at: piece.writerIndex - part, length: part) {
+            tail.writeImmutableBuffer(slice)
+        }
         if tail.readableBytes > 2 * Self.tailSize {
             tail.moveReaderIndex(forwardBy: tail.readableBytes - Self.tailSize)
             tail.discardReadBytes()

@@ -7,20 +7,13 @@ import Synchronization
 /// It lives between one caller's connection and at most one upstream connection, both on the same loop, and
 /// ends exactly once, in `finish`.
 final class Exchange {
-    /// Larger pieces are written on their own instead of being copied behind the head.
-    private static let copyLimit = 16_384
-
     let request: ExchangeRequest
     private(set) var times: ExchangeTimes
     private(set) var outcome = ExchangeOutcome()
     private(set) var key: UpstreamKeyEntry?
-    private(set) var stream = StreamStatistics()
-    private(set) var events: EventStreamScanner?
     private(set) var requestBody: AnswerCapture
-    private(set) var answerBody: AnswerCapture
-    private(set) var answerHeadBytes: MessageHead?
-    /// What goes to the caller next; the upstream connection decodes straight into it.
-    var outbound = ByteBuffer()
+    /// The upstream connection decodes an answer straight into it.
+    var answer: AnswerRelay
     var liveIndex = -1
     /// Whether the journal holds the start of this exchange.
     var isJournaled = false
@@ -28,7 +21,6 @@ final class Exchange {
     private var machine: ExchangeStateMachine
     private var held = ByteBuffer()
     private var attempt: UpstreamConnection?
-    private var callerFraming = BodyFraming.none
     private(set) var requestIsSent = false
     private unowned let worker: Worker
     private let caller: CallerConnection
@@ -49,7 +41,7 @@ final class Exchange {
         )
         let captured = settings.audit.bodies && settings.audit.mode != .off ? settings.audit.maxBodyBytes : 0
         requestBody = AnswerCapture(limit: captured)
-        answerBody = AnswerCapture(limit: captured)
+        answer = AnswerRelay(captureLimit: captured)
     }
 
     var isFinished: Bool { machine.isFinished }
@@ -65,7 +57,9 @@ final class Exchange {
         case .length(let length): perform(machine.bodyDeclared(length: length))
         case .none, .chunked, .untilClose: break
         }
-        if !isFinished, request.admitted.expectsContinue, request.admitted.framing != .none { caller.sendContinue() }
+        if !isFinished, request.admitted.expectsContinue, request.admitted.framing != .none {
+            caller.sendContinue()
+        }
     }
 
     func bodyArrived(_ piece: ByteBuffer) {
@@ -152,7 +146,8 @@ final class Exchange {
             return
         }
         guard worker.recorder.begin(self) else {
-            let message = "The audit cannot take this request, and the gateway refuses rather than lose its record."
+            let message =
+                "The audit cannot take this request, and the gateway refuses rather than lose its record."
             end(with: Refusal(.auditUnavailable, message, retryAfter: 5))
             return
         }
@@ -190,10 +185,12 @@ final class Exchange {
             body = edited(body)
             framing = .length(body.readableBytes)
         }
-        var buffer = ByteBufferAllocator().buffer(capacity: 1024 + min(body.readableBytes, Self.copyLimit))
+        var buffer = ByteBufferAllocator().buffer(
+            capacity: 1024 + min(body.readableBytes, AnswerRelay.copyLimit)
+        )
         RequestWriter(request: request, key: key).write(framing: framing, to: &buffer)
         if framing == .chunked {
-            if body.readableBytes > 0 { appendChunk(body, to: &buffer) }
+            if body.readableBytes > 0 { buffer.writeChunk(body) }
         } else {
             buffer.writeImmutableBuffer(body)
         }
@@ -213,20 +210,15 @@ final class Exchange {
             return
         }
         if callerChunksUpstream {
-            var buffer = ByteBufferAllocator().buffer(capacity: piece.readableBytes + ByteBuffer.chunkPrefix + 2)
-            appendChunk(piece, to: &buffer)
+            var buffer = ByteBufferAllocator().buffer(
+                capacity: piece.readableBytes + ByteBuffer.chunkPrefix + 2
+            )
+            buffer.writeChunk(piece)
             attempt.sendMore(buffer)
         } else {
             attempt.sendMore(piece)
         }
         if !attempt.isWritable { caller.setReading(false) }
-    }
-
-    private func appendChunk(_ piece: ByteBuffer, to buffer: inout ByteBuffer) {
-        let start = buffer.writerIndex
-        buffer.writeRepeatingByte(0, count: ByteBuffer.chunkPrefix)
-        buffer.writeImmutableBuffer(piece)
-        buffer.wrapChunk(from: start)
     }
 
     func attemptWritabilityChanged(isWritable: Bool) {
@@ -246,16 +238,14 @@ final class Exchange {
     func answerHead(_ head: ResponseHead, at now: NIODeadline) {
         times.answerBegan = now
         outcome.upstreamStatus = head.status
-        answerHeadBytes = head.message
-        let isReadable = head.message.first(.contentEncoding) == nil
-        let isEventStream = head.isEventStream && isReadable
+        answer.accept(head)
+        let isEventStream = head.isEventStream && head.message.first(.contentEncoding) == nil
         switch machine.headArrived(status: head.status, isEventStream: isEventStream) {
         case .relay:
-            if head.isEventStream { outcome.isStream = true }
-            if isEventStream { events = EventStreamScanner() }
+            outcome.isStream = head.isStream
+            answer.begin(head, isEventStream: isEventStream, minorVersion: request.head.minorVersion)
             writeHead(head, at: now)
-        case .withhold:
-            key?.counters.record(error: "status \(head.status)")
+        case .withhold: key?.counters.record(error: "status \(head.status)")
         case .ignore: break
         }
     }
@@ -263,107 +253,51 @@ final class Exchange {
     private func writeHead(_ head: ResponseHead, at now: NIODeadline) {
         outcome.status = head.status
         outcome.overheadMicroseconds = times.overhead(at: .now())
-        callerFraming = framingForCaller(of: head)
-        if callerFraming == .untilClose { caller.closeAfterAnswer() }
+        if answer.framing == .untilClose { caller.closeAfterAnswer() }
         let facts = AnswerWriter.Facts(
             requestID: request.requestID,
             attempts: outcome.attempts,
             overheadMicroseconds: outcome.overheadMicroseconds,
-            framing: announcedFraming(of: head),
+            framing: answer.announcedFraming(of: head),
             connection: caller.connectionHeader
         )
-        outbound = ByteBufferAllocator().buffer(capacity: 4096)
-        AnswerWriter.write(head, facts, to: &outbound)
-        caller.writeCrossOriginHeaders(to: &outbound)
-        outbound.write("\r\n")
+        AnswerWriter.write(head, facts, to: &answer.outbound)
+        caller.writeCrossOriginHeaders(to: &answer.outbound)
+        answer.outbound.write("\r\n")
         times.headPassedOn = now
     }
 
-    private func framingForCaller(of head: ResponseHead) -> BodyFraming {
-        switch head.framing {
-        case .none, .length: head.framing
-        case .chunked, .untilClose: request.head.minorVersion == 1 ? .chunked : .untilClose
-        }
-    }
-
-    /// An answer without a body may still tell the length it would have had.
-    private func announcedFraming(of head: ResponseHead) -> BodyFraming {
-        guard callerFraming == .none, head.status != 204, let length = head.message.first(.contentLength),
-            let number = head.message.withBytes(length.valueRange, ASCII.parseDecimal)
-        else { return callerFraming }
-        return .length(number)
-    }
-
-    /// Makes room for data that is decoded in place, and returns where it begins.
-    func beginPiece(capacity: Int) -> Int {
-        let room = capacity + ByteBuffer.chunkPrefix + 8
-        if outbound.readableBytes == 0 {
-            outbound = ByteBufferAllocator().buffer(capacity: room)
-        } else {
-            outbound.reserveCapacity(minimumWritableBytes: room)
-        }
-        let start = outbound.writerIndex
-        if callerFraming == .chunked { outbound.writeRepeatingByte(0, count: ByteBuffer.chunkPrefix) }
-        return start
-    }
-
-    func dropPiece(from start: Int) {
-        outbound.moveWriterIndex(to: start)
-    }
-
-    /// The data after `beginPiece` is there.
+    /// The data that was decoded into `answer` after its `beginPiece` is there.
     func endPiece(from start: Int, isLast: Bool, at now: NIODeadline) {
-        let dataStart = start + (callerFraming == .chunked ? ByteBuffer.chunkPrefix : 0)
-        let count = outbound.writerIndex - dataStart
-        if count == 0 {
-            dropPiece(from: start)
-        } else if callerFraming == .chunked {
-            outbound.wrapChunk(from: start)
-        }
-        if isLast, callerFraming == .chunked { outbound.write("0\r\n\r\n") }
-        take(outbound.getSlice(at: dataStart, length: count) ?? ByteBuffer(), isLast: isLast, at: now)
-        pass(outbound, isLast: isLast)
+        answer.endPiece(from: start, isLast: isLast, at: now)
+        pass(answer.takeOutbound(), isLast: isLast)
     }
 
     /// Data of an answer that is not re-framed: passed on by reference when it is large.
     func answerPiece(_ piece: ByteBuffer, isLast: Bool, at now: NIODeadline) {
-        if callerFraming == .chunked || piece.readableBytes <= Self.copyLimit {
-            let start = beginPiece(capacity: piece.readableBytes)
-            outbound.writeImmutableBuffer(piece)
+        if answer.framing == .chunked || piece.readableBytes <= AnswerRelay.copyLimit {
+            let start = answer.beginPiece(capacity: piece.readableBytes)
+            answer.outbound.writeImmutableBuffer(piece)
             endPiece(from: start, isLast: isLast, at: now)
             return
         }
-        take(piece, isLast: isLast, at: now)
-        guard case .answering = machine.state else {
-            pass(ByteBuffer(), isLast: isLast)
-            return
-        }
-        if outbound.readableBytes > 0 { caller.write(outbound) }
-        pass(piece, isLast: isLast)
+        answer.note(piece, isLast: isLast, at: now)
+        let isPassedOn = if case .answering = machine.state { true } else { false }
+        if isPassedOn, answer.outbound.readableBytes > 0 { caller.write(answer.takeOutbound()) }
+        pass(isPassedOn ? piece : ByteBuffer(), isLast: isLast)
     }
 
     /// A head that came without any of its body is passed on at once.
     func flushAnswer() {
-        guard outbound.readableBytes > 0 else { return }
-        pass(outbound, isLast: false)
-    }
-
-    private func take(_ piece: ByteBuffer, isLast: Bool, at now: NIODeadline) {
-        if piece.readableBytes > 0 {
-            stream.record(piece.readableBytes, at: now)
-            piece.withUnsafeReadableBytes { events?.scan($0) }
-        }
-        answerBody.append(piece, isLast: isLast)
+        if answer.outbound.readableBytes > 0 { pass(answer.takeOutbound(), isLast: false) }
     }
 
     private func pass(_ buffer: ByteBuffer, isLast: Bool) {
-        outbound = ByteBuffer()
         if isLast {
             endAnswer(writing: buffer)
             return
         }
         guard case .answering = machine.state else { return }
-        outcome.bytesOut += buffer.readableBytes
         caller.writeAndFlush(buffer)
         if !caller.isWritable { attempt?.setReading(false) }
     }
@@ -372,12 +306,11 @@ final class Exchange {
         attempt = nil
         switch machine.answerEnded() {
         case .complete:
-            outcome.bytesOut += buffer.readableBytes
-            outcome.usage = events.map(\.usage) ?? answerBody.usage
+            outcome.usage = answer.usage
             // The record is in the journal before the bytes that complete the answer leave.
             finish()
             caller.writeAndFlush(buffer)
-            caller.exchangeEnded(callerFraming == .untilClose ? .close : .complete)
+            caller.exchangeEnded(answer.framing == .untilClose ? .close : .complete)
         case .refuse(let refusal): refuse(refusal)
         case .ignore: break
         }
@@ -404,20 +337,9 @@ final class Exchange {
 
     private func sendErrorEvent(_ refusal: Refusal) {
         outcome.error = refusal.code.rawValue
-        var text: [UInt8] = []
-        if let events, !events.isAtBoundary { text += Array("\n\n".utf8) }
-        if events?.usesEventLines == true { text += Array("event: error\n".utf8) }
-        text += Array("data: ".utf8) + AnswerWriter.envelope(refusal, requestID: request.requestID)
-        text += Array("\n\n".utf8)
-        var buffer = outbound
-        if callerFraming == .chunked {
-            appendChunk(ByteBuffer(bytes: text), to: &buffer)
-        } else if callerFraming == .untilClose {
-            buffer.writeBytes(text)
-        }
-        outcome.bytesOut += buffer.readableBytes
+        let event = answer.takeErrorEvent(refusal, requestID: request.requestID)
         finish()
-        caller.writeAndFlush(buffer)
+        caller.writeAndFlush(event)
         caller.exchangeEnded(.close)
     }
 
@@ -433,7 +355,7 @@ final class Exchange {
         if let key, outcome.attempts > 0 { key.counters.inFlight.wrappingSubtract(1, ordering: .relaxed) }
         attempt?.cancel()
         attempt = nil
-        outbound = ByteBuffer()
+        if outcome.status == outcome.upstreamStatus { outcome.bytesOut = answer.stream.bytes }
         worker.recorder.end(self, on: worker.loop)
         worker.remove(self)
     }

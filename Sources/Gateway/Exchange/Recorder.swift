@@ -51,7 +51,7 @@ final class Recorder {
                 return
             }
         }
-        let policy = policy(for: exchange.answerBody)
+        let policy = policy(for: exchange.answer.body)
         let isWritten = append(
             ExchangeRecords.endKind,
             size: ExchangeRecords.endSize(exchange, policy)
@@ -71,9 +71,11 @@ final class Recorder {
         let isStarted = append(ExchangeRecords.startKind, size: size) {
             ExchangeRecords.encodeStart(refused, into: &$0)
         }
-        let isEnded = isStarted && append(ExchangeRecords.endKind, size: size) {
-            ExchangeRecords.encodeEnd(refused, into: &$0)
-        }
+        let isEnded =
+            isStarted
+            && append(ExchangeRecords.endKind, size: size) {
+                ExchangeRecords.encodeEnd(refused, into: &$0)
+            }
         if isEnded {
             parts.counters.pending.wrappingAdd(1, ordering: .relaxed)
         } else {

@@ -84,7 +84,8 @@ struct RequestWriter {
         }
     }
 
-    private func isKept(_ field: HeaderField, _ bytes: UnsafeRawBufferPointer, _ nominated: [[UInt8]]) -> Bool {
+    private func isKept(_ field: HeaderField, _ bytes: UnsafeRawBufferPointer, _ nominated: [[UInt8]]) -> Bool
+    {
         if field.name != .other {
             if upstream.strippedHeaders.contains(field.name) { return false }
             if let key, key.definition.location == .header, key.headerName == field.name { return false }
@@ -107,7 +108,9 @@ extension ExchangeRequest {
     var nominatedHeaders: [[UInt8]] {
         let message = head.message
         guard let field = message.first(.connection) else { return [] }
-        if message.value(of: field, equals: "keep-alive") || message.value(of: field, equals: "close") { return [] }
+        if message.value(of: field, equals: "keep-alive") || message.value(of: field, equals: "close") {
+            return []
+        }
         var names: [[UInt8]] = []
         for field in message.fields where field.name == .connection {
             message.withBytes(field.valueRange) { value in

@@ -33,6 +33,14 @@ extension ByteBuffer {
         }
     }
 
+    /// Writes the bytes of another buffer as one chunk.
+    mutating func writeChunk(_ piece: ByteBuffer) {
+        let start = writerIndex
+        writeRepeatingByte(0, count: Self.chunkPrefix)
+        writeImmutableBuffer(piece)
+        wrapChunk(from: start)
+    }
+
     /// Makes one chunk of the bytes after `start`, where `chunkPrefix` bytes of room were left.
     ///
     /// The size line is written right before the data and the unused room is skipped when nothing stands

@@ -95,7 +95,9 @@ struct HeadParser {
             lineStart = end + 1
             if line.isEmpty {
                 if hasFirstLine { return .complete(end + 1) }
-                guard end == 1 else { return .refused(.malformed("more than one empty line before the message")) }
+                guard end == 1 else {
+                    return .refused(.malformed("more than one empty line before the message"))
+                }
                 continue
             }
             if let fault = accept(line, of: bytes) { return .refused(fault) }

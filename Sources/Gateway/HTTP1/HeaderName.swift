@@ -38,7 +38,8 @@ enum HeaderName: UInt8, Sendable {
     /// The bytes must already be known to be token characters, so folding with 0x20 is safe.
     static func recognise(_ bytes: UnsafeRawBufferPointer) -> HeaderName {
         guard let first = bytes.first else { return .other }
-        guard let (text, name) = candidate(length: bytes.count, first: first | 0x20, second: second(bytes)) else {
+        guard let (text, name) = candidate(length: bytes.count, first: first | 0x20, second: second(bytes))
+        else {
             return .other
         }
         return ASCII.equalFolded(bytes, text) ? name : .other

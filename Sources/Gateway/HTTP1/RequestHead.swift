@@ -61,14 +61,16 @@ struct RequestHead {
             guard let methodEnd = ASCII.firstIndex(of: ASCII.space, in: bytes, from: line.lowerBound),
                 methodEnd < line.upperBound
             else { throw .malformed("the request line holds no target") }
-            guard let method = Method(UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<methodEnd])) else {
+            guard let method = Method(UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<methodEnd]))
+            else {
                 throw .malformed("the method is not one that is served")
             }
             var targetEnd = methodEnd + 1
             while targetEnd < line.upperBound, ASCII.isTarget(bytes[targetEnd]) {
                 targetEnd += 1
             }
-            guard targetEnd > methodEnd + 1, targetEnd < line.upperBound, bytes[targetEnd] == ASCII.space else {
+            guard targetEnd > methodEnd + 1, targetEnd < line.upperBound, bytes[targetEnd] == ASCII.space
+            else {
                 throw .malformed("the request target is empty or holds a character that is not allowed")
             }
             let version = UnsafeRawBufferPointer(rebasing: bytes[(targetEnd + 1)..<line.upperBound])

@@ -24,10 +24,14 @@ struct ResponseHead {
     /// Whether the connection can carry another exchange after this response.
     let keepsConnection: Bool
 
-    var isEventStream: Bool {
+    var isEventStream: Bool { hasContentType("text/event-stream") }
+
+    /// Whether the body arrives as a stream of events or of lines.
+    var isStream: Bool { isEventStream || hasContentType("application/x-ndjson") }
+
+    private func hasContentType(_ text: StaticString) -> Bool {
         guard let type = message.first(.contentType) else { return false }
         return message.withBytes(type.valueRange) { value in
-            let text: StaticString = "text/event-stream"
             guard value.count >= text.utf8CodeUnitCount else { return false }
             let prefix = UnsafeRawBufferPointer(rebasing: value[0..<text.utf8CodeUnitCount])
             return text.withUTF8Buffer { ASCII.equalIgnoringCase(prefix, $0) }
@@ -78,7 +82,8 @@ struct ResponseHead {
         let length = try contentLength(of: message)
         let codings = message.count(.transferEncoding)
         if codings > 0 {
-            guard codings == 1, length == nil, minorVersion == 1, let coding = message.first(.transferEncoding),
+            guard codings == 1, length == nil, minorVersion == 1,
+                let coding = message.first(.transferEncoding),
                 message.value(of: coding, equals: "chunked")
             else { throw .malformed("the transfer coding is not exactly chunked, or stands beside a length") }
         }

@@ -43,10 +43,13 @@ final class DataPlaneService: Sendable {
 
     private static func tls(_ server: Configuration.Server) throws -> NIOSSLContext? {
         guard let files = server.tls else { return nil }
-        let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map { NIOSSLCertificateSource.certificate($0) }
+        let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map {
+            NIOSSLCertificateSource.certificate($0)
+        }
         let key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem)
         var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain, privateKey: .privateKey(key)
+            certificateChain: chain,
+            privateKey: .privateKey(key)
         )
         configuration.applicationProtocols = ["http/1.1"]
         return try NIOSSLContext(configuration: configuration)
@@ -95,4 +98,3 @@ final class DataPlaneService: Sendable {
         try await group.shutdownGracefully()
     }
 }
-

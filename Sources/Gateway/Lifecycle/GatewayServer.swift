@@ -68,7 +68,9 @@ package final class GatewayServer: Service {
         do {
             listener = try await plane.listen(configuration)
         } catch {
-            throw StartFailure("cannot listen on \(configuration.server.host):\(configuration.server.port): \(error)")
+            throw StartFailure(
+                "cannot listen on \(configuration.server.host):\(configuration.server.port): \(error)"
+            )
         }
         port = listener.port
     }
@@ -87,10 +89,14 @@ package final class GatewayServer: Service {
         listener.channel.close(promise: nil)
         try await plane.drain(within: configuration.limits.drainTimeout)
         try await plane.handOff()
-        try await plane.stop()
         await audit.writer.finish()
         telemetry.flush()
-        logger.info("stopped")
+        logger.info("drained")
+    }
+
+    /// Ends the loops, once no operator can ask them anything any more.
+    package func close() async throws {
+        try await plane.stop()
     }
 
     /// What runs beside the data plane, and must end after it.
@@ -114,4 +120,3 @@ package final class GatewayServer: Service {
         logger.info("reloaded", metadata: ["file": "\(file)"])
     }
 }
-

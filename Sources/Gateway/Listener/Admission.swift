@@ -121,10 +121,14 @@ enum Admission {
             if head.minorVersion == 0 && authority == nil { return }
             throw bad("The Host header is missing.")
         }
-        guard head.message.withBytes(host.valueRange, isHost) else { throw bad("The Host header is not valid.") }
+        guard head.message.withBytes(host.valueRange, isHost) else {
+            throw bad("The Host header is not valid.")
+        }
         guard let authority else { return }
         let isSame = head.message.bytes.withUnsafeReadableBytes { bytes in
-            bytes[authority].elementsEqual(bytes[host.valueRange]) { ASCII.lowercased($0) == ASCII.lowercased($1) }
+            bytes[authority].elementsEqual(bytes[host.valueRange]) {
+                ASCII.lowercased($0) == ASCII.lowercased($1)
+            }
         }
         if !isSame { throw bad("The request target and the Host header name different hosts.") }
     }
@@ -150,12 +154,14 @@ enum Admission {
     }
 
     private static func isPort(_ text: Slice<UnsafeRawBufferPointer>) -> Bool {
-        text.first == UInt8(ascii: ":") && (2...6).contains(text.count) && text.dropFirst().allSatisfy(ASCII.isDigit)
+        text.first == UInt8(ascii: ":") && (2...6).contains(text.count)
+            && text.dropFirst().allSatisfy(ASCII.isDigit)
     }
 
     private static func isHostNameByte(_ byte: UInt8) -> Bool {
         let folded = ASCII.lowercased(byte)
-        return folded >= 0x61 && folded <= 0x7A || ASCII.isDigit(byte) || [0x2D, 0x2E, 0x5F, 0x7E].contains(byte)
+        return folded >= 0x61 && folded <= 0x7A || ASCII.isDigit(byte)
+            || [0x2D, 0x2E, 0x5F, 0x7E].contains(byte)
     }
 
     /// `Connection` may name headers to drop; never the ones that framing, routing or we depend on.
@@ -191,7 +197,9 @@ enum Admission {
             throw bad("There is more than one Transfer-Encoding header.")
         }
         if head.message.value(of: coding, equals: "chunked") { return }
-        for known in ["gzip", "deflate", "compress", "gzip, chunked", "deflate, chunked", "compress, chunked"]
+        for known in [
+            "gzip", "deflate", "compress", "gzip, chunked", "deflate, chunked", "compress, chunked",
+        ]
             as [StaticString]
         where head.message.value(of: coding, equals: known) {
             throw Refusal(.notImplemented, "The only transfer coding served is chunked.", closes: true)
@@ -204,7 +212,9 @@ enum Admission {
         guard count > 0 else { return false }
         guard count == 1, let field = head.message.first(.expect),
             head.message.value(of: field, equals: "100-continue")
-        else { throw Refusal(.expectationFailed, "The only expectation served is 100-continue.", closes: true) }
+        else {
+            throw Refusal(.expectationFailed, "The only expectation served is 100-continue.", closes: true)
+        }
         return head.minorVersion == 1
     }
 

@@ -1,7 +1,8 @@
+import NIOCore
+
 #if canImport(Glibc)
 import Glibc
 #endif
-import NIOCore
 
 /// One caller's connection: reads requests in order, runs one exchange at a time, writes its answer.
 ///
@@ -74,7 +75,10 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     func channelActive(context: ChannelHandlerContext) {
         if worker.isOverConnectionLimit {
-            answer(Refusal(.overloaded, "Too many connections are open.", retryAfter: 1, closes: true), requestID: nil)
+            answer(
+                Refusal(.overloaded, "Too many connections are open.", retryAfter: 1, closes: true),
+                requestID: nil
+            )
             finishConnection(.close)
         }
         context.fireChannelActive()
@@ -316,9 +320,10 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         case .reset:
             phase = .closed
             // An abortive close cannot be taken for the answer's end, whatever its framing.
-            (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { [channel = context.channel] _ in
-                channel.close(promise: nil)
-            }
+            (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+                .whenComplete { [channel = context.channel] _ in
+                    channel.close(promise: nil)
+                }
         case .complete, .close:
             // Closing at once with unread bytes in the socket would reset it and could destroy the answer.
             phase = .lingering

@@ -58,7 +58,8 @@ enum DataPlane {
             return nil
         }
         let problem = path == "/health" ? worker.health() : worker.readiness()
-        let body = problem.map { "{\"status\":\"unavailable\",\"reason\":\"\($0)\"}\n" } ?? "{\"status\":\"ok\"}\n"
+        let body =
+            problem.map { "{\"status\":\"unavailable\",\"reason\":\"\($0)\"}\n" } ?? "{\"status\":\"ok\"}\n"
         var buffer = ByteBuffer()
         buffer.write(problem == nil ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 503 Service Unavailable\r\n")
         buffer.writeString("content-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n")
@@ -100,7 +101,11 @@ enum DataPlane {
             trusted: worker.snapshot.configuration.server.trustedProxies
         )
         guard key.permissions.allowsAddress(IPAddress(address)) else {
-            throw Refusal(.permissionDenied, "This API key may not be used from this address.", parameter: "address")
+            throw Refusal(
+                .permissionDenied,
+                "This API key may not be used from this address.",
+                parameter: "address"
+            )
         }
         guard upstream.isEnabled else {
             throw Refusal(.upstreamDisabled, "The upstream is disabled.", retryAfter: 30)
@@ -118,7 +123,8 @@ enum DataPlane {
         )
     }
 
-    private static func split(_ message: MessageHead, _ path: Range<Int>) -> (slug: String, rest: Range<Int>)? {
+    private static func split(_ message: MessageHead, _ path: Range<Int>) -> (slug: String, rest: Range<Int>)?
+    {
         message.bytes.withUnsafeReadableBytes { bytes in
             let prefix = 7
             let text = UnsafeRawBufferPointer(rebasing: bytes[path])
@@ -141,7 +147,8 @@ enum DataPlane {
             return try message.bytes.withUnsafeReadableBytes { (bytes) throws(Refusal) in
                 var value = UnsafeRawBufferPointer(rebasing: bytes[field.valueRange])
                 if name == .authorization {
-                    guard value.count > 7, ASCII.equalIgnoringCase(.init(rebasing: value[..<7]), "bearer ".utf8)
+                    guard value.count > 7,
+                        ASCII.equalIgnoringCase(.init(rebasing: value[..<7]), "bearer ".utf8)
                     else { throw Refusal(.invalidAPIKey, "The Authorization header is not a bearer token.") }
                     value = ASCII.trimmed(UnsafeRawBufferPointer(rebasing: value[7...]))
                 }

@@ -27,14 +27,21 @@ struct Listener {
                 }
             }
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536))
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
+            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let handle = handles[ObjectIdentifier(channel.eventLoop)] else {
                         preconditionFailure("a connection was given to a loop without a worker")
                     }
-                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
-                    try channel.pipeline.syncOperations.addHandler(CallerConnection(worker: handle.worker.value))
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(
+                        CallerConnection(worker: handle.worker.value)
+                    )
                 }
             }
             .bind(host: server.host, port: server.port)
@@ -49,8 +56,12 @@ struct WorkerHandle: Sendable {
     let worker: NIOLoopBound<Worker>
 
     /// Makes the worker on its own loop.
-    static func start(on loop: any EventLoop, _ make: @escaping @Sendable () -> Worker) async throws -> WorkerHandle {
-        try await loop.submit { WorkerHandle(loop: loop, worker: NIOLoopBound(make(), eventLoop: loop)) }.get()
+    static func start(
+        on loop: any EventLoop,
+        _ make: @escaping @Sendable () -> Worker
+    ) async throws -> WorkerHandle {
+        try await loop.submit { WorkerHandle(loop: loop, worker: NIOLoopBound(make(), eventLoop: loop)) }
+            .get()
     }
 
     /// Runs on the worker's loop and waits for the result.

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#endif
+import CLinux
 import NIOCore
 
 /// The number and the name of one request.
@@ -20,7 +18,8 @@ struct RequestIdentity {
 
     private static func isAllowed(_ byte: UInt8) -> Bool {
         let folded = ASCII.lowercased(byte)
-        return folded >= 0x61 && folded <= 0x7A || ASCII.isDigit(byte) || [0x2D, 0x2E, 0x3A, 0x5F].contains(byte)
+        return folded >= 0x61 && folded <= 0x7A || ASCII.isDigit(byte)
+            || [0x2D, 0x2E, 0x3A, 0x5F].contains(byte)
     }
 
     /// `req_` and eleven base-32 digits: short enough for a string that needs no memory of its own.
@@ -49,9 +48,7 @@ struct WallClock {
     var seconds: Int { microseconds / 1_000_000 }
 
     static func now() -> WallClock {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return WallClock(microseconds: time.tv_sec * 1_000_000 + time.tv_nsec / 1000)
+        WallClock(microseconds: Int(clinux_wall_clock_microseconds()))
     }
 }
 
@@ -60,7 +57,8 @@ enum CallerAddress {
     /// The peer's address, or, behind trusted proxies, the last address that no trusted proxy added.
     static func resolve(_ message: MessageHead, peer: SocketAddress?, trusted: [CIDR]) -> String {
         let direct = peer?.ipAddress ?? "unknown"
-        guard !trusted.isEmpty, let address = IPAddress(direct), trusted.contains(where: { $0.contains(address) })
+        guard !trusted.isEmpty, let address = IPAddress(direct),
+            trusted.contains(where: { $0.contains(address) })
         else { return direct }
         var hops: [String] = []
         for field in message.fields where field.name == .xForwardedFor {

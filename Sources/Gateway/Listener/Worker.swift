@@ -95,7 +95,12 @@ final class Worker {
     }
 
     /// A request that became no exchange: refused by admission, authentication or routing.
-    func refused(_ refusal: Refusal, head: RequestHead?, caller: CallerConnection, requestID: RequestIdentity? = nil) {
+    func refused(
+        _ refusal: Refusal,
+        head: RequestHead?,
+        caller: CallerConnection,
+        requestID: RequestIdentity? = nil
+    ) {
         let refused = ExchangeRecords.Refused(
             id: requestID?.exchangeID ?? nextExchangeID(),
             requestID: requestID?.text,

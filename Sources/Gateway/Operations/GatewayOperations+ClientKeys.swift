@@ -54,7 +54,10 @@ extension GatewayOperations {
             row.key.notes = try Self.notes(change.notes.applied(to: row.key.notes))
             let enabled = change.enabled.applied(to: row.key.enabled) ?? true
             if enabled, row.key.revokedAt != nil, !change.enabled.isKept {
-                throw OperationsError(.conflict, "a revoked key cannot be enabled again; rotate or create one")
+                throw OperationsError(
+                    .conflict,
+                    "a revoked key cannot be enabled again; rotate or create one"
+                )
             }
             row.key.enabled = enabled
         }
@@ -78,13 +81,19 @@ extension GatewayOperations {
             throw OperationsError(.invalid, "must be between 0 and 90 days", parameter: "overlap_seconds")
         }
         let old = try clientKeyStore.find(id)
-        guard old.key.revokedAt == nil else { throw OperationsError(.conflict, "a revoked key cannot be rotated") }
+        guard old.key.revokedAt == nil else {
+            throw OperationsError(.conflict, "a revoked key cannot be rotated")
+        }
         let token = ClientKeyToken.generate()
         let now = Timestamp(microseconds: WallClock.now().microseconds)
         var key = old.key
         (key.prefix, key.last4, key.createdAt, key.lastUsedAt) = (token.prefix, token.lastFour, now, nil)
         key.enabled = true
-        var made = try clientKeyStore.insert(ClientKeyRow(key: key, digest: token.digest), by: user, action: "rotate")
+        var made = try clientKeyStore.insert(
+            ClientKeyRow(key: key, digest: token.digest),
+            by: user,
+            action: "rotate"
+        )
         _ = try clientKeyStore.update(id, ifVersion: nil, by: user, action: "rotate") { row in
             let end = now.advanced(by: overlap)
             row.key.expiresAt = row.key.expiresAt.map { min($0, end) } ?? end
@@ -114,13 +123,16 @@ extension GatewayOperations {
         return text
     }
 
-    private static func checked(_ permissions: ClientKeyPermissions) throws(OperationsError) -> ClientKeyPermissions {
+    private static func checked(
+        _ permissions: ClientKeyPermissions
+    ) throws(OperationsError) -> ClientKeyPermissions {
         _ = try Permissions(permissions)
         for path in permissions.paths where !path.hasPrefix("/") {
             throw OperationsError(.invalid, "\(path) does not begin with /", parameter: "permissions.paths")
         }
         let count =
-            permissions.upstreams.count + permissions.paths.count + permissions.models.count + permissions.cidrs.count
+            permissions.upstreams.count + permissions.paths.count + permissions.models.count
+            + permissions.cidrs.count
         guard count <= 1000 else {
             throw OperationsError(.invalid, "has more than 1000 entries", parameter: "permissions")
         }

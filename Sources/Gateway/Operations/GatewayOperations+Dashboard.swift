@@ -16,7 +16,9 @@ extension GatewayOperations {
         dashboard.latencyP95Ms = minute.value(.latencyP95)
         dashboard.latencyP99Ms = minute.value(.latencyP99)
         dashboard.clientKeysActive = status.clientKeys
-        dashboard.upstreamKeysActive = try await upstreamKeys(upstream: nil, by: user).items.count { $0.state == .active }
+        dashboard.upstreamKeysActive = try await upstreamKeys(upstream: nil, by: user).items.count {
+            $0.state == .active
+        }
         dashboard.problems = try await problems(status, by: user)
         return dashboard
     }
@@ -38,7 +40,11 @@ extension GatewayOperations {
         guard from < to else { throw OperationsError(.invalid, "must be before to", parameter: "from") }
         let step = max(query.step ?? Self.step(for: to - from), 1)
         guard (to - from) / step <= 11_000 else {
-            throw OperationsError(.invalid, "gives more than 11000 points; take a larger one", parameter: "step")
+            throw OperationsError(
+                .invalid,
+                "gives more than 11000 points; take a larger one",
+                parameter: "step"
+            )
         }
         let resolution: Resolution = step >= 60 ? .minute : step >= 10 ? .tenSeconds : .second
         let aligned = from - from % step
@@ -48,7 +54,10 @@ extension GatewayOperations {
             sums[start - start % step, default: TrafficCell()].merge(cell)
         }
         let points = stride(from: aligned, to: to, by: step).map { start in
-            Series.Point(time: Timestamp(seconds: start), value: (sums[start] ?? TrafficCell()).value(query.metric))
+            Series.Point(
+                time: Timestamp(seconds: start),
+                value: (sums[start] ?? TrafficCell()).value(query.metric)
+            )
         }
         return Series(metric: query.metric, stepSeconds: step, points: points)
     }
@@ -57,7 +66,11 @@ extension GatewayOperations {
         range <= 900 ? 1 : range <= 7200 ? 10 : 60
     }
 
-    package func stats(by grouping: StatsGrouping, filter: String, by user: Operator) async throws -> Page<StatsItem> {
+    package func stats(
+        by grouping: StatsGrouping,
+        filter: String,
+        by user: Operator
+    ) async throws -> Page<StatsItem> {
         Page(items: try auditQueries.stats(grouping, filter: try AuditQueries.parse(filter)))
     }
 
@@ -68,7 +81,8 @@ extension GatewayOperations {
         switch try AuditQueries.parse(filter) {
         case .all: return .total
         case .condition(let condition):
-            guard case .text(let name) = condition.value, [.contains, .equal].contains(condition.relation) else { break }
+            guard case .text(let name) = condition.value, [.contains, .equal].contains(condition.relation)
+            else { break }
             if condition.field == .upstream {
                 let found = try upstreamStore.all().upstreams.first { $0.slug == name }
                 return .upstream(found?.id ?? -1)
@@ -85,15 +99,26 @@ extension GatewayOperations {
         throw OperationsError(.invalid, message, parameter: "filter")
     }
 
-    private func cells(_ scope: SeriesScope, _ resolution: Resolution, from: Int, to: Int) throws -> [Int: TrafficCell] {
+    private func cells(
+        _ scope: SeriesScope,
+        _ resolution: Resolution,
+        from: Int,
+        to: Int
+    ) throws -> [Int: TrafficCell] {
         var result = try gateway.telemetry.store.cells(scope, resolution, from: from, to: to)
-        for (start, cell) in gateway.telemetry.telemetry.waiting(scope, resolution) where start >= from && start < to {
+        for (start, cell) in gateway.telemetry.telemetry.waiting(scope, resolution)
+        where start >= from && start < to {
             result[start, default: TrafficCell()].merge(cell)
         }
         return result
     }
 
-    private func merged(_ scope: SeriesScope, _ resolution: Resolution, from: Int, to: Int) throws -> TrafficCell {
+    private func merged(
+        _ scope: SeriesScope,
+        _ resolution: Resolution,
+        from: Int,
+        to: Int
+    ) throws -> TrafficCell {
         try cells(scope, resolution, from: from, to: to).values.reduce(into: TrafficCell()) { $0.merge($1) }
     }
 }

@@ -22,7 +22,9 @@ extension GatewayOperations {
         try user.require(.operator)
         for worker in gateway.plane.workers {
             let isFound = try await worker.run { worker in
-                guard let exchange = worker.exchanges.first(where: { $0.request.id == id }) else { return false }
+                guard let exchange = worker.exchanges.first(where: { $0.request.id == id }) else {
+                    return false
+                }
                 exchange.end(with: Refusal(.operatorCut, "An operator has ended the request.", closes: true))
                 return true
             }
@@ -34,7 +36,10 @@ extension GatewayOperations {
         throw OperationsError(.notFound, "no exchange \(id) is running; it may have ended")
     }
 
-    package func live(filter: String, by user: Operator) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
+    package func live(
+        filter: String,
+        by user: Operator
+    ) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
         _ = try AuditQueries.parse(filter)
         return AsyncThrowingStream { continuation in
             let task = Task {
@@ -61,7 +66,8 @@ extension GatewayOperations {
 extension Exchange {
     /// What an operator sees of the exchange while it runs.
     func live(at now: NIODeadline) -> LiveExchange {
-        let state = times.attemptSent == nil ? "receiving" : times.headPassedOn == nil ? "waiting" : "answering"
+        let state =
+            times.attemptSent == nil ? "receiving" : times.headPassedOn == nil ? "waiting" : "answering"
         var view = LiveExchange(
             id: request.id,
             requestId: request.requestID,
@@ -78,9 +84,9 @@ extension Exchange {
         view.status = outcome.status
         view.ttftMs = times.answerBegan.map { Self.milliseconds($0 - times.received) }
         view.isStream = outcome.isStream
-        view.streamChunks = events?.events ?? stream.pieces
+        view.streamChunks = answer.events?.events ?? answer.stream.pieces
         view.bytesIn = outcome.bytesIn
-        view.bytesOut = outcome.bytesOut
+        view.bytesOut = answer.stream.bytes
         return view
     }
 

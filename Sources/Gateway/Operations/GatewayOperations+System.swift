@@ -29,7 +29,10 @@ extension GatewayOperations {
         (status.upstreams, status.clientKeys) = try await gateway.store.database.read { db in
             (
                 try Int.fetchOne(db, sql: "SELECT count(*) FROM upstreams WHERE enabled") ?? 0,
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM client_keys WHERE enabled AND revoked_at IS NULL") ?? 0
+                try Int.fetchOne(
+                    db,
+                    sql: "SELECT count(*) FROM client_keys WHERE enabled AND revoked_at IS NULL"
+                ) ?? 0
             )
         }
         return status
@@ -66,7 +69,11 @@ extension GatewayOperations {
         }
     }
 
-    package func operatorChanges(limit: Int, cursor: String?, by user: Operator) async throws -> Page<OperatorChange> {
+    package func operatorChanges(
+        limit: Int,
+        cursor: String?,
+        by user: Operator
+    ) async throws -> Page<OperatorChange> {
         let before = try cursor.map(Cursor.number) ?? Int.max
         let limit = min(max(limit, 1), 1000)
         let items = try await gateway.store.database.read { db in
@@ -103,13 +110,18 @@ extension GatewayOperations {
     }
 
     /// Sealed, since an answer may hold a client key.
-    package func remember(_ answer: String, for key: String, request: String, by user: Operator) async throws {
+    package func remember(_ answer: String, for key: String, request: String, by user: Operator) async throws
+    {
         let sealed = try Secret(answer).sealedText(gateway.masterKey, place: "idempotency/\(key)")
         let now = WallClock.now().seconds
         try await gateway.store.database.write { db in
-            try db.execute(sql: "DELETE FROM idempotency WHERE at < ?", arguments: [now - Self.idempotencyTime])
             try db.execute(
-                sql: "INSERT OR REPLACE INTO idempotency (key, operator, request, answer, at) VALUES (?, ?, ?, ?, ?)",
+                sql: "DELETE FROM idempotency WHERE at < ?",
+                arguments: [now - Self.idempotencyTime]
+            )
+            try db.execute(
+                sql:
+                    "INSERT OR REPLACE INTO idempotency (key, operator, request, answer, at) VALUES (?, ?, ?, ?, ?)",
                 arguments: [key, user.name, request, sealed, now]
             )
         }

@@ -28,7 +28,9 @@ extension GatewayOperations {
         let value: Secret
         if row.source == .file {
             let file = gateway.configuration.upstreams.first { $0.slug == upstream.slug }
-            guard let key = file?.keys.first(where: { $0.definition.name == row.definition.name }) else { return nil }
+            guard let key = file?.keys.first(where: { $0.definition.name == row.definition.name }) else {
+                return nil
+            }
             (definition, value) = (key.definition, key.value)
         } else {
             guard let sealed = row.sealed else { return nil }
@@ -63,7 +65,11 @@ extension GatewayOperations {
     package func createUpstreamKey(_ draft: UpstreamKeyDraft, by user: Operator) async throws -> UpstreamKey {
         try user.require(.operator)
         guard try upstreamStore.all().upstreams.contains(where: { $0.id == draft.upstreamId }) else {
-            throw OperationsError(.invalid, "there is no upstream \(draft.upstreamId)", parameter: "upstream_id")
+            throw OperationsError(
+                .invalid,
+                "there is no upstream \(draft.upstreamId)",
+                parameter: "upstream_id"
+            )
         }
         try Self.requireText(draft.name, "name")
         var definition = UpstreamKeyDefinition(name: draft.name)
@@ -93,8 +99,10 @@ extension GatewayOperations {
             row.definition.name = change.name.applied(to: row.definition.name) ?? row.definition.name
             try Self.requireText(row.definition.name, "name")
             row.definition.location = change.location.applied(to: row.definition.location) ?? .header
-            row.definition.paramName = change.paramName.applied(to: row.definition.paramName) ?? "Authorization"
-            row.definition.valuePrefix = change.valuePrefix.applied(to: row.definition.valuePrefix) ?? "Bearer "
+            row.definition.paramName =
+                change.paramName.applied(to: row.definition.paramName) ?? "Authorization"
+            row.definition.valuePrefix =
+                change.valuePrefix.applied(to: row.definition.valuePrefix) ?? "Bearer "
             let place = UpstreamKeyRow.place(id)
             var value = try masterKey.open(sealed, place: place)
             if case .set(let text) = change.keyValue { value = Secret(text) }

@@ -24,7 +24,11 @@ extension GatewayOperations {
         }
     }
 
-    private static func view(_ row: UpstreamRow, _ definition: UpstreamDefinition, keys: [UpstreamKey]) -> Upstream {
+    private static func view(
+        _ row: UpstreamRow,
+        _ definition: UpstreamDefinition,
+        keys: [UpstreamKey]
+    ) -> Upstream {
         var view = Upstream(
             id: row.id,
             slug: row.slug,
@@ -51,7 +55,10 @@ extension GatewayOperations {
         guard DefinitionRules.isSlug(draft.slug) else {
             throw OperationsError(.invalid, DefinitionRules.slugRule, parameter: "slug")
         }
-        var definition = UpstreamDefinition(name: draft.name ?? draft.slug, baseURL: try Self.baseURL(draft.baseUrl))
+        var definition = UpstreamDefinition(
+            name: draft.name ?? draft.slug,
+            baseURL: try Self.baseURL(draft.baseUrl)
+        )
         definition.stripHeaders = draft.stripHeaders?.map { $0.lowercased() } ?? definition.stripHeaders
         definition.stripQuery = draft.stripQuery ?? []
         definition.stripBodyFields = draft.stripBodyFields ?? []
@@ -92,7 +99,9 @@ extension GatewayOperations {
         if case .set(let text) = change.baseUrl { definition.baseURL = try baseURL(text) }
         let defaults = UpstreamDefinition(name: slug, baseURL: definition.baseURL)
         definition.stripHeaders =
-            (change.stripHeaders.applied(to: definition.stripHeaders) ?? defaults.stripHeaders).map { $0.lowercased() }
+            (change.stripHeaders.applied(to: definition.stripHeaders) ?? defaults.stripHeaders).map {
+                $0.lowercased()
+            }
         definition.stripQuery = change.stripQuery.applied(to: definition.stripQuery) ?? []
         definition.stripBodyFields = change.stripBodyFields.applied(to: definition.stripBodyFields) ?? []
         definition.acceptEncoding = change.acceptEncoding.applied(to: definition.acceptEncoding) ?? .identity
@@ -140,7 +149,11 @@ extension GatewayOperations {
         func set(_ text: String?, _ field: String, _ target: inout Duration) throws {
             guard let text else { return }
             guard let value = Duration(text: text), value > .zero else {
-                throw OperationsError(.invalid, "must be a duration such as 500ms or 10s", parameter: "timeouts.\(field)")
+                throw OperationsError(
+                    .invalid,
+                    "must be a duration such as 500ms or 10s",
+                    parameter: "timeouts.\(field)"
+                )
             }
             target = value
         }

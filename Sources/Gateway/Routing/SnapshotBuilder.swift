@@ -57,7 +57,9 @@ struct SnapshotBuilder: Sendable {
         let value: Secret
         switch row.source {
         case .file:
-            guard let key = file?.keys.first(where: { $0.definition.name == row.definition.name }) else { return nil }
+            guard let key = file?.keys.first(where: { $0.definition.name == row.definition.name }) else {
+                return nil
+            }
             (definition, value) = (key.definition, key.value)
         case .database:
             guard let sealed = row.sealed else { return nil }

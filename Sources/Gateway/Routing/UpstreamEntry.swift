@@ -38,7 +38,9 @@ final class UpstreamEntry: Sendable {
         self.tls = tls
         hostLine = Array("host: \(definition.baseURL.authority)\r\n".utf8)
         pathPrefix = Array(definition.baseURL.path.utf8)
-        var known = HeaderNameSet.hopByHop.union(.credentials).union([.host, .contentLength, .expect, .xRequestID])
+        var known = HeaderNameSet.hopByHop.union(.credentials).union([
+            .host, .contentLength, .expect, .xRequestID,
+        ])
         if definition.acceptEncoding == .identity { known.insert(.acceptEncoding) }
         var others: [[UInt8]] = []
         for name in definition.stripHeaders {

@@ -1,10 +1,11 @@
+import GRDB
+import Operations
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-import GRDB
-import Operations
 
 /// A client key's row.
 struct ClientKeyRow {
@@ -51,7 +52,8 @@ struct ClientKeyStore: Sendable {
     }
 
     static func find(_ id: Int, _ db: Database) throws -> ClientKeyRow {
-        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM client_keys WHERE id = ?", arguments: [id]) else {
+        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM client_keys WHERE id = ?", arguments: [id])
+        else {
             throw OperationsError(.notFound, "there is no client key \(id)")
         }
         return try decode(row)
@@ -110,13 +112,19 @@ struct ClientKeyStore: Sendable {
                     """,
                 arguments: [
                     key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
-                    key.revokedAt?.microseconds, key.expiresAt?.microseconds, try JSONForm.text(key.permissions),
+                    key.revokedAt?.microseconds, key.expiresAt?.microseconds,
+                    try JSONForm.text(key.permissions),
                     key.notes, key.version, id,
                 ]
             )
             let after = try JSONForm.text(key)
             let record = ChangeRecord(
-                user: user, action: action, object: "client_key", objectID: id, before: before, after: after
+                user: user,
+                action: action,
+                object: "client_key",
+                objectID: id,
+                before: before,
+                after: after
             )
             try Store.record(record, db)
             return key
@@ -128,7 +136,11 @@ struct ClientKeyStore: Sendable {
             let before = try JSONForm.text(try Self.find(id, db).key)
             try db.execute(sql: "DELETE FROM client_keys WHERE id = ?", arguments: [id])
             let record = ChangeRecord(
-                user: user, action: "delete", object: "client_key", objectID: id, before: before
+                user: user,
+                action: "delete",
+                object: "client_key",
+                objectID: id,
+                before: before
             )
             try Store.record(record, db)
         }
@@ -137,7 +149,9 @@ struct ClientKeyStore: Sendable {
     /// When keys were last used, by id, in microseconds since 1970; no operator did this.
     func markUsed(_ times: [Int: Int]) throws {
         try database.write { db in
-            let statement = try db.cachedStatement(sql: "UPDATE client_keys SET last_used_at = ? WHERE id = ?")
+            let statement = try db.cachedStatement(
+                sql: "UPDATE client_keys SET last_used_at = ? WHERE id = ?"
+            )
             for (id, time) in times {
                 try statement.execute(arguments: [time, id])
             }

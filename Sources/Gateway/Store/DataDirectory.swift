@@ -20,6 +20,7 @@ package final class DataDirectory: Sendable {
         guard descriptor >= 0 else { throw SystemError("cannot open \(file)") }
         let code = clinux_lock_file(descriptor)
         guard code == 0 else {
+            // A pid that cannot be read leaves the rest of the message true.
             let holder = (try? TextFile.read(file))?.trimmingLineEnd() ?? ""
             close(descriptor)
             guard code == EWOULDBLOCK else { throw SystemError("cannot lock \(file)", code: code) }

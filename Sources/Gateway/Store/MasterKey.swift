@@ -13,7 +13,7 @@ import Glibc
 struct MasterKey: Sendable {
     private let key: SymmetricKey
 
-    /// - Parameter base64: 32 bytes.
+    /// `base64` is 32 bytes.
     init?(base64: String) {
         guard let bytes = Data(base64Encoded: base64), bytes.count == 32 else { return nil }
         key = SymmetricKey(data: bytes)
@@ -54,7 +54,7 @@ extension Secret {
 
 /// Finds the master key, or makes one on the very first start.
 enum MasterKeySource {
-    /// - Parameter mayCreate: true only while nothing has ever been sealed.
+    /// `mayCreate`: true only while nothing has ever been sealed.
     static func load(environment: String?, file: String, mayCreate: Bool) throws -> MasterKey {
         if let environment {
             guard let key = MasterKey(base64: environment) else {

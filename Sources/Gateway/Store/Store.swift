@@ -34,7 +34,9 @@ struct Store: Sendable {
             if !wasUsed { try TextFile.createPrivate(directory.marker, "1\n") }
             return store
         } catch let error as DatabaseError {
-            throw StartFailure("\(file) cannot be used: \(error.message ?? "unknown fault"); restore it from a backup")
+            throw StartFailure(
+                "\(file) cannot be used: \(error.message ?? "unknown fault"); restore it from a backup"
+            )
         }
     }
 
@@ -43,7 +45,9 @@ struct Store: Sendable {
             let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no verdict"
             return (verdict, try Migrations.all.hasBeenSuperseded(db))
         }
-        guard verdict == "ok" else { throw StartFailure("\(file) is damaged (\(verdict)); restore it from a backup") }
+        guard verdict == "ok" else {
+            throw StartFailure("\(file) is damaged (\(verdict)); restore it from a backup")
+        }
         guard !isNewer else {
             throw StartFailure("\(file) was written by a newer version of fastgate; install that version")
         }
@@ -56,21 +60,28 @@ struct Store: Sendable {
             try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE name = 'master_check'")
         }
         if let stored {
+            // Why it does not open does not matter: only the right key ever does.
             guard (try? key.open(stored["value"], place: place)) != nil else {
-                throw StartFailure("the master key is not the one that sealed this database; nothing was changed")
+                throw StartFailure(
+                    "the master key is not the one that sealed this database; nothing was changed"
+                )
             }
             return
         }
         let sealed = try key.seal(Secret("fastgate"), place: place)
         try database.write { db in
-            try db.execute(sql: "INSERT INTO meta (name, value) VALUES ('master_check', ?)", arguments: [sealed])
+            try db.execute(
+                sql: "INSERT INTO meta (name, value) VALUES ('master_check', ?)",
+                arguments: [sealed]
+            )
         }
     }
 
     /// Whether a master key has ever been used here.
     func hasSealedValues() throws -> Bool {
         try database.read { db in
-            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'master_check')") ?? false
+            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'master_check')")
+                ?? false
         }
     }
 

@@ -1,12 +1,13 @@
+import GRDB
+import Operations
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-import GRDB
-import Operations
 
-/// An upstream's row. Its definition is in the file when the file is its source.
+/// An upstream's row; its definition is in the file when the file is its source.
 struct UpstreamRow: Sendable {
     var id: Int
     var slug: String
@@ -16,7 +17,7 @@ struct UpstreamRow: Sendable {
     var version: Int
 }
 
-/// An upstream key's row. Its definition and value are in the file when the file is its source.
+/// An upstream key's row; its definition and value are in the file when the file is its source.
 struct UpstreamKeyRow: Sendable {
     var id: Int
     var upstreamID: Int
@@ -37,7 +38,9 @@ struct UpstreamStore: Sendable {
 
     func all() throws -> (upstreams: [UpstreamRow], keys: [UpstreamKeyRow]) {
         try database.read { db in
-            let upstreams = try Row.fetchAll(db, sql: "SELECT * FROM upstreams ORDER BY id").map(Self.upstream)
+            let upstreams = try Row.fetchAll(db, sql: "SELECT * FROM upstreams ORDER BY id").map(
+                Self.upstream
+            )
             let keys = try Row.fetchAll(db, sql: "SELECT * FROM upstream_keys ORDER BY id").map(Self.key)
             return (upstreams, keys)
         }
@@ -62,22 +65,34 @@ struct UpstreamStore: Sendable {
     }
 
     private static func adopt(slug: String, _ db: Database) throws -> Int {
-        let found = try Row.fetchOne(db, sql: "SELECT id, source FROM upstreams WHERE slug = ?", arguments: [slug])
+        let found = try Row.fetchOne(
+            db,
+            sql: "SELECT id, source FROM upstreams WHERE slug = ?",
+            arguments: [slug]
+        )
         guard let found else {
             try db.execute(sql: "INSERT INTO upstreams (slug, source) VALUES (?, 'file')", arguments: [slug])
             return Int(db.lastInsertedRowID)
         }
         guard found["source"] == "file" else {
-            let message = "the file defines the upstream \(slug), which an operator has created; rename or delete one"
+            let message =
+                "the file defines the upstream \(slug), which an operator has created; rename or delete one"
             throw OperationsError(.conflict, message, parameter: "slug")
         }
         return found["id"]
     }
 
-    func insert(_ slug: String, _ definition: UpstreamDefinition, isEnabled: Bool, by user: Operator) throws -> Int {
+    func insert(
+        _ slug: String,
+        _ definition: UpstreamDefinition,
+        isEnabled: Bool,
+        by user: Operator
+    ) throws -> Int {
         try database.write { db in
             let isTaken = try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM upstreams WHERE slug = ?)", arguments: [slug]
+                db,
+                sql: "SELECT EXISTS (SELECT 1 FROM upstreams WHERE slug = ?)",
+                arguments: [slug]
             )
             guard isTaken != true else {
                 throw OperationsError(.conflict, "another upstream has this slug", parameter: "slug")
@@ -89,7 +104,11 @@ struct UpstreamStore: Sendable {
             )
             let id = Int(db.lastInsertedRowID)
             let record = ChangeRecord(
-                user: user, action: "create", object: "upstream", objectID: id, after: text
+                user: user,
+                action: "create",
+                object: "upstream",
+                objectID: id,
+                after: text
             )
             try Store.record(record, db)
             return id
@@ -104,7 +123,9 @@ struct UpstreamStore: Sendable {
         _ change: @Sendable (inout UpstreamRow) throws -> Void
     ) throws {
         try database.write { db in
-            guard let found = try Row.fetchOne(db, sql: "SELECT * FROM upstreams WHERE id = ?", arguments: [id]) else {
+            guard
+                let found = try Row.fetchOne(db, sql: "SELECT * FROM upstreams WHERE id = ?", arguments: [id])
+            else {
                 throw OperationsError(.notFound, "there is no upstream \(id)")
             }
             var row = try Self.upstream(found)
@@ -117,7 +138,11 @@ struct UpstreamStore: Sendable {
                 arguments: [row.isEnabled, text, row.version + 1, id]
             )
             let record = ChangeRecord(
-                user: user, action: action, object: "upstream", objectID: id, before: before,
+                user: user,
+                action: action,
+                object: "upstream",
+                objectID: id,
+                before: before,
                 after: try JSONForm.text(row.audited)
             )
             try Store.record(record, db)
@@ -130,14 +155,20 @@ struct UpstreamStore: Sendable {
             case "upstream": try db.execute(sql: "DELETE FROM upstreams WHERE id = ?", arguments: [id])
             default: try db.execute(sql: "DELETE FROM upstream_keys WHERE id = ?", arguments: [id])
             }
-            let record = ChangeRecord(user: user, action: "delete", object: table, objectID: id, before: before)
+            let record = ChangeRecord(
+                user: user,
+                action: "delete",
+                object: table,
+                objectID: id,
+                before: before
+            )
             try Store.record(record, db)
         }
     }
 
     // MARK: Keys
 
-    /// - Parameter seal: turns the row's id into its sealed value.
+    /// `seal`: turns the row's id into its sealed value.
     func insertKey(
         _ definition: UpstreamKeyDefinition,
         upstream id: Int,
@@ -151,7 +182,11 @@ struct UpstreamStore: Sendable {
                 arguments: [id, definition.name]
             )
             guard isTaken != true else {
-                throw OperationsError(.conflict, "another key of this upstream has this name", parameter: "name")
+                throw OperationsError(
+                    .conflict,
+                    "another key of this upstream has this name",
+                    parameter: "name"
+                )
             }
             try db.execute(
                 sql: """
@@ -159,16 +194,25 @@ struct UpstreamStore: Sendable {
                     VALUES (?, ?, 'database', ?, ?, ?)
                     """,
                 arguments: [
-                    id, definition.name, definition.location.rawValue, definition.paramName, definition.valuePrefix,
+                    id, definition.name, definition.location.rawValue, definition.paramName,
+                    definition.valuePrefix,
                 ]
             )
             let keyID = Int(db.lastInsertedRowID)
             try db.execute(
-                sql: "UPDATE upstream_keys SET sealed = ? WHERE id = ?", arguments: [try seal(keyID), keyID]
+                sql: "UPDATE upstream_keys SET sealed = ? WHERE id = ?",
+                arguments: [try seal(keyID), keyID]
             )
             let after = try JSONForm.text(["name": definition.name, "param_name": definition.paramName])
             try Store.record(
-                ChangeRecord(user: user, action: "create", object: "upstream_key", objectID: keyID, after: after), db
+                ChangeRecord(
+                    user: user,
+                    action: "create",
+                    object: "upstream_key",
+                    objectID: keyID,
+                    after: after
+                ),
+                db
             )
             return keyID
         }
@@ -183,7 +227,11 @@ struct UpstreamStore: Sendable {
     ) throws {
         try database.write { db in
             guard
-                let found = try Row.fetchOne(db, sql: "SELECT * FROM upstream_keys WHERE id = ?", arguments: [id])
+                let found = try Row.fetchOne(
+                    db,
+                    sql: "SELECT * FROM upstream_keys WHERE id = ?",
+                    arguments: [id]
+                )
             else { throw OperationsError(.notFound, "there is no upstream key \(id)") }
             var row = try Self.key(found)
             try Precondition.check(version, is: row.version)
@@ -196,11 +244,16 @@ struct UpstreamStore: Sendable {
                     """,
                 arguments: [
                     row.definition.name, row.definition.location.rawValue, row.definition.paramName,
-                    row.definition.valuePrefix, row.sealed, row.state.rawValue, row.reason, row.version + 1, id,
+                    row.definition.valuePrefix, row.sealed, row.state.rawValue, row.reason, row.version + 1,
+                    id,
                 ]
             )
             let record = ChangeRecord(
-                user: user, action: action, object: "upstream_key", objectID: id, before: before,
+                user: user,
+                action: action,
+                object: "upstream_key",
+                objectID: id,
+                before: before,
                 after: try JSONForm.text(row.audited)
             )
             try Store.record(record, db)
@@ -209,7 +262,9 @@ struct UpstreamStore: Sendable {
 
     private static func upstream(_ row: Row) throws -> UpstreamRow {
         let text: String? = row["definition"]
-        let definition = try text.map { try JSONForm.value(StoredDefinition.self, from: Data($0.utf8)).definition() }
+        let definition = try text.map {
+            try JSONForm.value(StoredDefinition.self, from: Data($0.utf8)).definition()
+        }
         return UpstreamRow(
             id: row["id"],
             slug: row["slug"],
@@ -248,7 +303,10 @@ extension UpstreamRow {
 
 extension UpstreamKeyRow {
     fileprivate var audited: [String: String] {
-        ["name": definition.name, "state": state.rawValue, "reason": reason ?? "", "param_name": definition.paramName]
+        [
+            "name": definition.name, "state": state.rawValue, "reason": reason ?? "",
+            "param_name": definition.paramName,
+        ]
     }
 }
 

@@ -4,9 +4,8 @@ import NIOCore
 enum BodyEditor {
     /// The edited body, or nil when nothing had to change.
     ///
-    /// - Parameters:
-    ///   - names: members to remove, exactly as they are spelled between their quotes.
-    ///   - addition: a member to put first, as bytes `"name":"value"`; one of the same name is removed.
+    /// `names`: members to remove, exactly as they are spelled between their quotes.
+    /// `addition`: a member to put first, as bytes `"name":"value"`; one of the same name is removed.
     static func edit(
         _ body: ByteBuffer,
         removing names: [[UInt8]],
@@ -20,7 +19,8 @@ enum BodyEditor {
             while let member = walker.next() {
                 let key = bytes[member.key]
                 let isUnwanted =
-                    names.contains { key.elementsEqual($0) } || addition.map { key.elementsEqual($0.name) } == true
+                    names.contains { key.elementsEqual($0) }
+                    || addition.map { key.elementsEqual($0.name) } == true
                 if isUnwanted { removed = true } else { kept.append(member.whole) }
             }
             guard removed || addition != nil else { return nil }

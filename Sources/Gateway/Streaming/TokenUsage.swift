@@ -8,7 +8,8 @@ struct TokenUsage: Equatable, Sendable {
         promptTokens =
             JSONFields.integer("prompt_tokens", in: object) ?? JSONFields.integer("input_tokens", in: object)
         completionTokens =
-            JSONFields.integer("completion_tokens", in: object) ?? JSONFields.integer("output_tokens", in: object)
+            JSONFields.integer("completion_tokens", in: object)
+            ?? JSONFields.integer("output_tokens", in: object)
         if promptTokens == nil && completionTokens == nil { return nil }
     }
 

@@ -62,7 +62,11 @@ final class Telemetry: Sendable {
                 state.totals.byUpstream[slot.scope.upstream, default: TrafficCell()].merge(cell)
                 for scope in Self.scopes(of: slot.scope) {
                     for resolution in Resolution.allCases {
-                        let key = Key(resolution: resolution, start: resolution.start(of: slot.second), scope: scope)
+                        let key = Key(
+                            resolution: resolution,
+                            start: resolution.start(of: slot.second),
+                            scope: scope
+                        )
                         state.waiting[key, default: TrafficCell()].merge(cell)
                     }
                 }

@@ -1,9 +1,10 @@
+import GRDB
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-import GRDB
 
 /// The history of the last day in its own database, so that charts survive a restart.
 struct TelemetryStore: Sendable {
@@ -39,12 +40,17 @@ struct TelemetryStore: Sendable {
                 sql: "SELECT cell FROM cells WHERE resolution = ? AND kind = ? AND scope = ? AND start = ?"
             )
             let put = try db.cachedStatement(
-                sql: "INSERT OR REPLACE INTO cells (resolution, kind, scope, start, cell) VALUES (?, ?, ?, ?, ?)"
+                sql:
+                    "INSERT OR REPLACE INTO cells (resolution, kind, scope, start, cell) VALUES (?, ?, ?, ?, ?)"
             )
             for (key, cell) in cells {
-                let place: StatementArguments = [key.resolution.rawValue, key.scope.kind, key.scope.id, key.start]
+                let place: StatementArguments = [
+                    key.resolution.rawValue, key.scope.kind, key.scope.id, key.start,
+                ]
                 var sum = cell
-                if let stored = try Data.fetchOne(find, arguments: place), let old = TrafficCell(encoded: Array(stored)) {
+                if let stored = try Data.fetchOne(find, arguments: place),
+                    let old = TrafficCell(encoded: Array(stored))
+                {
                     sum.merge(old)
                 }
                 try put.execute(arguments: place + [Data(sum.encoded)])
@@ -58,7 +64,12 @@ struct TelemetryStore: Sendable {
     }
 
     /// The stored cells of one series from a second on, up to and without another.
-    func cells(_ scope: SeriesScope, _ resolution: Resolution, from: Int, to: Int) throws -> [Int: TrafficCell] {
+    func cells(
+        _ scope: SeriesScope,
+        _ resolution: Resolution,
+        from: Int,
+        to: Int
+    ) throws -> [Int: TrafficCell] {
         try database.read { db in
             let rows = try Row.fetchAll(
                 db,

@@ -51,7 +51,8 @@ extension TrafficCell {
     var encoded: [UInt8] {
         var bytes: [UInt8] = [1]
         let numbers = [
-            requests, successes, failures, callerFaults, bytesIn, bytesOut, promptTokens, completionTokens, latencySum,
+            requests, successes, failures, callerFaults, bytesIn, bytesOut, promptTokens, completionTokens,
+            latencySum,
         ]
         for number in numbers {
             Self.write(number, &bytes)
@@ -78,7 +79,9 @@ extension TrafficCell {
         (requests, successes, failures, callerFaults) = (numbers[0], numbers[1], numbers[2], numbers[3])
         (bytesIn, bytesOut, promptTokens, completionTokens) = (numbers[4], numbers[5], numbers[6], numbers[7])
         latencySum = numbers[8]
-        guard let first = Self.readHistogram(&rest), let second = Self.readHistogram(&rest) else { return nil }
+        guard let first = Self.readHistogram(&rest), let second = Self.readHistogram(&rest) else {
+            return nil
+        }
         (latency, timeToFirstByte) = (first, second)
     }
 
@@ -86,7 +89,9 @@ extension TrafficCell {
         guard let count = read(&bytes), count <= 256 else { return nil }
         var buckets: [LatencyHistogram.Bucket] = []
         for _ in 0..<count {
-            guard let index = bytes.popFirst(), let count = read(&bytes), count <= UInt32.max else { return nil }
+            guard let index = bytes.popFirst(), let count = read(&bytes), count <= UInt32.max else {
+                return nil
+            }
             buckets.append(LatencyHistogram.Bucket(index: index, count: UInt32(count)))
         }
         return LatencyHistogram(buckets)

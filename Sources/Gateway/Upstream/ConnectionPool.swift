@@ -57,14 +57,22 @@ final class ConnectionPool {
 
     private func connect(for exchange: Exchange, timeout: TimeAmount) {
         open += 1
-        let connection = UpstreamConnection(pool: self, worker: worker, waiting: exchange, isSecure: tls != nil)
+        let connection = UpstreamConnection(
+            pool: self,
+            worker: worker,
+            waiting: exchange,
+            isSecure: tls != nil
+        )
         let handler = NIOLoopBound(connection, eventLoop: worker.loop)
         let tls = tls
         let host = identity.host
         let attempt = ClientBootstrap(group: worker.loop)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65_536))
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65_536)
+            )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, host)) }

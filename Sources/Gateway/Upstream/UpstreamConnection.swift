@@ -39,7 +39,9 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         self.worker = worker
         self.exchange = exchange
         self.isSecure = isSecure
-        parser = HeadParser(limits: HeadLimits(firstLine: 8192, fieldLine: 65_536, fields: 262_144, fieldCount: 256))
+        parser = HeadParser(
+            limits: HeadLimits(firstLine: 8192, fieldLine: 65_536, fields: 262_144, fieldCount: 256)
+        )
     }
 
     // MARK: Lending
@@ -94,7 +96,8 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     func connectFailed(_ error: any Error) {
         guard context == nil || !(context?.channel.isActive ?? false) else { return }
         if case .closed = phase, exchange == nil, deadlineIndex < 0 { return }
-        let isTimeout = (error as? ChannelError).map { if case .connectTimeout = $0 { true } else { false } } ?? false
+        let isTimeout =
+            (error as? ChannelError).map { if case .connectTimeout = $0 { true } else { false } } ?? false
         fail(AttemptFailure(kind: isTimeout ? .connectTimeout : .connect, detail: "\(error)"))
         if case .closed = phase { return }
         phase = .closed
@@ -166,7 +169,8 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         case .body, .chunks: fail(AttemptFailure(kind: .truncated, detail: "closed inside the answer's body"))
         case .head where parser.hasBegun:
             fail(AttemptFailure(kind: .reset, detail: "closed inside the answer's head"))
-        case .connecting: fail(AttemptFailure(kind: isSecure ? .tls : .connect, detail: "closed while connecting"))
+        case .connecting:
+            fail(AttemptFailure(kind: isSecure ? .tls : .connect, detail: "closed while connecting"))
         case .head, .idle: fail(AttemptFailure(kind: .reset, detail: "closed before an answer"))
         case .closed: break
         }
@@ -278,7 +282,8 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
                 exchange.answerPiece(piece, isLast: false, at: now)
             }
         case .body(.untilClose):
-            guard inbound.readableBytes > 0, let piece = inbound.readSlice(length: inbound.readableBytes) else {
+            guard inbound.readableBytes > 0, let piece = inbound.readSlice(length: inbound.readableBytes)
+            else {
                 exchange.flushAnswer()
                 return
             }
@@ -290,9 +295,9 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
 
     private func readChunks(_ decoder: ChunkedDecoder, _ exchange: Exchange, at now: NIODeadline) {
         var decoder = decoder
-        let start = exchange.beginPiece(capacity: inbound.readableBytes)
+        let start = exchange.answer.beginPiece(capacity: inbound.readableBytes)
         do throws(ChunkedDecoder.Fault) {
-            let isLast = try decoder.decode(&inbound, into: &exchange.outbound)
+            let isLast = try decoder.decode(&inbound, into: &exchange.answer.outbound)
             phase = .chunks(decoder)
             if isLast {
                 endAttempt { exchange.endPiece(from: start, isLast: true, at: now) }
@@ -300,7 +305,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
                 exchange.endPiece(from: start, isLast: false, at: now)
             }
         } catch {
-            exchange.dropPiece(from: start)
+            exchange.answer.dropPiece(from: start)
             breakProtocol("\(error)")
         }
     }

@@ -10,7 +10,9 @@ enum ClientKeyRoutes {
 
     static let all: [AdminRoute] = [
         .get(
-            "/client-keys", "client keys", "List client keys, newest first",
+            "/client-keys",
+            "client keys",
+            "List client keys, newest first",
             query: [
                 .init(name: "search", type: "string", summary: "Part of a name, owner or prefix"),
                 .init(name: "owner", type: "string", summary: "Exactly this owner"),
@@ -26,8 +28,13 @@ enum ClientKeyRoutes {
             return try request.json(try await request.port.clientKeys(query, by: request.user))
         },
         .change(
-            .post, "/client-keys", "client keys", "Create a client key; the answer holds it, once",
-            body: ClientKeyDraft.fields, required: ["name"], status: .created
+            .post,
+            "/client-keys",
+            "client keys",
+            "Create a client key; the answer holds it, once",
+            body: ClientKeyDraft.fields,
+            required: ["name"],
+            status: .created
         ) { request in
             try await request.create(ClientKeyDraft.self, fields: ClientKeyDraft.fields) { draft in
                 try await request.port.createClientKey(draft, by: request.user)
@@ -38,13 +45,17 @@ enum ClientKeyRoutes {
             return try request.json(key, version: key.version)
         },
         .change(
-            .patch, "/client-keys/{id}", "client keys", "Change a client key; null clears a field",
+            .patch,
+            "/client-keys/{id}",
+            "client keys",
+            "Change a client key; null clears a field",
             body: ClientKeyChange.fields
         ) { request in
             let change = try await request.change(ClientKeyChange.self, fields: ClientKeyChange.fields)
             return try await answer(request, change)
         },
-        .change(.delete, "/client-keys/{id}", "client keys", "Delete a client key", status: .noContent) { request in
+        .change(.delete, "/client-keys/{id}", "client keys", "Delete a client key", status: .noContent) {
+            request in
             try await request.port.deleteClientKey(try request.id(), by: request.user)
             return request.noContent
         },
@@ -62,12 +73,19 @@ enum ClientKeyRoutes {
             try request.json(try await request.port.revokeClientKey(try request.id(), by: request.user))
         },
         .change(
-            .post, "/client-keys/{id}/rotate", "client keys", "Make a successor; the old key works for the overlap",
-            body: ["overlap_seconds"], status: .created
+            .post,
+            "/client-keys/{id}/rotate",
+            "client keys",
+            "Make a successor; the old key works for the overlap",
+            body: ["overlap_seconds"],
+            status: .created
         ) { request in
-            let seconds = try await request.change(Rotation.self, fields: ["overlap_seconds"]).overlapSeconds ?? 86_400
+            let seconds =
+                try await request.change(Rotation.self, fields: ["overlap_seconds"]).overlapSeconds ?? 86_400
             let key = try await request.port.rotateClientKey(
-                try request.id(), overlap: .seconds(seconds), by: request.user
+                try request.id(),
+                overlap: .seconds(seconds),
+                by: request.user
             )
             return try request.json(key, status: .created)
         },
@@ -78,7 +96,10 @@ enum ClientKeyRoutes {
         _ change: ClientKeyChange
     ) async throws -> Response {
         let key = try await request.port.changeClientKey(
-            try request.id(), change, ifVersion: try request.ifMatch(), by: request.user
+            try request.id(),
+            change,
+            ifVersion: try request.ifMatch(),
+            by: request.user
         )
         return try request.json(key, version: key.version)
     }

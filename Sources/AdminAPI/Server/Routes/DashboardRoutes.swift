@@ -5,7 +5,9 @@ import Operations
 /// `/dashboard`, `/stats`, `/live` and `/exchanges`: figures, and what happens now.
 enum DashboardRoutes {
     private static let filter = AdminRoute.Parameter(
-        name: "filter", type: "string", summary: "upstream:SLUG or client:NAME"
+        name: "filter",
+        type: "string",
+        summary: "upstream:SLUG or client:NAME"
     )
 
     static let all: [AdminRoute] = [
@@ -14,9 +16,15 @@ enum DashboardRoutes {
             return try request.json(try await request.port.dashboard(filter: filter, by: request.user))
         },
         .get(
-            "/dashboard/series", "dashboard", "A metric over time",
+            "/dashboard/series",
+            "dashboard",
+            "A metric over time",
             query: [
-                .init(name: "metric", type: "string", summary: Metric.allCases.map(\.rawValue).joined(separator: ", ")),
+                .init(
+                    name: "metric",
+                    type: "string",
+                    summary: Metric.allCases.map(\.rawValue).joined(separator: ", ")
+                ),
                 filter,
                 .init(name: "from", type: "string", summary: "Default five minutes before to"),
                 .init(name: "to", type: "string", summary: "Default now"),
@@ -32,28 +40,43 @@ enum DashboardRoutes {
             return try request.json(try await request.port.series(query, by: request.user))
         },
         .get(
-            "/stats", "dashboard", "Exchanges counted by a column",
+            "/stats",
+            "dashboard",
+            "Exchanges counted by a column",
             query: [
-                .init(name: "by", type: "string", summary: StatsGrouping.allCases.map(\.rawValue).joined(separator: ", ")),
+                .init(
+                    name: "by",
+                    type: "string",
+                    summary: StatsGrouping.allCases.map(\.rawValue).joined(separator: ", ")
+                ),
                 .init(name: "filter", type: "string", summary: "Any filter of the log"),
             ]
         ) { request in
             let grouping = try request.choice("by", default: StatsGrouping.clientKey)
             let filter = request.text("filter") ?? ""
-            return try request.json(try await request.port.stats(by: grouping, filter: filter, by: request.user))
+            return try request.json(
+                try await request.port.stats(by: grouping, filter: filter, by: request.user)
+            )
         },
         .get("/exchanges", "live", "Exchanges that run now") { request in
             try request.json(try await request.port.exchanges(by: request.user))
         },
-        .change(.delete, "/exchanges/{id}", "live", "Cut a running exchange off", status: .noContent) { request in
+        .change(.delete, "/exchanges/{id}", "live", "Cut a running exchange off", status: .noContent) {
+            request in
             try await request.port.cutExchange(try request.id(), by: request.user)
             return request.noContent
         },
         .get(
-            "/live", "live", "A snapshot a second (server-sent events)", query: [filter],
+            "/live",
+            "live",
+            "A snapshot a second (server-sent events)",
+            query: [filter],
             contentType: "text/event-stream"
         ) { request in
-            let snapshots = try await request.port.live(filter: request.text("filter") ?? "", by: request.user)
+            let snapshots = try await request.port.live(
+                filter: request.text("filter") ?? "",
+                by: request.user
+            )
             return EventStream.response(snapshots) { [try JSONForm.text($0)] }
         },
     ]

@@ -6,17 +6,25 @@ import Operations
 /// `/logs`: the audit.
 enum LogRoutes {
     private static let filter = AdminRoute.Parameter(
-        name: "filter", type: "string", summary: "status>=500 and upstream:miniai and latency>2s"
+        name: "filter",
+        type: "string",
+        summary: "status>=500 and upstream:miniai and latency>2s"
     )
     private static let range: [AdminRoute.Parameter] = [
         filter,
-        .init(name: "from", type: "string", summary: "Not before this time (RFC 3339, or seconds since 1970)"),
+        .init(
+            name: "from",
+            type: "string",
+            summary: "Not before this time (RFC 3339, or seconds since 1970)"
+        ),
         .init(name: "to", type: "string", summary: "Before this time"),
     ]
 
     static let all: [AdminRoute] = [
         .get(
-            "/logs", "logs", "List exchanges, newest first",
+            "/logs",
+            "logs",
+            "List exchanges, newest first",
             query: range + [
                 .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
                 .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
@@ -28,16 +36,24 @@ enum LogRoutes {
             return try request.json(try await request.port.logs(query, by: request.user))
         },
         .get(
-            "/logs/stream", "logs", "New exchanges as they are written (server-sent events)",
+            "/logs/stream",
+            "logs",
+            "New exchanges as they are written (server-sent events)",
             query: [
                 filter,
-                .init(name: "max_per_second", type: "integer", summary: "1 to 1000, default 100; more are skipped"),
+                .init(
+                    name: "max_per_second",
+                    type: "integer",
+                    summary: "1 to 1000, default 100; more are skipped"
+                ),
             ],
             contentType: "text/event-stream"
         ) { request in
             let limit = try request.number("max_per_second", default: 100, in: 1...1000)
             let batches = try await request.port.followLogs(
-                filter: request.text("filter") ?? "", maxPerSecond: limit, by: request.user
+                filter: request.text("filter") ?? "",
+                maxPerSecond: limit,
+                by: request.user
             )
             return EventStream.response(batches) { batch in
                 var events = try batch.records.map { try JSONForm.text($0) }
@@ -46,7 +62,9 @@ enum LogRoutes {
             }
         },
         .get(
-            "/logs/export", "logs", "Export exchanges, newest first",
+            "/logs/export",
+            "logs",
+            "Export exchanges, newest first",
             query: range + [.init(name: "format", type: "string", summary: "csv or jsonl")],
             contentType: "text/csv"
         ) { request in
@@ -88,7 +106,9 @@ enum LogExport {
                 if format == .csv { try await writer.write(ByteBuffer(string: LogCSV.header)) }
                 repeat {
                     let page = try await port.logs(query, by: user)
-                    let lines = try page.items.map { try format == .csv ? LogCSV.line($0) : JSONForm.text($0) + "\n" }
+                    let lines = try page.items.map {
+                        try format == .csv ? LogCSV.line($0) : JSONForm.text($0) + "\n"
+                    }
                     try await writer.write(ByteBuffer(string: lines.joined()))
                     query.cursor = page.nextCursor
                 } while query.cursor != nil
@@ -108,9 +128,11 @@ enum LogCSV {
     static func line(_ record: LogRecord) -> String {
         let fields: [String?] = [
             String(record.id), record.time.description, record.requestId, record.owner, record.clientKey,
-            record.upstream, record.upstreamKey, record.clientAddress, record.method, record.path, record.query,
+            record.upstream, record.upstreamKey, record.clientAddress, record.method, record.path,
+            record.query,
             record.status.map(String.init), record.error, record.latencyMs.map { "\($0)" },
-            record.ttftMs.map { "\($0)" }, String(record.bytesIn), String(record.bytesOut), String(record.isStream),
+            record.ttftMs.map { "\($0)" }, String(record.bytesIn), String(record.bytesOut),
+            String(record.isStream),
             String(record.streamChunks), record.model, record.promptTokens.map(String.init),
             record.completionTokens.map(String.init), String(record.attempts),
         ]
@@ -121,6 +143,7 @@ enum LogCSV {
         var text = text
         if let first = text.first, "=+-@\t\r\0＝＋－＠".contains(first) { text = "'" + text }
         guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+            + "\""
     }
 }

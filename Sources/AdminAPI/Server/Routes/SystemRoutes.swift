@@ -20,7 +20,9 @@ enum SystemRoutes {
             try request.json(request.user)
         },
         .get(
-            "/operators/audit", "operators", "Who changed what, newest first",
+            "/operators/audit",
+            "operators",
+            "Who changed what, newest first",
             query: [
                 .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
                 .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
@@ -28,7 +30,9 @@ enum SystemRoutes {
         ) { request in
             let limit = try request.number("limit", default: 100, in: 1...1000)
             let page = try await request.port.operatorChanges(
-                limit: limit, cursor: request.text("cursor"), by: request.user
+                limit: limit,
+                cursor: request.text("cursor"),
+                by: request.user
             )
             return try request.json(page)
         },

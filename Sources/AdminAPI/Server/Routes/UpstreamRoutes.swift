@@ -9,8 +9,13 @@ enum UpstreamRoutes {
             try request.json(try await request.port.upstreams(by: request.user))
         },
         .change(
-            .post, "/upstreams", "upstreams", "Create an upstream",
-            body: UpstreamDraft.fields, required: ["slug", "base_url"], status: .created
+            .post,
+            "/upstreams",
+            "upstreams",
+            "Create an upstream",
+            body: UpstreamDraft.fields,
+            required: ["slug", "base_url"],
+            status: .created
         ) { request in
             try await request.create(UpstreamDraft.self, fields: UpstreamDraft.fields) { draft in
                 try await request.port.createUpstream(draft, by: request.user)
@@ -21,12 +26,19 @@ enum UpstreamRoutes {
             return try request.json(upstream, version: upstream.version)
         },
         .change(
-            .patch, "/upstreams/{id}", "upstreams", "Change an upstream; null restores a default",
+            .patch,
+            "/upstreams/{id}",
+            "upstreams",
+            "Change an upstream; null restores a default",
             body: UpstreamChange.fields
         ) { request in
-            try await answer(request, try await request.change(UpstreamChange.self, fields: UpstreamChange.fields))
+            try await answer(
+                request,
+                try await request.change(UpstreamChange.self, fields: UpstreamChange.fields)
+            )
         },
-        .change(.delete, "/upstreams/{id}", "upstreams", "Delete an upstream", status: .noContent) { request in
+        .change(.delete, "/upstreams/{id}", "upstreams", "Delete an upstream", status: .noContent) {
+            request in
             try await request.port.deleteUpstream(try request.id(), by: request.user)
             return request.noContent
         },
@@ -44,7 +56,10 @@ enum UpstreamRoutes {
 
     private static func answer(_ request: AdminRequest, _ change: UpstreamChange) async throws -> Response {
         let upstream = try await request.port.changeUpstream(
-            try request.id(), change, ifVersion: try request.ifMatch(), by: request.user
+            try request.id(),
+            change,
+            ifVersion: try request.ifMatch(),
+            by: request.user
         )
         return try request.json(upstream, version: upstream.version)
     }
@@ -54,7 +69,9 @@ enum UpstreamRoutes {
 enum UpstreamKeyRoutes {
     static let all: [AdminRoute] = [
         .get(
-            "/keys", "upstream keys", "List upstream keys; values are masked",
+            "/keys",
+            "upstream keys",
+            "List upstream keys; values are masked",
             query: [.init(name: "upstream_id", type: "integer", summary: "Keys of this upstream")]
         ) { request in
             let upstream = try request.text("upstream_id").map { text in
@@ -66,8 +83,13 @@ enum UpstreamKeyRoutes {
             return try request.json(try await request.port.upstreamKeys(upstream: upstream, by: request.user))
         },
         .change(
-            .post, "/keys", "upstream keys", "Add an upstream key",
-            body: UpstreamKeyDraft.fields, required: ["upstream_id", "name", "key_value"], status: .created
+            .post,
+            "/keys",
+            "upstream keys",
+            "Add an upstream key",
+            body: UpstreamKeyDraft.fields,
+            required: ["upstream_id", "name", "key_value"],
+            status: .created
         ) { request in
             try await request.create(UpstreamKeyDraft.self, fields: UpstreamKeyDraft.fields) { draft in
                 try await request.port.createUpstreamKey(draft, by: request.user)
@@ -78,15 +100,23 @@ enum UpstreamKeyRoutes {
             return try request.json(key, version: key.version)
         },
         .change(
-            .patch, "/keys/{id}", "upstream keys", "Change an upstream key", body: UpstreamKeyChange.fields
+            .patch,
+            "/keys/{id}",
+            "upstream keys",
+            "Change an upstream key",
+            body: UpstreamKeyChange.fields
         ) { request in
             let change = try await request.change(UpstreamKeyChange.self, fields: UpstreamKeyChange.fields)
             let key = try await request.port.changeUpstreamKey(
-                try request.id(), change, ifVersion: try request.ifMatch(), by: request.user
+                try request.id(),
+                change,
+                ifVersion: try request.ifMatch(),
+                by: request.user
             )
             return try request.json(key, version: key.version)
         },
-        .change(.delete, "/keys/{id}", "upstream keys", "Delete an upstream key", status: .noContent) { request in
+        .change(.delete, "/keys/{id}", "upstream keys", "Delete an upstream key", status: .noContent) {
+            request in
             try await request.port.deleteUpstreamKey(try request.id(), by: request.user)
             return request.noContent
         },
@@ -104,10 +134,14 @@ enum UpstreamKeyRoutes {
     private static func state(_ verb: String, _ state: KeyState, _ summary: String) -> AdminRoute {
         .change(.post, "/keys/{id}/\(verb)", "upstream keys", summary) { request in
             let body = try await StrictBody.collect(request.request)
-            let reason = body.readableBytes == 0
+            let reason =
+                body.readableBytes == 0
                 ? nil : try JSONForm.value(Reason.self, from: .init(body.readableBytesView)).reason
             let key = try await request.port.setUpstreamKeyState(
-                try request.id(), state, reason: reason, by: request.user
+                try request.id(),
+                state,
+                reason: reason,
+                by: request.user
             )
             return try request.json(key, version: key.version)
         }

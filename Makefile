@@ -1,0 +1,47 @@
+# Every target sets up what it needs first; `make help` lists them.
+SHELL := /bin/bash
+SWIFT ?= swift
+PYTHON := .venv/bin/python
+
+.PHONY: help run test build debug unit integration lint format bench clean setup
+
+help:
+	@echo "make run    build and start the demo gateway"
+	@echo "make test   build and run every test"
+	@echo "make build  build the release binary"
+	@echo "make lint   check format and house rules"
+	@echo "make format rewrite sources in the house format"
+	@echo "make bench  measure against nginx and Envoy; see bench/RESULTS.md"
+
+setup:
+	@scripts/setup
+
+build: setup
+	$(SWIFT) build -c release --product fastgate
+
+debug: setup
+	$(SWIFT) build --product fastgate
+
+run: build
+	.build/release/fastgate demo
+
+test: unit integration
+
+unit: setup
+	$(SWIFT) test --disable-xctest
+
+integration: debug
+	FASTGATE_BINARY=$(CURDIR)/.build/debug/fastgate $(PYTHON) -m pytest -q Tests/integration
+
+lint:
+	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+
+format:
+	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+
+bench: build
+	@scripts/setup bench
+	$(PYTHON) bench/run.py
+
+clean:
+	rm -rf .build .venv

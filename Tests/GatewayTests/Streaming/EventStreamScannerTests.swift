@@ -1,0 +1,113 @@
+import NIOCore
+import Testing
+
+@testable import Gateway
+
+@Suite struct `Event stream scanner` {
+    private func scan(_ text: String, pieceSize: Int = .max) -> EventStreamScanner {
+        var scanner = EventStreamScanner()
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            bytes.prefix(pieceSize).withUnsafeBytes { scanner.scan($0) }
+            bytes = bytes.dropFirst(pieceSize)
+        }
+        return scanner
+    }
+
+    private let stream = """
+        data: {"choices":[{"delta":{"content":"a"}}]}\n\n: comment\n\ndata: {"choices":[]}\r\n\r\n\
+        event: x\ndata: one\ndata: two\n\n\
+        data: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":34,"total_tokens":46}}\n\ndata: [DONE]\n\n
+        """
+
+    @Test(arguments: [1, 2, 3, 5, 17, 1000])
+    func `events with data are counted, whatever the pieces`(pieceSize: Int) {
+        let scanner = scan(stream, pieceSize: pieceSize)
+        #expect(scanner.events == 4)
+        #expect(scanner.sawDone)
+        #expect(scanner.usesEventLines)
+        #expect(scanner.usage?.promptTokens == 12)
+        #expect(scanner.usage?.completionTokens == 34)
+        #expect(scanner.isAtBoundary)
+    }
+
+    @Test(arguments: ["data: x", "data: x\n", "data: x\r\n"])
+    func `an event that has not ended is no boundary`(text: String) {
+        #expect(!scan(text).isAtBoundary)
+    }
+
+    @Test func `Anthropic's two reports are one usage`() {
+        let text = """
+            event: message_start\ndata: {"message":{"usage":{"input_tokens":7,"output_tokens":1}}}\n
+            event: message_delta\ndata: {"usage":{"output_tokens":55}}\n\n
+            """
+        #expect(scan(text).usage == TokenUsage(prompt: 7, completion: 55))
+    }
+
+    @Test func `a line over the limit is followed but not kept`() {
+        let scanner = scan(
+            "data: " + String(repeating: "x", count: 200_000) + "\n\ndata: y\n\n",
+            pieceSize: 4096
+        )
+        #expect(scanner.events == 2)
+    }
+
+    @Test func `usage of a plain answer is the last one`() {
+        let text =
+            #"{"choices":[{"message":{"content":"\"usage\": {}"}}],"usage": {"prompt_tokens":1,"completion_tokens":2}}"#
+        let usage = Array(text.utf8).withUnsafeBytes(TokenUsage.find)
+        #expect(usage == TokenUsage(prompt: 1, completion: 2))
+    }
+
+    @Test func `a usage of null is missing, never zero`() {
+        #expect(Array(#"{"usage":null}"#.utf8).withUnsafeBytes(TokenUsage.find) == nil)
+    }
+}
+
+extension TokenUsage {
+    fileprivate init?(prompt: Int, completion: Int) {
+        let text = "{\"prompt_tokens\":\(prompt),\"completion_tokens\":\(completion)}"
+        guard let usage = Array(text.utf8).withUnsafeBytes({ TokenUsage(object: $0) }) else { return nil }
+        self = usage
+    }
+}
+
+@Suite struct `Body editor` {
+    private func edit(_ text: String, removing names: [String], adding: (String, String)? = nil) -> String? {
+        let addition = adding.map {
+            (name: Array($0.0.utf8), member: JSONText.quote($0.0) + [0x3A] + JSONText.quote($0.1))
+        }
+        return BodyEditor.edit(
+            ByteBuffer(string: text),
+            removing: names.map { Array($0.utf8) },
+            adding: addition
+        )
+        .map { String(buffer: $0) }
+    }
+
+    @Test func `a body with nothing to strip is not touched`() {
+        #expect(edit(#"{ "model" : "x", "n": 1 }"#, removing: ["user"]) == nil)
+    }
+
+    @Test(
+        arguments: [
+            (#"{"a":1,"user":"x","b":[1,{"user":2}]}"#, #"{"a":1,"b":[1,{"user":2}]}"#),
+            (#"{"user":{"x":"}"},"a":"\"user\":1"}"#, #"{"a":"\"user\":1"}"#), (#"{"user":null}"#, "{}"),
+            (#"{"user":1,"user":2,"c":3}"#, #"{"c":3}"#),
+        ]
+    )
+    func `top-level members are removed and nested ones stay`(before: String, after: String) {
+        #expect(edit(before, removing: ["user"]) == after)
+    }
+
+    @Test func `a key goes in first and replaces one of its name`() {
+        #expect(edit(#"{"model":"m"}"#, removing: [], adding: ("key", "s")) == #"{"key":"s","model":"m"}"#)
+        #expect(edit(#"{"key":"mine","a":1}"#, removing: [], adding: ("key", "s")) == #"{"key":"s","a":1}"#)
+        #expect(edit("{}", removing: [], adding: ("key", "s")) == #"{"key":"s"}"#)
+    }
+
+    @Test(arguments: ["", "[1]", "null", "\"x\"", "{", "{\"a\"", "{\"a\":", "not json"])
+    func `what is no object is never edited into one`(text: String) {
+        #expect(edit(text, removing: ["a"]) == nil)
+    }
+}
