@@ -57,8 +57,10 @@ import Testing
     @Test func `every unsafe mark and every swallowed error says why`() {
         for file in Self.sources {
             for (index, line) in file.lines.enumerated() {
-                let isMark = ["@unchecked Sendable", "nonisolated(unsafe)", "@preconcurrency", " try? ", "(try? "]
-                    .contains { line.contains($0) }
+                let isMark = [
+                    "@unchecked Sendable", "nonisolated(unsafe)", "@preconcurrency", " try? ", "(try? ",
+                ]
+                .contains { line.contains($0) }
                 guard isMark, !line.trimmingCharacters(in: .whitespaces).hasPrefix("//") else { continue }
                 let near = file.lines[max(0, index - 6)...index]
                 #expect(

@@ -1,3 +1,4 @@
+import Crypto
 import HTTPTypes
 import Hummingbird
 import Operations
@@ -155,7 +156,8 @@ struct AdminRequest: Sendable {
         guard (1...255).contains(key.utf8.count) else {
             throw OperationsError(.badRequest, "Idempotency-Key must have 1 to 255 bytes")
         }
-        let fingerprint = "\(request.uri.path) \(String(decoding: bytes, as: UTF8.self))"
+        // A digest, since the request may hold a provider's key.
+        let fingerprint = SHA256.hash(data: Array(request.uri.path.utf8) + bytes).description
         if let earlier = try await port.rememberedAnswer(key, request: fingerprint, by: user) {
             return json(text: earlier, status: .created)
         }

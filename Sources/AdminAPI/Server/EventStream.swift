@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import ServiceLifecycle
 
 /// Server-sent events of a sequence of values.
 enum EventStream {
@@ -18,7 +19,7 @@ enum EventStream {
             body: ResponseBody { writer in
                 // A first byte tells the listener that it is listening.
                 try await writer.write(ByteBuffer(string: ": ok\n\n"))
-                for try await value in values {
+                for try await value in values.cancelOnGracefulShutdown() {
                     let events = try texts(value).map { "data: \($0)\n\n" }.joined()
                     try await writer.write(ByteBuffer(string: events))
                 }

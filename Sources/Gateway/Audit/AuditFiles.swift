@@ -71,6 +71,12 @@ final class AuditFiles: Sendable {
         return Array(all.dropFirst(first))
     }
 
+    func close() throws {
+        for file in AuditFileKind.allCases.flatMap(files) {
+            try file.database.close()
+        }
+    }
+
     var size: Int {
         AuditFileKind.allCases.reduce(0) { sum, kind in files(kind).reduce(sum) { $0 + $1.size } }
     }

@@ -70,6 +70,8 @@ actor AuditWriter: Service {
     /// The end: nothing is left in the journal, so its files can go.
     func finish() {
         drain()
+        // The statements must be gone before the files can be closed.
+        defer { sink = nil }
         guard failure == nil, open.isEmpty else { return }
         for lane in lanes {
             lane.removeFiles()

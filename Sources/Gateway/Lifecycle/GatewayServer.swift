@@ -1,3 +1,4 @@
+import GRDB
 package import Logging
 import NIOCore
 package import Operations
@@ -97,6 +98,10 @@ package final class GatewayServer: Service {
     /// Ends the loops, once no operator can ask them anything any more.
     package func close() async throws {
         try await plane.stop()
+        // Closing brings each write-ahead log into its database.
+        try audit.files.close()
+        try telemetry.store.close()
+        try store.database.close()
     }
 
     /// What runs beside the data plane, and must end after it.

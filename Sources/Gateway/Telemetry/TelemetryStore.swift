@@ -63,6 +63,10 @@ struct TelemetryStore: Sendable {
         }
     }
 
+    func close() throws {
+        try database.close()
+    }
+
     /// The stored cells of one series from a second on, up to and without another.
     func cells(
         _ scope: SeriesScope,

@@ -1,0 +1,198 @@
+"""The real binary, on free ports, with the fake provider behind it."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+BINARY = os.environ["FASTGATE_BINARY"]
+REAL_KEY = "sk-real-provider-key-0001"
+
+
+def wait_until(condition, timeout=10.0, interval=0.02, what="the condition"):
+    """Polls until the condition gives something true, and returns it."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true in {timeout} s")
+        time.sleep(interval)
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+def http(method, url, body=None, headers=None, timeout=10):
+    data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return Answer(response.status, response.headers, response.read())
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, error.headers, error.read())
+
+
+class Mock:
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(
+            [BINARY, "mock-upstream", "--port", "0", *arguments], stdout=subprocess.PIPE, text=True
+        )
+        self.port = int(self.process.stdout.readline().rsplit(":", 1)[1])
+
+    def received(self):
+        return http("GET", f"http://127.0.0.1:{self.port}/_mock/requests").json
+
+    def forget(self):
+        http("DELETE", f"http://127.0.0.1:{self.port}/_mock/requests")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Gateway:
+    def __init__(self, folder: Path, mock_port: int, extra: str = "", upstream: str = "", environment=None):
+        self.folder = folder
+        self.config = folder / "fastgate.yaml"
+        self.environment = {**os.environ, "PROVIDER_KEY": REAL_KEY, **(environment or {})}
+        self.log_file = folder / "gateway.log"
+        self.config.write_text(
+            f"""
+server: {{ host: 127.0.0.1, port: 0 }}
+admin: {{ port: 0 }}
+{extra}
+upstreams:
+  - slug: miniai
+    base_url: http://127.0.0.1:{mock_port}/miniai
+    strip_headers: [host, x-api-key, authorization, x-forwarded-for, x-internal]
+    keys: [ {{ name: real, value: "${{PROVIDER_KEY}}" }} ]
+{upstream}
+"""
+        )
+        self.process = None
+
+    def start(self):
+        log = self.log_file.open("w")
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--config", str(self.config)], stderr=log, env=self.environment, start_new_session=True
+        )
+        ready = wait_until(self._ready, timeout=20, what="the gateway's start")
+        self.port = int(ready["port"])
+        self.admin_port = int(ready["admin_port"])
+        self.socket = ready["socket"]
+        self.token = (self.folder / "data" / "admin.token").read_text().strip()
+        return self
+
+    def _ready(self):
+        assert self.process.poll() is None, self.log()
+        return next((line for line in self.lines() if line.get("message") == "ready"), None)
+
+    def log(self):
+        return self.log_file.read_text()
+
+    def lines(self):
+        result = []
+        for line in self.log().splitlines():
+            try:
+                result.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return result
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def admin(self, method, path, body=None, headers=None):
+        headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        return http(method, f"http://127.0.0.1:{self.admin_port}/api/admin{path}", body, headers)
+
+    def command(self, *arguments, check=True):
+        result = subprocess.run(
+            [BINARY, *arguments, "--socket", self.socket], capture_output=True, text=True, timeout=30
+        )
+        assert not check or result.returncode == 0, result.stderr
+        return result
+
+    def key(self, name="key1", **fields):
+        answer = self.admin("POST", "/client-keys", {"name": name, **fields})
+        assert answer.status == 201, answer.body
+        return answer.json["key"]
+
+    def chat(self, key, body=None, headers=None, path="/v2/chat/completions"):
+        body = {"model": "mock-1", "messages": []} if body is None else body
+        return http("POST", self.url(f"/proxy/miniai{path}"), body, {"X-API-Key": key, **(headers or {})})
+
+    def logs(self, count, query=""):
+        """The newest records, once there are as many."""
+
+        def enough():
+            items = self.admin("GET", f"/logs?limit=1000{query}").json["items"]
+            return items if len(items) >= count else None
+
+        return wait_until(enough, what=f"{count} log records")
+
+    def detail(self, record):
+        return self.admin("GET", f"/logs/{record['id']}").json
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, timeout=15):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise
+        return self.process.returncode if self.process else None
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def mock():
+    mock = Mock("--gap-ms", "5")
+    yield mock
+    mock.stop()
+
+
+@pytest.fixture
+def make_gateway(tmp_path, mock):
+    made = []
+
+    def make(extra="", upstream="", mock_port=None, folder="g", start=True, environment=None):
+        path = tmp_path / folder
+        path.mkdir(exist_ok=True)
+        gateway = Gateway(path, mock_port or mock.port, extra, upstream, environment)
+        made.append(gateway)
+        return gateway.start() if start else gateway
+
+    yield make
+    for gateway in made:
+        gateway.stop()
+
+
+@pytest.fixture
+def gateway(make_gateway, mock):
+    mock.forget()
+    return make_gateway()

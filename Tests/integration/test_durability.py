@@ -1,0 +1,218 @@
+"""What a crash, a stop, a reload or a bad start leaves behind."""
+
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import BINARY, Gateway, http, wait_until
+
+
+class Load:
+    """Callers that go on until they are told to stop; keeps the request ids that were answered whole."""
+
+    def __init__(self, gateway, key, threads=6):
+        self.gateway, self.key = gateway, key
+        self.answered, self.failures = [], []
+        self.is_over = threading.Event()
+        self.threads = [threading.Thread(target=self._run, args=(n,)) for n in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, number):
+        count = 0
+        while not self.is_over.is_set():
+            name = f"load-{id(self)}-{number}-{count}"
+            count += 1
+            try:
+                answer = self.gateway.chat(self.key, headers={"X-Request-Id": name})
+            except Exception as error:
+                self.failures.append(repr(error))
+                self.is_over.wait(0.01)
+                continue
+            if answer.status == 200:
+                self.answered.append(name)
+            else:
+                self.failures.append(answer.body)
+
+    def stop(self):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def all_logs(gateway):
+    items, cursor = [], ""
+    while True:
+        page = gateway.admin("GET", f"/logs?limit=1000{cursor}").json
+        items += page["items"]
+        if not page["next_cursor"]:
+            return items
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+@pytest.mark.parametrize("round", range(4))
+def test_kill_loses_no_answered_exchange(gateway, round):
+    key = gateway.key()
+    load = Load(gateway, key)
+    wait_until(lambda: len(load.answered) > 100 + 37 * round, timeout=20)
+    gateway.kill()
+    load.stop()
+    answered = set(load.answered)
+    gateway.start()
+    records = all_logs(gateway)
+    assert answered <= {record["request_id"] for record in records if record["status"] == 200}
+    assert len(records) == len({record["id"] for record in records})
+    assert {record["error"] for record in records} <= {None, "interrupted", "caller_gone"}
+    gateway.stop()
+    for database in gateway.folder.glob("data/**/*.db"):
+        assert sqlite3.connect(database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_an_open_stream_is_interrupted_by_a_kill(gateway):
+    import socket
+
+    key = gateway.key()
+    body = b'{"model":"m","stream":true}'
+    connection = socket.create_connection(("127.0.0.1", gateway.port))
+    connection.sendall(
+        b"POST /proxy/miniai/x HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nX-Mock-Tokens: 100000\r\nContent-Length: %d\r\n\r\n%s"
+        % (key.encode(), len(body), body)
+    )
+    connection.recv(65536)
+    gateway.kill()
+    gateway.start()
+    record = gateway.logs(1)[0]
+    assert record["error"] == "interrupted" and record["client_key"] == "key1"
+    assert gateway.detail(record)["request_body"] == body.decode()
+    connection.close()
+
+
+def test_a_stop_drains_and_ends_streams_with_an_event(make_gateway):
+    import socket
+
+    gateway = make_gateway("limits: { drain_timeout: 500ms }")
+    key = gateway.key()
+    body = b'{"model":"m","stream":true}'
+    connection = socket.create_connection(("127.0.0.1", gateway.port))
+    connection.sendall(
+        b"POST /proxy/miniai/x HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nX-Mock-Tokens: 100000\r\nContent-Length: %d\r\n\r\n%s"
+        % (key.encode(), len(body), body)
+    )
+    data = connection.recv(65536)
+    began = time.monotonic()
+    gateway.signal(signal.SIGTERM)
+    while part := connection.recv(65536):
+        data += part
+    assert gateway.process.wait(10) == 0
+    assert time.monotonic() - began < 5
+    assert b'"code":"shutting_down"' in data and b"[DONE]" not in data and not data.endswith(b"0\r\n\r\n")
+    gateway.start()
+    assert gateway.logs(1)[0]["error"] == "shutting_down"
+
+
+def test_reload_under_load_fails_nobody(gateway):
+    key = gateway.key()
+    good = gateway.config.read_text()
+    load = Load(gateway, key, threads=4)
+    for count in range(10):
+        gateway.config.write_text(good if count % 2 else good + "\nnope: 1\n")
+        gateway.signal(signal.SIGHUP)
+        wait_until(lambda: sum("eload" in line.get("message", "") for line in gateway.lines()) > count)
+    gateway.config.write_text(good)
+    load.stop()
+    assert load.failures == [] and len(load.answered) > 20
+    assert any("nope" in line["message"] and "nothing changed" in line["message"] for line in gateway.lines())
+
+
+def test_figures_and_used_keys_survive_a_restart(gateway):
+    key = gateway.key()
+    for _ in range(5):
+        assert gateway.chat(key).status == 200
+    gateway.logs(5)
+    gateway.stop()
+    gateway.start()
+    # The second at hand is not part of the rate yet.
+    dashboard = wait_until(lambda: (d := gateway.admin("GET", "/dashboard").json)["success_rate"] and d)
+    assert dashboard["requests"] == 5 and dashboard["success_rate"] == 1
+    assert gateway.admin("GET", "/client-keys").json["items"][0]["last_used_at"]
+    series = gateway.admin("GET", "/dashboard/series?metric=requests&step=60").json
+    assert sum(point["value"] for point in series["points"]) == 5
+
+
+def serve(config, environment=None):
+    return subprocess.run(
+        [BINARY, "serve", "--config", str(config)], capture_output=True, text=True, timeout=20, env=environment
+    )
+
+
+def last_line(result):
+    assert result.returncode == 1
+    return result.stderr.strip().splitlines()[-1]
+
+
+def test_starts_that_must_fail_say_why_in_one_line(make_gateway, tmp_path):
+    gateway = make_gateway()
+    gateway.chat(gateway.key())
+    gateway.logs(1)
+    environment = gateway.environment
+    assert f"pid {gateway.process.pid}" in last_line(serve(gateway.config, environment))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "fastgate.yaml").write_text(f"server: {{ host: 127.0.0.1, port: {gateway.port} }}\nadmin: {{ port: 0 }}\n")
+    assert f"127.0.0.1:{gateway.port}" in last_line(serve(other / "fastgate.yaml"))
+    gateway.stop()
+    data = gateway.folder / "data"
+    key = (data / "master.key").read_text()
+    (data / "master.key").unlink()
+    assert "master key is missing" in last_line(serve(gateway.config, environment))
+    wrong = {**environment, "FASTGATE_MASTER_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
+    assert "not the one that sealed" in last_line(serve(gateway.config, wrong))
+    (data / "master.key").write_text(key)
+    assert "chmod 600" in last_line(serve(gateway.config, environment))
+    (data / "master.key").chmod(0o600)
+    database = (data / "config.db").read_bytes()
+    (data / "config.db").write_bytes(b"")
+    assert "missing or empty" in last_line(serve(gateway.config, environment))
+    (data / "config.db").write_bytes(b"not a database at all" * 400)
+    assert "restore it from a backup" in last_line(serve(gateway.config, environment))
+    (data / "config.db").write_bytes(database)
+    for file in (data / "audit").glob("*.db"):
+        file.write_bytes(b"garbage" * 1000)
+    gateway.start()
+    assert len(gateway.admin("GET", "/client-keys").json["items"]) == 1
+    assert any("set aside" in line["message"] for line in gateway.lines())
+
+
+def test_a_stale_socket_is_replaced(gateway):
+    gateway.kill()
+    gateway.start()
+    assert gateway.command("status").stdout.startswith("FastGate")
+
+
+def test_a_full_disk_costs_no_caller(tmp_path, mock):
+    """A file size limit stands in for a full disk: the journal's next segment and SQLite's writes fail."""
+    import resource
+
+    folder = tmp_path / "full"
+    folder.mkdir()
+    gateway = Gateway(folder, mock.port, "audit: { mode: normal }")
+    gateway.start()
+    try:
+        key = gateway.key()
+        assert gateway.chat(key).status == 200
+        gateway.logs(1)
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+        for _ in range(20):
+            assert gateway.chat(key).status == 200
+        status = wait_until(
+            lambda: (s := gateway.admin("GET", "/status").json)["audit"]["trouble"] and s, what="the trouble"
+        )
+        assert status["state"] == "degraded" and status["audit"]["pending"] >= 20
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert len(gateway.logs(21)) == 21
+        wait_until(lambda: gateway.admin("GET", "/status").json["state"] == "ok", what="recovery")
+    finally:
+        gateway.stop()

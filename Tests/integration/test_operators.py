@@ -1,0 +1,309 @@
+"""The operators' port: API, socket and commands."""
+
+import json
+import os
+import subprocess
+import threading
+import urllib.request
+
+import pytest
+from conftest import BINARY, REAL_KEY, http, wait_until
+
+
+def test_only_a_token_opens_the_port(gateway):
+    base = f"http://127.0.0.1:{gateway.admin_port}"
+    assert http("GET", f"{base}/api/admin/status").status == 401
+    assert http("GET", f"{base}/api/admin/status", headers={"Authorization": "Bearer wrong"}).status == 401
+    assert http("GET", f"{base}/metrics").status == 401
+    key = gateway.key()
+    assert http("GET", f"{base}/api/admin/status", headers={"Authorization": f"Bearer {key}"}).status == 401
+    assert http("GET", f"{base}/api/admin/health").status == 200
+    token = {"Authorization": f"Bearer {gateway.token}"}
+    assert http("GET", f"{base}/api/admin/status", headers=token).status == 200
+    assert http("GET", f"{base}/api/admin/status", headers={**token, "Host": "evil.example"}).status == 403
+    assert http("GET", f"{base}/api/admin/status", headers={**token, "Origin": "https://evil.example"}).status == 403
+    answers = [http("GET", f"{base}/api/admin/status", headers={"Authorization": "Bearer x"}).status for _ in range(30)]
+    assert answers[-1] == 429
+    assert http("GET", f"{base}/api/admin/status", headers=token).status == 200
+    assert oct((gateway.folder / "data" / "admin.token").stat().st_mode)[-3:] == "600"
+
+
+def test_read_only_changes_nothing(gateway):
+    answer = gateway.admin("POST", "/client-keys", {"name": "x"}, {"X-FastGate-Read-Only": "true"})
+    assert answer.status == 403
+    assert gateway.admin("GET", "/client-keys").json["items"] == []
+
+
+def test_client_keys_by_api(gateway):
+    made = gateway.admin("POST", "/client-keys", {"name": "a", "owner": "o", "notes": "n"}).json
+    assert made["key"].startswith(made["prefix"]) and made["key"].endswith(made["last4"])
+    path = f"/client-keys/{made['id']}"
+    shown = gateway.admin("GET", path)
+    assert "key" not in shown.json and shown.headers["ETag"] == '"1"'
+    changed = gateway.admin("PATCH", path, {"owner": "p", "expires_at": "2099-01-01T00:00:00Z"}, {"If-Match": '"1"'})
+    assert changed.json["owner"] == "p" and changed.json["version"] == 2
+    assert gateway.admin("PATCH", path, {"owner": "q"}, {"If-Match": '"1"'}).status == 412
+    assert gateway.admin("PATCH", path, {"expires_at": None}).json["expires_at"] is None
+    for body, param in [
+        ({"bogus": 1}, "bogus"), ({"name": 5}, "name"), ({"name": ""}, "name"), ({"expires_at": "soon"}, "expires_at"),
+        ({"permissions": {"cidrs": ["x"]}}, "permissions.cidrs"), ({"permissions": {"paths": ["x"]}}, "permissions.paths"),
+    ]:
+        answer = gateway.admin("PATCH", path, body)
+        assert (answer.status, answer.json["error"]["param"]) == (422, param), answer.body
+    assert gateway.admin("POST", "/client-keys", {}).json["error"]["param"] == "name"
+    assert gateway.admin("POST", "/client-keys", b"not json").status == 400
+    assert gateway.admin("GET", "/client-keys/99999").status == 404
+    assert gateway.admin("DELETE", path).status == 204 and gateway.admin("GET", path).status == 404
+    actions = [change["action"] for change in gateway.admin("GET", "/operators/audit").json["items"]]
+    assert actions == ["delete", "change", "change", "create"]
+
+
+def test_a_repeated_create_creates_once(gateway):
+    header = {"Idempotency-Key": "abc"}
+    first = gateway.admin("POST", "/client-keys", {"name": "a"}, header)
+    second = gateway.admin("POST", "/client-keys", {"name": "a"}, header)
+    assert first.json == second.json and first.status == second.status == 201
+    assert gateway.admin("POST", "/client-keys", {"name": "b"}, header).status == 409
+    assert len(gateway.admin("GET", "/client-keys").json["items"]) == 1
+
+
+def test_upstreams_and_their_keys_by_api(gateway, mock):
+    made = gateway.admin("POST", "/upstreams", {"slug": "second", "base_url": f"http://127.0.0.1:{mock.port}/two"})
+    assert made.status == 201, made.body
+    upstream = made.json
+    key = gateway.admin(
+        "POST", "/keys", {"upstream_id": upstream["id"], "name": "k", "key_value": "sk-database-key-0002"}
+    ).json
+    assert key["masked_value"] == "sk-…0002" and "sk-database" not in json.dumps(key)
+    client = gateway.key()
+    mock.forget()
+
+    def ask():
+        return http("GET", gateway.url("/proxy/second/x"), headers={"X-API-Key": client})
+
+    assert ask().status == 200
+    received = mock.received()[0]
+    assert received["uri"] == "/two/x"
+    assert dict(received["headers"])["Authorization"] == "Bearer sk-database-key-0002"
+    gateway.admin("POST", f"/keys/{key['id']}/ban", {"reason": "leaked"})
+    assert ask().json["error"]["code"] == "no_usable_key"
+    shown = gateway.admin("GET", f"/keys/{key['id']}").json
+    assert (shown["state"], shown["reason"]) == ("banned", "leaked")
+    gateway.admin("POST", f"/keys/{key['id']}/unban")
+    assert ask().status == 200
+    gateway.admin("POST", f"/upstreams/{upstream['id']}/disable")
+    assert ask().json["error"]["code"] == "upstream_disabled"
+    gateway.stop()
+    gateway.start()
+    assert ask().json["error"]["code"] == "upstream_disabled"
+    assert gateway.admin("POST", "/upstreams", {"slug": "second", "base_url": "http://a"}).status == 409
+    for url in ["ftp://x", "http://169.254.169.254", "http://u@x", "x"]:
+        answer = gateway.admin("POST", "/upstreams", {"slug": "bad", "base_url": url})
+        assert (answer.status, answer.json["error"]["param"]) == (422, "base_url")
+    assert gateway.admin("DELETE", f"/upstreams/{upstream['id']}").status == 204
+
+
+def test_what_the_file_defines_is_operated_but_not_edited(gateway):
+    upstream = gateway.admin("GET", "/upstreams").json["items"][0]
+    assert upstream["source"] == "file"
+    assert gateway.admin("PATCH", f"/upstreams/{upstream['id']}", {"name": "x"}).json["error"]["code"] == "managed_by_file"
+    assert gateway.admin("DELETE", f"/upstreams/{upstream['id']}").status == 409
+    key = gateway.admin("GET", "/keys").json["items"][0]
+    assert gateway.admin("PATCH", f"/keys/{key['id']}", {"name": "x"}).status == 409
+    assert gateway.admin("POST", f"/keys/{key['id']}/disable").json["state"] == "disabled"
+    client = gateway.key()
+    assert gateway.chat(client).status == 503
+    gateway.stop()
+    gateway.start()
+    assert gateway.admin("GET", "/keys").json["items"][0]["id"] == key["id"]
+    assert gateway.chat(client).status == 503
+    assert http("GET", gateway.url("/health/ready")).status == 503
+    gateway.admin("POST", f"/keys/{key['id']}/enable")
+    assert gateway.chat(client).status == 200
+
+
+def test_log_filters_pages_export_and_faults(gateway):
+    key = gateway.key("alpha", owner="team-a")
+    for status in (200, 200, 500, 503):
+        gateway.chat(key, headers={"X-Mock-Status": str(status)})
+    http("GET", gateway.url("/nothing"))
+    gateway.logs(5)
+
+    def find(text):
+        return gateway.admin("GET", "/logs?filter=" + urllib.request.quote(text))
+
+    assert len(find("status>=500").json["items"]) == 2
+    assert len(find("status:2xx and owner:team-a and client:alpha").json["items"]) == 2
+    assert len(find("not upstream:miniai").json["items"]) == 1
+    assert len(find("error:not_found or status=503").json["items"]) == 2
+    assert len(find("body:\"told to fail\"").json["items"]) == 2
+    assert len(find("path~chat/c.*s$ and time>-1m").json["items"]) == 4
+    answer = find("status>>5")
+    assert answer.status == 422 and "column 8" in answer.json["error"]["message"]
+    assert find("path~(").status == 422
+    page = gateway.admin("GET", "/logs?limit=2").json
+    rest = gateway.admin("GET", f"/logs?limit=2&cursor={page['next_cursor']}").json
+    assert len({r["id"] for r in page["items"] + rest["items"]}) == 4
+    assert gateway.admin("GET", "/logs?limit=0").status == 422
+    assert gateway.admin("GET", "/logs?cursor=junk").status == 400
+    rows = gateway.admin("GET", "/logs/export?format=csv").body.decode().splitlines()
+    assert len(rows) == 6 and rows[0].startswith("id,time,request_id")
+    lines = gateway.admin("GET", "/logs/export?format=jsonl&filter=status%3E%3D500").body.decode().splitlines()
+    assert [json.loads(line)["status"] for line in lines] == [503, 500]
+    stats = gateway.admin("GET", "/stats?by=owner").json["items"]
+    assert [(s["name"], s["requests"], s["errors"]) for s in stats if s["name"]] == [("team-a", 4, 2)]
+
+
+def events(gateway, path):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{gateway.admin_port}/api/admin{path}", headers={"Authorization": f"Bearer {gateway.token}"}
+    )
+    response = urllib.request.urlopen(request, timeout=10)
+    assert response.readline() == b": ok\n"
+    for line in response:
+        if line.startswith(b"data: "):
+            yield json.loads(line[6:])
+
+
+def test_live_tail_and_snapshots(gateway):
+    key = gateway.key()
+    tail = events(gateway, "/logs/stream?filter=status%3D200")
+    threading.Timer(0.2, lambda: [gateway.chat(key, headers={"X-Request-Id": f"tail-{n}"}) for n in range(3)]).start()
+    assert [next(tail)["request_id"] for _ in range(3)] == ["tail-0", "tail-1", "tail-2"]
+    snapshot = next(events(gateway, "/live"))
+    assert snapshot["dashboard"]["requests"] == 3 and snapshot["exchanges"] == []
+
+
+def test_an_operator_sees_and_cuts_an_exchange(gateway):
+    key = gateway.key()
+    result = {}
+
+    def call():
+        result["answer"] = gateway.chat(key, {"model": "m", "stream": True}, {"X-Mock-Tokens": "100000"})
+
+    def run():
+        try:
+            call()
+        except Exception as error:
+            result["error"] = error
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    exchange = wait_until(
+        lambda: next((e for e in gateway.admin("GET", "/exchanges").json["items"] if e["stream_chunks"] > 3), None)
+    )
+    assert exchange["state"] == "answering" and exchange["client_key"] == "key1"
+    assert gateway.admin("DELETE", f"/exchanges/{exchange['id']}").status == 204
+    thread.join(5)
+    assert b"operator_cut" in (result["answer"].body if "answer" in result else result["error"].partial)
+    assert gateway.admin("DELETE", f"/exchanges/{exchange['id']}").status == 404
+    assert gateway.logs(1)[0]["error"] == "operator_cut"
+
+
+def test_commands(gateway):
+    made = gateway.command("keys", "create", "ci", "--owner", "bob", "--model", "mock-*", "--expires", "90d")
+    key = made.stdout.strip()
+    assert gateway.chat(key).status == 200
+    gateway.logs(1)
+    assert "ci" in gateway.command("keys").stdout
+    identity = json.loads(gateway.command("keys", "list", "--json").stdout)["items"][0]["id"]
+    gateway.command("keys", "edit", str(identity), "--expires", "never")
+    assert json.loads(gateway.command("keys", "show", str(identity), "--json").stdout)["expires_at"] is None
+    successor = gateway.command("keys", "rotate", str(identity), "--overlap", "1h").stdout.strip().splitlines()[0]
+    assert gateway.chat(successor).status == 200
+    gateway.command("keys", "disable", str(identity))
+    assert gateway.chat(key).status == 401
+    gateway.command("keys", "revoke", str(identity))
+    gateway.command("keys", "delete", str(identity))
+    assert "POST /proxy/miniai" in gateway.command("logs").stdout
+    assert json.loads(gateway.command("status", "--json").stdout)["state"] == "ok"
+    assert "in flight" in gateway.command("status").stdout
+    assert gateway.command("reload").stdout.strip() == "reloaded"
+    result = gateway.command("logs", "--filter", "nope=1", check=False)
+    assert result.returncode == 1 and "no field nope" in result.stderr
+    result = gateway.command("keys", "show", "4711", check=False)
+    assert result.returncode == 1 and result.stderr.count("\n") == 1
+    assert gateway.command("keys", "show", "abc", check=False).returncode != 0
+
+
+def test_the_api_description_and_the_routes_agree(gateway):
+    document = gateway.admin("GET", "/openapi.json").json
+    assert document["openapi"] == "3.1.0"
+    for path, operations in document["paths"].items():
+        assert path.startswith("/api/admin/")
+        for method in operations:
+            if method == "get" and "{id}" not in path and not path.endswith(("stream", "live", "export")):
+                assert gateway.admin("GET", path.removeprefix("/api/admin")).status == 200, path
+    assert gateway.admin("GET", "/nope").status == 404
+
+
+def test_metrics(gateway):
+    gateway.chat(gateway.key())
+    gateway.logs(1)
+    request = {"Authorization": f"Bearer {gateway.token}"}
+
+    def page():
+        text = http("GET", f"http://127.0.0.1:{gateway.admin_port}/metrics", headers=request).body.decode()
+        return text if 'fastgate_requests_total{status="200"} 1' in text else None
+
+    text = wait_until(page)
+    for name in ["request_duration_seconds_count 1", "in_flight 0", "audit_dropped_total 0", "upstream_attempts_total 1"]:
+        assert f"fastgate_{name}" in text
+    assert 'fastgate_key_state{upstream="miniai",key="real",state="active"} 1' in text
+
+
+def test_check_tells_every_fault(tmp_path):
+    file = tmp_path / "bad.yaml"
+    file.write_text("server: { port: x }\naudit: { mode: loud }\n")
+    result = subprocess.run([BINARY, "check", "--config", str(file)], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert [line.split(": ")[0].rsplit(":", 2)[1] for line in result.stderr.splitlines()] == ["1", "2"]
+    result = subprocess.run([BINARY, "check", "--json", "--config", str(file)], capture_output=True, text=True)
+    assert [fault["line"] for fault in json.loads(result.stdout)["faults"]] == [1, 2]
+    assert subprocess.run([BINARY, "check", "--nope"], capture_output=True).returncode in (2, 64)
+
+
+def test_no_secret_in_any_sink(make_gateway, mock, tmp_path):
+    """Canaries in every slot, then a search of every file and answer in four encodings."""
+    import base64
+
+    secrets = {
+        "provider": "canary-provider-4f8a1c", "database": "canary-database-9b2e77", "query": "canary-query-5d31aa",
+        "field": "canary-field-77c0de", "header": "canary-header-e0fa12",
+    }
+    gateway = make_gateway(environment={"PROVIDER_KEY": secrets["provider"], "FASTGATE_LOG": "trace"})
+    upstream = gateway.admin("GET", "/upstreams").json["items"][0]["id"]
+    made = gateway.admin(
+        "POST", "/keys", {"upstream_id": upstream, "name": "db", "key_value": secrets["database"]},
+        {"Idempotency-Key": "one"},
+    )
+    assert made.status == 201
+    client = gateway.key("canary")
+    secrets["client"] = client.split("_", 2)[2]
+    secrets["admin"] = gateway.token.split("_", 1)[1]
+    secrets["master"] = (gateway.folder / "data" / "master.key").read_text().strip()
+    body = {"model": "m", "api_key": secrets["field"], "messages": [{"content": f"my key is {client}"}]}
+    for status in ("200", "401", "429", "500"):
+        for _ in range(2):
+            gateway.chat(
+                client, body, {"X-Mock-Status": status, "X-Secret-Token": secrets["header"]},
+                path=f"/v2/chat/completions?key={secrets['query']}",
+            )
+    records = gateway.logs(8)
+    sinks = {"answers": b"", "log": gateway.log().encode()}
+    for record in records:
+        sinks["answers"] += json.dumps(gateway.detail(record)).encode()
+    for path in ("/keys", "/client-keys", "/upstreams", "/status", "/operators/audit", "/logs/export?format=jsonl"):
+        sinks["answers"] += gateway.admin("GET", path).body
+    sinks["cmdline"] = open(f"/proc/{gateway.process.pid}/cmdline", "rb").read()
+    kept = {"master.key": ["master"], "admin.token": ["admin"]}
+    for file in sorted((gateway.folder / "data").rglob("*")):
+        if file.is_file():
+            sinks[file.name] = file.read_bytes()
+    for name, secret in secrets.items():
+        raw = secret.encode()
+        for form in (raw, base64.b64encode(raw).rstrip(b"="), raw.hex().encode(), urllib.request.quote(secret, safe="").encode()):
+            for sink, content in sinks.items():
+                if name in kept.get(sink, []):
+                    continue
+                assert form not in content, f"{name} is in {sink}"
