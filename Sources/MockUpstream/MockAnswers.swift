@@ -1,3 +1,5 @@
+import NIOCore
+
 /// The fake provider's texts, in OpenAI's forms.
 enum MockAnswers {
     private static let words = [
@@ -21,6 +23,14 @@ enum MockAnswers {
         """
         data: {"id":"chatcmpl-mock","object":"chat.completion.chunk","created":1700000000,"model":"mock-1",\
         "choices":[{"index":0,"delta":{"content":"\(words[index % words.count])"},"finish_reason":null}]}\n\n
+        """
+    }
+
+    /// Its content is `@` and the monotonic clock's nanoseconds.
+    static func stampedEvent() -> String {
+        """
+        data: {"id":"chatcmpl-mock","object":"chat.completion.chunk","created":1700000000,"model":"mock-1",\
+        "choices":[{"index":0,"delta":{"content":"@\(NIODeadline.now().uptimeNanoseconds)"},"finish_reason":null}]}\n\n
         """
     }
 

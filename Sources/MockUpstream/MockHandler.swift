@@ -181,7 +181,7 @@ final class MockHandler: ChannelInboundHandler {
             finish(context)
             return
         }
-        write(MockAnswers.event(index), context)
+        write(settings.stampsEvents ? MockAnswers.stampedEvent() : MockAnswers.event(index), context)
         context.flush()
         after(settings.gap, context) { handler, context in
             handler.event(index + 1, settings, context)

@@ -24,6 +24,9 @@ package struct MockSettings: Sendable {
     /// Requests kept for `GET /_mock/requests`; 0 keeps none.
     package var recorded = 1000
 
+    /// Whether an event's content is the time at which it is sent, for measuring.
+    package var stampsEvents = false
+
     package init() {}
 
     /// These settings with what the request's headers change.
@@ -45,6 +48,7 @@ package struct MockSettings: Sendable {
         if let number = value("x-mock-content-bytes").flatMap(Int.init) {
             result.contentBytes = min(max(number, 0), 64 << 20)
         }
+        if value("x-mock-stamp") == "1" { result.stampsEvents = true }
         return result
     }
 }

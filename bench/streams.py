@@ -1,0 +1,34 @@
+"""Paced streams through each side, read by a small C client whose own cost does not drown the figures."""
+
+import json
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+EVENTS, GAP_MS = 64, 20
+
+
+def measure_streams(sides, streams, rounds, folder):
+    client = folder / "streams"
+    source = Path(__file__).with_name("streams.c")
+    subprocess.run(["cc", "-O2", "-o", str(client), str(source)], check=True)
+    samples = {side.name: [] for side in sides}
+    for round_number in range(rounds):
+        order = sides if round_number % 2 == 0 else list(reversed(sides))
+        for side in order:
+            side.settle()
+            samples[side.name].append(run(client, side, streams))
+    return {name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for name, runs in samples.items()}
+
+
+def run(client, side, streams):
+    headers = [f"{name}: {value}" for name, value in side.headers.items()]
+    command = [str(client), str(side.port), side.path, str(streams), str(EVENTS), str(GAP_MS), *headers]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    time.sleep(EVENTS * GAP_MS / 2000)
+    resident = side.resident_bytes() / 1e6
+    text, _ = process.communicate(timeout=60)
+    result = json.loads(text)
+    assert process.returncode == 0, f"{side.name}: {result}"
+    return {**result, "rss MB": resident}
