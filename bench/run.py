@@ -115,7 +115,7 @@ def main():
             if options.only in (None, "streams"):
                 rows = measure_streams([Direct(mock.port), *references, on], options.streams, options.rounds, folder)
                 results["streams"] = rows
-                columns = ["ttft p99", "lag p50", "lag p99", "lag max", "events", "merged", "rss MB"]
+                columns = ["ttft p99", "lag p50", "lag p99", "lag max", "events", "merged", "cpu us", "rss MB"]
                 table(f"{options.streams} streams of 64 events paced 20 ms (us)", rows, columns)
         finally:
             for side in [*sides, mock]:

@@ -25,10 +25,13 @@ def measure_streams(sides, streams, rounds, folder):
 def run(client, side, streams):
     headers = [f"{name}: {value}" for name, value in side.headers.items()]
     command = [str(client), str(side.port), side.path, str(streams), str(EVENTS), str(GAP_MS), *headers]
+    before = side.cpu_seconds()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     time.sleep(EVENTS * GAP_MS / 2000)
     resident = side.resident_bytes() / 1e6
     text, _ = process.communicate(timeout=60)
     result = json.loads(text)
     assert process.returncode == 0, f"{side.name}: {result}"
-    return {**result, "rss MB": resident}
+    side.settle()
+    cpu = (side.cpu_seconds() - before) / result["events"] * 1e6
+    return {**result, "cpu us": cpu, "rss MB": resident}

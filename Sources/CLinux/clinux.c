@@ -2,6 +2,7 @@
 #include "clinux.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -32,6 +33,16 @@ uint64_t clinux_raise_open_files(void) {
 
 int clinux_lock_file(int descriptor) {
     return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+}
+
+int clinux_lower_priority_of_this_thread(void) {
+    // On Linux a nice value belongs to a thread, and "who" 0 is the calling one.
+    return setpriority(PRIO_PROCESS, 0, 15) == 0 ? 0 : errno;
+}
+
+int clinux_set_idle_scheduling_of_this_thread(int is_idle) {
+    struct sched_param none = {0};
+    return sched_setscheduler(0, is_idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0 ? 0 : errno;
 }
 
 int64_t clinux_wall_clock_microseconds(void) {

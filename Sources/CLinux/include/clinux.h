@@ -13,6 +13,13 @@ uint64_t clinux_raise_open_files(void);
 /// Takes an exclusive advisory lock without waiting. Returns 0, or errno (EWOULDBLOCK when held).
 int clinux_lock_file(int descriptor);
 
+/// Lets every other thread go before the calling one where processors are short. Returns 0, or errno.
+int clinux_lower_priority_of_this_thread(void);
+
+/// Whether the calling thread runs only where a processor would else be idle. Returns 0, or errno: going back is
+/// a privilege on many systems.
+int clinux_set_idle_scheduling_of_this_thread(int is_idle);
+
 /// The time of day in microseconds since 1970.
 int64_t clinux_wall_clock_microseconds(void);
 

@@ -1,4 +1,3 @@
-import Dispatch
 import GRDB
 import Logging
 import ServiceLifecycle
@@ -8,7 +7,9 @@ import Synchronization
 actor AuditWriter: Service {
     static let interval = Duration.milliseconds(100)
     /// Records of one transaction at most; a longer backlog takes several.
-    private static let batchLimit = 20_000
+    private static let batchLimit = 1000
+    /// With more segments than this waiting in a lane, the audit takes ordinary turns with the loops.
+    private static let politeSegments = 2
 
     nonisolated let unownedExecutor: UnownedSerialExecutor
     nonisolated let executor: AuditExecutor
@@ -63,7 +64,9 @@ actor AuditWriter: Service {
     /// Writes everything that is in the journal; what fails stays there for the next time.
     func drain() {
         for lane in lanes {
-            while drainBatch(of: lane) {}
+            repeat {
+                executor.takeTurns(lane.segments.count > Self.politeSegments)
+            } while drainBatch(of: lane)
         }
     }
 
@@ -243,16 +246,5 @@ actor AuditWriter: Service {
     private func recovered() {
         if failure != nil { logger.info("the audit is written again") }
         failure = nil
-    }
-}
-
-/// A thread of its own for the audit: SQLite blocks, and the shared threads must not.
-final class AuditExecutor: SerialExecutor {
-    private let queue = DispatchQueue(label: "fastgate.audit")
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        let executor = asUnownedSerialExecutor()
-        queue.async { job.runSynchronously(on: executor) }
     }
 }
