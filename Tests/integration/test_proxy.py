@@ -328,3 +328,55 @@ def test_a_malicious_upstream_is_502(make_gateway):
         assert result.status == 502 and result.json["error"]["code"] == "upstream_protocol", answer
     thread.join(5)
     server.close()
+
+
+def test_a_refused_caller_that_waits_to_continue_is_closed(gateway, mock):
+    """Whether its body follows cannot be known, so the bytes after it must not be taken for a request."""
+    mock.forget()
+    key = gateway.key()
+    hidden = b"GET /proxy/miniai/hidden HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\n\r\n" % key.encode()
+    request = head("wrong", extra=b"Expect: 100-continue\r\nContent-Length: %d\r\n" % len(hidden))
+    data, _ = raw(gateway, request + b"\r\n" + hidden + hidden)
+    assert data.startswith(b"HTTP/1.1 401") and data.count(b"HTTP/1.1") == 1 and b"connection: close" in data
+    assert mock.received() == []
+    request = head(key, extra=b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n")
+    data, _ = raw(gateway, request + b"\r\n{}")
+    assert data.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+
+
+def test_a_refused_body_is_dropped_and_the_connection_goes_on(gateway):
+    key = gateway.key()
+    refused = head("wrong", extra=b"Content-Length: 5\r\n") + b"\r\nGET /"
+    accepted = head(key, extra=b"Connection: close\r\nContent-Length: 2\r\n") + b"\r\n{}"
+    data, _ = raw(gateway, refused + accepted)
+    assert data.startswith(b"HTTP/1.1 401") and data.count(b"HTTP/1.1 200") == 1
+
+
+def test_endings_of_answers_without_a_length(make_gateway):
+    import struct
+    import threading
+
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        for is_orderly in (True, False):
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX-Kept: 1\r\n\r\npart")
+            time.sleep(0.1)
+            if not is_orderly:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    gateway = make_gateway(mock_port=server.getsockname()[1])
+    key = gateway.key()
+    ask = head(key, extra=b"Connection: close\r\nContent-Length: 2\r\n") + b"\r\n{}"
+    whole, _ = raw(gateway, ask)
+    assert whole.endswith(b"4\r\npart\r\n0\r\n\r\n") and b"X-Kept" in whole and b"X-Hop" not in whole
+    cut, _ = raw(gateway, ask)
+    assert not cut.endswith(b"0\r\n\r\n")
+    assert [record["error"] for record in gateway.logs(2)] == ["truncated", None]
+    thread.join(5)
+    server.close()

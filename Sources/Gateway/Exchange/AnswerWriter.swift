@@ -49,9 +49,10 @@ enum AnswerWriter {
     }
 
     private static func writeFields(of head: ResponseHead, to buffer: inout ByteBuffer) {
+        let nominated = head.message.nominatedHeaders
         head.message.bytes.withUnsafeReadableBytes { bytes in
             var run: Range<Int>?
-            for field in head.message.fields where isPassedOn(field, bytes) {
+            for field in head.message.fields where isPassedOn(field, bytes, nominated) {
                 if let open = run, open.upperBound == field.lineRange.lowerBound {
                     run = open.lowerBound..<field.lineRange.upperBound
                     continue
@@ -63,7 +64,11 @@ enum AnswerWriter {
         }
     }
 
-    private static func isPassedOn(_ field: HeaderField, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    private static func isPassedOn(
+        _ field: HeaderField,
+        _ bytes: UnsafeRawBufferPointer,
+        _ nominated: [[UInt8]]
+    ) -> Bool {
         guard field.name == .other else { return !withheld.contains(field.name) }
         let name = UnsafeRawBufferPointer(rebasing: bytes[field.nameRange])
         for prefix in ["x-ratelimit-", "access-control-"] as [StaticString]
@@ -71,7 +76,7 @@ enum AnswerWriter {
             let start = UnsafeRawBufferPointer(rebasing: name[0..<prefix.utf8CodeUnitCount])
             if ASCII.equalFolded(start, prefix) { return false }
         }
-        return true
+        return !nominated.contains { ASCII.equalIgnoringCase(name, $0) }
     }
 
     /// A whole answer of ours, in OpenAI's envelope.

@@ -7,6 +7,9 @@ import Synchronization
 /// It lives between one caller's connection and at most one upstream connection, both on the same loop, and
 /// ends exactly once, in `finish`.
 final class Exchange {
+    /// A longer name of a model is none.
+    private static let modelLimit = 256
+
     let request: ExchangeRequest
     private(set) var times: ExchangeTimes
     private(set) var outcome = ExchangeOutcome()
@@ -128,7 +131,8 @@ final class Exchange {
     private func sendWhole() {
         let bytes = held
         if request.admitted.framing != .none {
-            outcome.model = bytes.withUnsafeReadableBytes { JSONFields.string("model", in: $0) }
+            let model = bytes.withUnsafeReadableBytes { JSONFields.string("model", in: $0) }
+            outcome.model = model.flatMap { $0.utf8.count <= Self.modelLimit ? $0 : nil }
         }
         guard request.clientKey.permissions.allowsModel(outcome.model) else {
             let message = "This API key may not use the model."

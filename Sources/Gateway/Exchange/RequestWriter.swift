@@ -67,7 +67,7 @@ struct RequestWriter {
 
     /// Kept lines are copied as they came, so bytes that are no UTF-8 arrive unchanged.
     private func writeFields(to buffer: inout ByteBuffer) {
-        let nominated = request.nominatedHeaders
+        let nominated = message.nominatedHeaders
         message.bytes.withUnsafeReadableBytes { bytes in
             var run: Range<Int>?
             for field in message.fields {
@@ -103,10 +103,10 @@ struct RequestWriter {
     }
 }
 
-extension ExchangeRequest {
+extension MessageHead {
     /// Lower-case names that `Connection` asks to drop, beyond `close` and `keep-alive`.
     var nominatedHeaders: [[UInt8]] {
-        let message = head.message
+        let message = self
         guard let field = message.first(.connection) else { return [] }
         if message.value(of: field, equals: "keep-alive") || message.value(of: field, equals: "close") {
             return []

@@ -39,7 +39,11 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     private static let lingerTime = TimeAmount.seconds(2)
 
     var deadlineIndex = -1
-    private(set) var deadline = NIODeadline.distantFuture
+    var deadline: NIODeadline { min(readDeadline, writeDeadline) }
+    /// When what the phase waits for must have come.
+    private var readDeadline = NIODeadline.distantFuture
+    /// When a caller that reads nothing is given up.
+    private var writeDeadline = NIODeadline.distantFuture
     private let worker: Worker
     private var context: ChannelHandlerContext?
     private var phase = Phase.head
@@ -49,6 +53,8 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     private var exchange: Exchange?
     private var head: RequestHead?
     private var wantsKeepAlive = true
+    /// Whether the caller holds its body back until it is told to continue.
+    private var awaitsContinue = false
     private var isProcessing = false
     private var isReading = true
     private var served = 0
@@ -65,7 +71,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         worker.opened(self)
-        deadline = .now() + TimeAmount(limits.keepaliveTimeout)
+        readDeadline = .now() + TimeAmount(limits.keepaliveTimeout)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -113,7 +119,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isWritable = context.channel.isWritable
-        deadline = isWritable ? .distantFuture : .now() + TimeAmount(limits.writeTimeout)
+        writeDeadline = isWritable ? .distantFuture : .now() + TimeAmount(limits.writeTimeout)
         exchange?.callerWritabilityChanged(isWritable: isWritable)
     }
 
@@ -141,7 +147,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
             inbound = ByteBuffer()
             return false
         }
-        if !parser.hasBegun { deadline = .now() + TimeAmount(limits.headerTimeout) }
+        if !parser.hasBegun { readDeadline = .now() + TimeAmount(limits.headerTimeout) }
         switch inbound.withUnsafeReadableBytes({ parser.parse($0) }) {
         case .incomplete: return false
         case .refused(let fault):
@@ -149,7 +155,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
             return false
         case .complete(let length):
             guard let bytes = inbound.readSlice(length: length) else { return false }
-            deadline = .distantFuture
+            readDeadline = .distantFuture
             begin(bytes)
             return true
         }
@@ -176,10 +182,15 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         }
         let mayServeMore = limits.keepaliveRequests == 0 || served < limits.keepaliveRequests
         wantsKeepAlive = admitted.keepsConnection && mayServeMore && !worker.isDraining
+        awaitsContinue = admitted.expectsContinue
         body = RequestBodyReader(admitted.framing)
         phase = body.isAtEnd ? .waiting : .body
         DataPlane.serve(head, admitted, on: self, worker: worker, at: now)
-        if body.isAtEnd { exchange?.bodyEnded() } else { deadline = now + TimeAmount(limits.bodyIdleTimeout) }
+        if body.isAtEnd {
+            exchange?.bodyEnded()
+        } else {
+            readDeadline = now + TimeAmount(limits.bodyIdleTimeout)
+        }
     }
 
     private func readBody() -> Bool {
@@ -191,11 +202,11 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
             bodyIsMalformed(error)
             return false
         }
-        deadline = .now() + TimeAmount(limits.bodyIdleTimeout)
+        readDeadline = .now() + TimeAmount(limits.bodyIdleTimeout)
         let isAtEnd = body.isAtEnd
         if isAtEnd {
             phase = .waiting
-            deadline = .distantFuture
+            readDeadline = .distantFuture
         }
         if let exchange {
             if let piece, piece.readableBytes > 0 { exchange.bodyArrived(piece) }
@@ -216,6 +227,10 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     func setReading(_ reads: Bool) {
         guard reads != isReading, let channel = context?.channel else { return }
         isReading = reads
+        // A body that is not read because the upstream is slow is not the caller's delay.
+        if case .body = phase {
+            readDeadline = reads ? .now() + TimeAmount(limits.bodyIdleTimeout) : .distantFuture
+        }
         // Setting an option of an open channel fails only when it is closing, which ends reading anyway.
         try? channel.syncOptions?.setOption(.autoRead, value: reads)
     }
@@ -233,7 +248,9 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     }
 
     private var keepsConnection: Bool {
-        wantsKeepAlive && (body.isAtEnd || exchange != nil || body.canBeDiscarded(within: Self.discardLimit))
+        // A caller that was not told to continue may or may not send its body: what follows cannot be told apart.
+        let canGoOn = !awaitsContinue && body.canBeDiscarded(within: Self.discardLimit)
+        return wantsKeepAlive && (body.isAtEnd || exchange != nil || canGoOn)
     }
 
     func closeAfterAnswer() {
@@ -249,6 +266,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     }
 
     func sendContinue() {
+        awaitsContinue = false
         writeAndFlush(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
     }
 
@@ -302,7 +320,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
             return
         }
         phase = .head
-        deadline = .now() + TimeAmount(limits.keepaliveTimeout)
+        readDeadline = .now() + TimeAmount(limits.keepaliveTimeout)
         setReading(true)
         process()
     }
@@ -329,7 +347,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
             phase = .lingering
             inbound = ByteBuffer()
             setReading(true)
-            deadline = .now() + Self.lingerTime
+            readDeadline = .now() + Self.lingerTime
             context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
                 context.close(mode: .output, promise: nil)
             }
@@ -342,16 +360,19 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     }
 
     func deadlinePassed() {
-        deadline = .distantFuture
+        if writeDeadline <= .now() {
+            writeDeadline = .distantFuture
+            // What waits to be written is given up with the connection.
+            finishConnection(.reset)
+            return
+        }
+        readDeadline = .distantFuture
         switch phase {
         case .head where parser.hasBegun:
             refuse(Refusal(.requestTimeout, "The request's headers did not arrive in time.", closes: true))
         case .body:
             let refusal = Refusal(.requestTimeout, "The request's body did not arrive in time.", closes: true)
             if let exchange { exchange.end(with: refusal) } else { finishConnection(.close) }
-        case .waiting where !isWritable:
-            // The caller reads nothing: what is waiting to be written is given up with the connection.
-            finishConnection(.reset)
         case .waiting: break
         case .head, .lingering, .closed: context?.close(promise: nil)
         }

@@ -52,11 +52,10 @@ enum DataPlane {
         _ caller: CallerConnection,
         _ worker: Worker
     ) -> ByteBuffer? {
+        // Checked by length first: every other request must not pay for a text of its path.
+        guard head.method == .get || head.method == .head, admitted.path.count <= 13 else { return nil }
         let path = head.message.text(admitted.path)
         guard path == "/health" || path == "/health/ready" else { return nil }
-        guard head.method == .get || head.method == .head else {
-            return nil
-        }
         let problem = path == "/health" ? worker.health() : worker.readiness()
         let body =
             problem.map { "{\"status\":\"unavailable\",\"reason\":\"\($0)\"}\n" } ?? "{\"status\":\"ok\"}\n"

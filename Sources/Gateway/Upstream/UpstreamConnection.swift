@@ -32,6 +32,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     private var inbound = ByteBuffer()
     private var keepsConnection = false
     private var interims = 0
+    private var sawError = false
     private let isSecure: Bool
 
     init(pool: ConnectionPool, worker: Worker, waiting exchange: Exchange, isSecure: Bool) {
@@ -75,7 +76,10 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         guard let channel = context?.channel else { return }
         // Setting an option of an open channel fails only when it is closing, which ends reading anyway.
         try? channel.syncOptions?.setOption(.autoRead, value: reads)
-        deadline = reads ? .now() + worker.idleTimeout(of: exchange) : .distantFuture
+        switch phase {
+        case .body, .chunks: deadline = reads ? .now() + worker.idleTimeout(of: exchange) : .distantFuture
+        case .connecting, .idle, .head, .closed: break
+        }
     }
 
     /// Ends the attempt; the exchange hears no more of it.
@@ -163,7 +167,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         phase = .closed
         pool.closed(self)
         switch previous {
-        case .body(.untilClose) where exchange != nil:
+        case .body(.untilClose) where exchange != nil && !sawError:
             inbound.clear()
             finishAnswer(at: .now())
         case .body, .chunks: fail(AttemptFailure(kind: .truncated, detail: "closed inside the answer's body"))
@@ -181,6 +185,8 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         if case .connecting = phase {
             fail(AttemptFailure(kind: isSecure ? .tls : .connect, detail: "\(error)"))
         }
+        // Only an orderly close can be the end of an answer that ends with its connection.
+        sawError = true
         // A TLS peer that closes without saying so is judged by framing in channelInactive, like any other.
         context.close(promise: nil)
     }
