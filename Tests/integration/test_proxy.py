@@ -380,3 +380,53 @@ def test_endings_of_answers_without_a_length(make_gateway):
     assert [record["error"] for record in gateway.logs(2)] == ["truncated", None]
     thread.join(5)
     server.close()
+
+
+def test_bodies_that_read_in_two_ways_cannot_choose_a_forbidden_model(make_gateway, mock):
+    gateway = make_gateway()
+    key = gateway.key("k", permissions={"models": ["cheap"]})
+    mock.forget()
+    for body in (b'{"model":"cheap","model":"dear"}', b'{"model":"cheap","\\u006dodel":"dear"}', b'\xef\xbb\xbf{"model":"cheap"}'):
+        answer = gateway.chat(key, body, {"Content-Type": "application/json"})
+        assert answer.status in (400, 403), body
+    assert mock.received() == []
+    assert gateway.chat(key, b'{"model":"cheap"}').status == 200
+
+
+def test_a_slow_reader_leaves_no_trace_on_the_next_exchange(gateway):
+    """Its answer pauses the upstream connection; whoever gets that connection next must be able to read."""
+    key = gateway.key()
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(
+                head(key, extra=b"X-Mock-Content-Bytes: 400000\r\nContent-Length: 2\r\nConnection: close\r\n") + b"\r\n{}"
+            )
+            size = 0
+            while part := connection.recv(8192):
+                size += len(part)
+            assert size > 400000
+        for _ in range(4):
+            assert gateway.chat(key).status == 200
+
+
+def test_answers_that_nobody_reads_do_not_pile_up(gateway):
+    def resident():
+        return int(open(f"/proc/{gateway.process.pid}/statm").read().split()[1]) * 4096
+
+    before = resident()
+    connection = socket.create_connection(("127.0.0.1", gateway.port))
+    connection.setblocking(False)
+    request = b"GET /proxy/x HTTP/1.1\r\nHost: a\r\n\r\n" * 1000
+    sent, quiet = 0, 0
+    while sent < 64 << 20 and quiet < 50:
+        try:
+            sent += connection.send(request)
+            quiet = 0
+        except BlockingIOError:
+            quiet += 1
+            time.sleep(0.01)
+    assert quiet == 50, "the gateway went on reading"
+    assert resident() - before < 64 << 20
+    connection.close()
+    assert http("GET", gateway.url("/health")).status == 200

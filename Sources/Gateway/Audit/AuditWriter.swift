@@ -22,6 +22,8 @@ actor AuditWriter: Service {
     private var sinkFiles: (rows: AuditFile, bodies: AuditFile)?
     /// Starts whose end has not been read, by id.
     private var open: [Int: OpenStart] = [:]
+    /// The file before the current one, until its open rows stand in the current one.
+    private var oldRows: AuditFile?
     private var failure: String?
     private var nextDrop = ContinuousClock.now
 
@@ -89,7 +91,6 @@ actor AuditWriter: Service {
         let positions = segments.map(\.readPosition)
         let before = open
         guard segments.contains(where: { $0.nextRecord() != nil }) else {
-            retire(lane, segments)
             return false
         }
         do {
@@ -98,6 +99,7 @@ actor AuditWriter: Service {
             counters.pending.wrappingSubtract(written.count, ordering: .relaxed)
             tail.publish(written)
             recovered()
+            forgetOldRows()
             retire(lane, segments)
             return records >= Self.batchLimit
         } catch {
@@ -105,6 +107,7 @@ actor AuditWriter: Service {
                 segment.readPosition = position
             }
             open = before
+            if oldRows != nil { markUnsecured() }
             failed(error)
             return false
         }
@@ -154,7 +157,8 @@ actor AuditWriter: Service {
             open[id] = OpenStart(bytes: Array(bytes))
         }
         // Starts of a segment that is about to be reused must be safe in the database first.
-        if segments.dropLast().contains(where: { $0.nextRecord() == nil }) { try secureOpenStarts(sink) }
+        let isRetiring = segments.dropLast().contains { $0.nextRecord() == nil }
+        if isRetiring || oldRows != nil { try secureOpenStarts(sink) }
         return records
     }
 
@@ -214,15 +218,33 @@ actor AuditWriter: Service {
             }
         }
         if let old = sinkFiles, old.rows !== rows {
-            // An exchange that began in the old file ends in the new one, and must not stand in both.
-            try old.rows.database.write { try $0.execute(sql: "DELETE FROM exchanges WHERE is_open = 1") }
-            for id in open.keys {
-                open[id]?.isSecured = false
-            }
+            // An exchange that began in the old file ends in the new one: it is secured there, then forgotten here.
+            oldRows = old.rows
+            markUnsecured()
         }
         sink = made
         sinkFiles = (rows, bodies)
         return made
+    }
+
+    private func markUnsecured() {
+        for id in open.keys {
+            open[id]?.isSecured = false
+        }
+    }
+
+    /// Open rows of the file before stand in the current one now; those left behind are in no list anyway.
+    private func forgetOldRows() {
+        guard let old = oldRows else { return }
+        oldRows = nil
+        do {
+            try old.database.write { try $0.execute(sql: "DELETE FROM exchanges WHERE is_open = 1") }
+        } catch {
+            logger.warning(
+                "open rows of an old audit file stay in it, hidden",
+                metadata: ["error": "\(error)"]
+            )
+        }
     }
 
     // MARK: Trouble
@@ -236,7 +258,11 @@ actor AuditWriter: Service {
             )
         }
         failure = text
-        guard ContinuousClock.now >= nextDrop else { return }
+        // Only a lack of space is mended by dropping records; a lock or a damage is not.
+        let isFull =
+            (error as? RawStatement.Failure)?.isFull == true
+            || (error as? DatabaseError)?.resultCode == .SQLITE_FULL
+        guard isFull, ContinuousClock.now >= nextDrop else { return }
         nextDrop = ContinuousClock.now + .seconds(1)
         for path in files.dropOldest() {
             logger.warning("an audit file was dropped to free space", metadata: ["file": "\(path)"])

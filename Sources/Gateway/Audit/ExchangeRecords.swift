@@ -56,20 +56,32 @@ enum ExchangeRecords {
         encoder.text(head.method.text.description)
         head.message.withBytes(path) { Redaction.coverClientKeys(encoder.blob($0)) }
         if let query {
-            head.message.withBytes(query) { Redaction.coverQuery(encoder.blob($0)) }
+            head.message.withBytes(query) { bytes in
+                let place = encoder.blob(bytes)
+                Redaction.coverQuery(place)
+                Redaction.coverClientKeys(place)
+            }
         } else {
             encoder.number(-1)
         }
         encodeFields(head.message, into: &encoder)
     }
 
-    private static func encodeFields(_ message: MessageHead?, into encoder: inout RecordEncoder) {
+    /// `secret` is a provider's key, which its own answer may repeat.
+    private static func encodeFields(
+        _ message: MessageHead?,
+        covering secret: [UInt8] = [],
+        into encoder: inout RecordEncoder
+    ) {
         guard let message, let first = message.fields.first, let last = message.fields.last else {
             encoder.blob(UnsafeRawBufferPointer(start: nil, count: 0))
             return
         }
         message.withBytes(Int(first.nameStart)..<Int(last.lineEnd)) { bytes in
-            Redaction.coverHeaders(encoder.blob(bytes), message.fields, offset: Int(first.nameStart))
+            let place = encoder.blob(bytes)
+            Redaction.coverHeaders(place, message.fields, offset: Int(first.nameStart))
+            Redaction.coverClientKeys(place)
+            Redaction.cover(secret, in: place)
         }
     }
 
@@ -182,7 +194,7 @@ enum ExchangeRecords {
         encoder.optional(stream.first.map { microseconds($0 - times.received) })
         encoder.optional(stream.last.map { microseconds($0 - times.received) })
         encoder.optional(stream.pieces > 1 ? microseconds(stream.longestGap) : nil)
-        encodeFields(exchange.answer.head, into: &encoder)
+        encodeFields(exchange.answer.head, covering: exchange.key?.value ?? [], into: &encoder)
         let body = encoder.blob(exchange.answer.body.head, limit: policy.limit)
         Redaction.coverBody(body)
         if let key = exchange.key { Redaction.cover(key.value, in: body) }

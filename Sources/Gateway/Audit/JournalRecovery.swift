@@ -10,28 +10,40 @@ struct JournalRecovery {
     /// - Returns: how many exchanges were complete and how many had been cut off.
     func run() throws -> (complete: Int, interrupted: Int) {
         let segments = try leftSegments()
-        defer { for segment in segments { segment.remove() } }
         guard !segments.isEmpty else { return (0, 0) }
-        let id = WallClock.now().microseconds
-        let rows = try files.current(
-            .rows,
-            nextID: files.files(.rows).isEmpty ? oldestID(segments) ?? id : id
-        )
-        let bodies = try files.current(
-            .bodies,
-            nextID: files.files(.bodies).isEmpty ? oldestID(segments) ?? id : id
-        )
-        return try bodies.database.writeWithoutTransaction { bodiesDB in
-            try rows.database.writeWithoutTransaction { rowsDB in
-                let sink = try AuditSink(rows: rowsDB, bodies: bodiesDB)
-                try bodiesDB.execute(sql: "BEGIN IMMEDIATE")
-                try rowsDB.execute(sql: "BEGIN IMMEDIATE")
-                let counts = try write(segments, into: sink)
-                try rowsDB.execute(sql: "UPDATE exchanges SET is_open = 0 WHERE is_open = 1")
-                try bodiesDB.execute(sql: "COMMIT")
-                try rowsDB.execute(sql: "COMMIT")
-                return counts
-            }
+        // What was secured before the crash stands in the last files, so these are completed, however old.
+        let id = oldestID(segments) ?? WallClock.now().microseconds
+        let rows = try files.files(.rows).last ?? files.current(.rows, nextID: id)
+        let bodies = try files.files(.bodies).last ?? files.current(.bodies, nextID: id)
+        let counts = try bodies.database.writeWithoutTransaction { bodiesDB in
+            try rows.database.writeWithoutTransaction { rowsDB in try write(segments, rowsDB, bodiesDB) }
+        }
+        // Only what is safe in the database may leave the journal.
+        for segment in segments {
+            segment.remove()
+        }
+        return counts
+    }
+
+    private func write(
+        _ segments: [JournalSegment],
+        _ rowsDB: Database,
+        _ bodiesDB: Database
+    ) throws -> (complete: Int, interrupted: Int) {
+        do {
+            let sink = try AuditSink(rows: rowsDB, bodies: bodiesDB)
+            try bodiesDB.execute(sql: "BEGIN IMMEDIATE")
+            try rowsDB.execute(sql: "BEGIN IMMEDIATE")
+            let counts = try write(segments, into: sink)
+            try rowsDB.execute(sql: "UPDATE exchanges SET is_open = 0 WHERE is_open = 1")
+            try bodiesDB.execute(sql: "COMMIT")
+            try rowsDB.execute(sql: "COMMIT")
+            return counts
+        } catch {
+            // SQLite may have rolled back already, or never begun; neither is a fault here.
+            try? bodiesDB.execute(sql: "ROLLBACK")
+            try? rowsDB.execute(sql: "ROLLBACK")
+            throw StartFailure("the journal of the last run cannot be brought into the audit: \(error)")
         }
     }
 

@@ -8,7 +8,8 @@ final class RawStatement {
         let code: Int32
         let description: String
 
-        var isFull: Bool { code & 0xFF == SQLITE_FULL || code & 0xFF == SQLITE_IOERR }
+        /// Whether space is what is missing.
+        var isFull: Bool { code & 0xFF == SQLITE_FULL }
     }
 
     private let handle: OpaquePointer

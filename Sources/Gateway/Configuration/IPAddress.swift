@@ -44,6 +44,11 @@ package struct IPAddress: Sendable, Hashable {
         return high >> 54 == 0x3FA
     }
 
+    /// Link-local, or another address at which a cloud gives credentials away (AWS over IPv6, Alibaba).
+    package var isForbiddenUpstream: Bool {
+        isLinkLocal || four == 0x6464_64C8 || high == 0xFD00_0EC2_0000_0000 && low == 0x254
+    }
+
     /// 127.0.0.0/8 and ::1.
     package var isLoopback: Bool {
         if let four { return four >> 24 == 127 }

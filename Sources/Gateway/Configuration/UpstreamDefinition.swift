@@ -71,7 +71,7 @@ package struct BaseURL: Sendable, Equatable {
         (host, port) = try Self.parse(authority: authority, isSecure: isSecure)
         self.path = String(path)
         self.text = (isSecure ? "https://" : "http://") + authority + path
-        if let address = IPAddress(host), address.isLinkLocal {
+        if let address = IPAddress(host), address.isForbiddenUpstream {
             throw ConfigurationError("may not be a link-local or metadata address")
         }
     }

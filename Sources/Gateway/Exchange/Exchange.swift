@@ -134,12 +134,27 @@ final class Exchange {
             let model = bytes.withUnsafeReadableBytes { JSONFields.string("model", in: $0) }
             outcome.model = model.flatMap { $0.utf8.count <= Self.modelLimit ? $0 : nil }
         }
+        guard !bodyDecides || bytes.withUnsafeReadableBytes(JSONFields.isUnambiguous) else {
+            let message = "The JSON body is not one whole object with plain, distinct keys."
+            end(with: Refusal(.badRequest, message))
+            return
+        }
         guard request.clientKey.permissions.allowsModel(outcome.model) else {
             let message = "This API key may not use the model."
             end(with: Refusal(.permissionDenied, message, parameter: "model"))
             return
         }
         startAttempt()
+    }
+
+    /// Whether members of a JSON body are judged or removed, so that it must read the same to everybody.
+    private var bodyDecides: Bool {
+        guard held.readableBytes > 0 else { return false }
+        guard request.upstream.editsBody || !request.clientKey.permissions.models.isEmpty else {
+            return false
+        }
+        let type = request.head.message.first(.contentType).map { request.head.message.text($0).lowercased() }
+        return type?.contains("json") ?? true || held.readableBytesView.first == UInt8(ascii: "{")
     }
 
     private func startAttempt() {

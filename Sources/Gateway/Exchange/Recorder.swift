@@ -124,7 +124,8 @@ final class Recorder {
     /// A full disk is asked again once a second, not once a request.
     private func moveOn(_ size: Int) -> UnsafeMutableRawBufferPointer? {
         let now = NIODeadline.now()
-        guard now >= retryAt else { return nil }
+        // A record that no segment can hold must not use one up.
+        guard now >= retryAt, size + 256 <= JournalLane.segmentSize else { return nil }
         guard let next = parts.lane?.nextSegment() else {
             retryAt = now + .seconds(1)
             return nil

@@ -121,6 +121,10 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         let isWritable = context.channel.isWritable
         writeDeadline = isWritable ? .distantFuture : .now() + TimeAmount(limits.writeTimeout)
         exchange?.callerWritabilityChanged(isWritable: isWritable)
+        if isWritable, case .head = phase {
+            setReading(true)
+            process()
+        }
     }
 
     // MARK: Reading
@@ -130,13 +134,15 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         isProcessing = true
         defer { isProcessing = false }
         while step() {}
+        if case .head = phase, !isWritable { setReading(false) }
         if case .waiting = phase, inbound.readableBytes > Self.pipelineLimit { setReading(false) }
     }
 
     /// One thing done; false when more bytes, or the end of an exchange, must come first.
     private func step() -> Bool {
         switch phase {
-        case .head: readHead()
+        // Answers that nobody reads must not pile up behind requests that never stop.
+        case .head: isWritable ? readHead() : false
         case .body: readBody()
         case .waiting, .lingering, .closed: false
         }
@@ -188,7 +194,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         DataPlane.serve(head, admitted, on: self, worker: worker, at: now)
         if body.isAtEnd {
             exchange?.bodyEnded()
-        } else {
+        } else if case .body = phase {
             readDeadline = now + TimeAmount(limits.bodyIdleTimeout)
         }
     }
@@ -321,7 +327,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         }
         phase = .head
         readDeadline = .now() + TimeAmount(limits.keepaliveTimeout)
-        setReading(true)
+        if isWritable { setReading(true) }
         process()
     }
 
@@ -347,8 +353,9 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
             phase = .lingering
             inbound = ByteBuffer()
             setReading(true)
-            readDeadline = .now() + Self.lingerTime
+            readDeadline = .distantFuture
             context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
+                self.readDeadline = .now() + Self.lingerTime
                 context.close(mode: .output, promise: nil)
             }
         }

@@ -16,8 +16,14 @@ enum PathRules {
                 guard let decoded = decode(path, at: index), decoded >= 0x20, decoded != 0x7F,
                     decoded != UInt8(ascii: "\\")
                 else { return false }
-                segment.add(decoded)
                 index += 2
+                if decoded == UInt8(ascii: "/") {
+                    // A backend may decode it before it resolves dots.
+                    guard segment.isSafe, !segment.isEmpty else { return false }
+                    segment = Segment()
+                } else {
+                    segment.add(decoded)
+                }
             default: segment.add(byte)
             }
             index += 1

@@ -9,11 +9,16 @@ struct RequestIdentity {
     /// A caller's own id is taken when it cannot hurt a log or a header; otherwise ours is made of the number.
     static func requestID(of message: MessageHead, fallback exchangeID: Int) -> RequestIdentity {
         if let field = message.single(.xRequestID), !field.valueRange.isEmpty, field.valueRange.count <= 128,
-            message.withBytes(field.valueRange, { $0.allSatisfy(isAllowed) })
+            message.withBytes(field.valueRange, isHarmless)
         {
             return RequestIdentity(exchangeID: exchangeID, text: message.text(field))
         }
         return RequestIdentity(exchangeID: exchangeID, text: name(of: exchangeID))
+    }
+
+    /// A client key sent as an id would be stored and passed on in the clear.
+    private static func isHarmless(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.allSatisfy(isAllowed) && ByteSearch.firstIndex(of: "fg_", in: bytes, from: 0) == nil
     }
 
     private static func isAllowed(_ byte: UInt8) -> Bool {

@@ -25,8 +25,12 @@ struct EventStreamScanner {
         var start = 0
         if lastWasCarriageReturn, bytes.first == ASCII.lf { start = 1 }
         lastWasCarriageReturn = bytes.last == ASCII.cr
+        var lineFeed = ASCII.firstIndex(of: ASCII.lf, in: bytes, from: start)
         while start < bytes.count {
-            guard let end = lineEnd(in: bytes, from: start) else {
+            if let found = lineFeed, found < start {
+                lineFeed = ASCII.firstIndex(of: ASCII.lf, in: bytes, from: start)
+            }
+            guard let end = lineEnd(in: bytes, from: start, lineFeed) else {
                 keep(UnsafeRawBufferPointer(rebasing: bytes[start...]))
                 return
             }
@@ -36,9 +40,8 @@ struct EventStreamScanner {
         }
     }
 
-    /// Lines end in LF, CR LF or a lone CR; the last is rare enough to look for only up to the next LF.
-    private func lineEnd(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
-        let lineFeed = ASCII.firstIndex(of: ASCII.lf, in: bytes, from: start)
+    /// Lines end in LF, CR LF or a lone CR; the last is looked for up to the next LF only.
+    private func lineEnd(in bytes: UnsafeRawBufferPointer, from start: Int, _ lineFeed: Int?) -> Int? {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[..<(lineFeed ?? bytes.count)])
         return ASCII.firstIndex(of: ASCII.cr, in: rest, from: start) ?? lineFeed
     }

@@ -46,6 +46,12 @@ struct JSONWalker {
         return Member(key: key, value: start..<position)
     }
 
+    /// Whether nothing but space follows the object's end; true only once `next` has returned nil.
+    var isAtEnd: Bool {
+        guard peek == UInt8(ascii: "}") else { return false }
+        return bytes[(position + 1)...].allSatisfy { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
+    }
+
     private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     private mutating func skipSpace() {
@@ -106,6 +112,24 @@ struct JSONWalker {
 
 /// Reads single values of a JSON object in place.
 enum JSONFields {
+    /// Whether every reader finds the same members: one whole object, no escapes in its keys, no key twice.
+    ///
+    /// Asked where a member decides what a caller may do; elsewhere a body is nobody's business.
+    static func isUnambiguous(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var walker = JSONWalker(bytes)
+        guard walker.bodyStart != nil else { return false }
+        var keys: Set<String> = []
+        while let member = walker.next() {
+            let key = bytes[member.key]
+            guard !key.contains(UInt8(ascii: "\\")),
+                keys.insert(String(decoding: key, as: UTF8.self)).inserted
+            else {
+                return false
+            }
+        }
+        return walker.isAtEnd
+    }
+
     /// The value of a top-level member, as it stands.
     static func value(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         var walker = JSONWalker(bytes)

@@ -13,20 +13,30 @@ struct TokenUsage: Equatable, Sendable {
         if promptTokens == nil && completionTokens == nil { return nil }
     }
 
+    /// Places that are looked at, from the last one back, and bytes of each: a provider's answer must not be able
+    /// to keep a loop busy.
+    private static let placeLimit = 4
+    private static let objectLimit = 4096
+
     /// The last `"usage": {…}` in the bytes, wherever it is nested.
     static func find(in bytes: UnsafeRawBufferPointer) -> TokenUsage? {
-        var found: TokenUsage?
+        var places: [Int] = []
         var search = 0
         while let start = ByteSearch.firstIndex(of: "\"usage\"", in: bytes, from: search) {
             search = start + 7
-            var position = search
+            if places.count == placeLimit { places.removeFirst() }
+            places.append(search)
+        }
+        for place in places.reversed() {
+            var position = place
             while position < bytes.count, bytes[position] == 0x20 || bytes[position] == UInt8(ascii: ":") {
                 position += 1
             }
             guard position < bytes.count, bytes[position] == UInt8(ascii: "{") else { continue }
-            found = TokenUsage(object: UnsafeRawBufferPointer(rebasing: bytes[position...])) ?? found
+            let object = UnsafeRawBufferPointer(rebasing: bytes[position...].prefix(objectLimit))
+            if let usage = TokenUsage(object: object) { return usage }
         }
-        return found
+        return nil
     }
 
     /// Later reports complete or replace earlier ones: Anthropic sends input and output apart.

@@ -63,7 +63,6 @@ final class ConnectionPool {
             waiting: exchange,
             isSecure: tls != nil
         )
-        let handler = NIOLoopBound(connection, eventLoop: worker.loop)
         let tls = tls
         let host = identity.host
         let attempt = ClientBootstrap(group: worker.loop)
@@ -76,14 +75,34 @@ final class ConnectionPool {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, host)) }
-                    try channel.pipeline.syncOperations.addHandler(handler.value)
                 }
             }
             .connect(host: host, port: identity.port)
-        attempt.assumeIsolated().whenFailure { error in
+            .assumeIsolated()
+        // A name may have several addresses, tried in turn on channels of their own: only the one that has
+        // connected gets the handler.
+        attempt.whenSuccess { channel in
+            Self.adopt(channel, connection)
+        }
+        attempt.whenFailure { error in
             connection.connectFailed(error)
         }
     }
+
+    /// The address is judged where it is certain: on the connected socket, whatever the name resolved to.
+    private static func adopt(_ channel: any Channel, _ connection: UpstreamConnection) {
+        let address = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
+        do {
+            if let address, address.isForbiddenUpstream { throw ForbiddenAddress() }
+            try channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            channel.close(promise: nil)
+            connection.connectFailed(error)
+        }
+    }
+
+    /// The name leads to an address at which clouds keep credentials.
+    private struct ForbiddenAddress: Error {}
 
     private static func tlsHandler(_ context: NIOSSLContext, _ host: String) throws -> NIOSSLClientHandler {
         try NIOSSLClientHandler(context: context, serverHostname: IPAddress(host) == nil ? host : nil)

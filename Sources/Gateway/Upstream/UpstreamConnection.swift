@@ -33,6 +33,9 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     private var keepsConnection = false
     private var interims = 0
     private var sawError = false
+    private var isReading = true
+    /// A TLS connection stays active until its peer has said goodbye too.
+    private var isClosing = false
     private let isSecure: Bool
 
     init(pool: ConnectionPool, worker: Worker, waiting exchange: Exchange, isSecure: Bool) {
@@ -49,7 +52,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
 
     /// False when the connection turns out to be closed.
     func lend(to exchange: Exchange) -> Bool {
-        guard case .idle = phase, context?.channel.isActive == true else { return false }
+        guard case .idle = phase, !isClosing, context?.channel.isActive == true else { return false }
         self.exchange = exchange
         deadline = .distantFuture
         exchange.attemptReady(self)
@@ -73,7 +76,8 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     func setReading(_ reads: Bool) {
-        guard let channel = context?.channel else { return }
+        guard reads != isReading, let channel = context?.channel else { return }
+        isReading = reads
         // Setting an option of an open channel fails only when it is closing, which ends reading anyway.
         try? channel.syncOptions?.setOption(.autoRead, value: reads)
         switch phase {
@@ -90,6 +94,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
 
     func close() {
         deadline = .distantFuture
+        isClosing = true
         if let context {
             context.close(promise: nil)
         } else {
@@ -98,12 +103,9 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     }
 
     func connectFailed(_ error: any Error) {
-        guard context == nil || !(context?.channel.isActive ?? false) else { return }
-        if case .closed = phase, exchange == nil, deadlineIndex < 0 { return }
         let isTimeout =
             (error as? ChannelError).map { if case .connectTimeout = $0 { true } else { false } } ?? false
         fail(AttemptFailure(kind: isTimeout ? .connectTimeout : .connect, detail: "\(error)"))
-        if case .closed = phase { return }
         phase = .closed
         pool.closed(self)
     }
@@ -113,6 +115,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         worker.watch(self)
+        if context.channel.isActive { started() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -121,6 +124,13 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        started()
+        context.fireChannelActive()
+    }
+
+    /// TCP is up; TLS, if any, comes next.
+    private func started() {
+        guard case .connecting = phase else { return }
         if isSecure {
             deadline = .now() + .seconds(10)
         } else {
@@ -338,6 +348,8 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     }
 
     private func rest() {
+        // A slow caller may have paused the answer whose end has come all the same.
+        setReading(true)
         phase = .idle
         deadline = .now() + ConnectionPool.idleTime
         pool.takeBack(self)

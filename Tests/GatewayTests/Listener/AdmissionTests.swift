@@ -106,7 +106,12 @@ import Testing
             ("GET /a%0d%0ab HTTP/1.1", 400), ("GET /a#b HTTP/1.1", 400), ("GET /a\\b HTTP/1.1", 400),
             ("GET http://other/x HTTP/1.1", 400), ("GET http://a/x HTTP/1.1", 200),
             ("GET /a.b/..c HTTP/1.1", 200),
-            ("GET /x?y=../z HTTP/1.1", 200), ("GET /a%2Fb HTTP/1.1", 200), ("PRI * HTTP/2.0", 400),
+            ("GET /x?y=../z HTTP/1.1", 200), ("GET /a%2Fb HTTP/1.1", 200),
+            ("GET /v1/..%2f..%2fadmin HTTP/1.1", 400),
+            ("GET /v1/%2e%2e%2Fx HTTP/1.1", 400), ("GET /a%2f%2fb HTTP/1.1", 400), ("GET /a%2 HTTP/1.1", 400),
+            ("GET / HTTP/1.1", 200),
+            ("GET /a/ HTTP/1.1", 200), ("GET /a//b HTTP/1.1", 400), ("GET /. HTTP/1.1", 400),
+            ("GET /... HTTP/1.1", 200), ("PRI * HTTP/2.0", 400),
         ]
     )
     func `the request line is judged`(line: String, expected: Int) {

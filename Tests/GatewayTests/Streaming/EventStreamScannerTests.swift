@@ -111,3 +111,29 @@ extension TokenUsage {
         #expect(edit(text, removing: ["a"]) == nil)
     }
 }
+
+@Suite struct `JSON that decides` {
+    @Test(
+        arguments: [
+            (#"{"model":"m"}"#, true), ("{}", true), (" {\n}\n", true), (#"{"a":{"a":1}}"#, true),
+            (#"{"model":"a","model":"b"}"#, false), (#"{"\u006dodel":"b"}"#, false), (#"{"a":1} x"#, false),
+            ("[]", false),
+            (#"{"a":1"#, false), ("", false), ("\u{feff}{}", false), (#"{"a":1}{"a":2}"#, false),
+        ]
+    )
+    func `must read the same to everybody`(text: String, isPlain: Bool) {
+        #expect(Array(text.utf8).withUnsafeBytes(JSONFields.isUnambiguous) == isPlain)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `nested usage cannot keep a loop busy`() {
+        let text = "data: " + String(repeating: #"{"usage":"#, count: 7000) + "\n\n"
+        var scanner = EventStreamScanner()
+        for _ in 0..<100 {
+            Array(text.utf8).withUnsafeBytes { scanner.scan($0) }
+        }
+        #expect(scanner.events == 100)
+        let returns = Array(String(repeating: "\r", count: 200_000).utf8)
+        returns.withUnsafeBytes { scanner.scan($0) }
+        #expect(scanner.usage == nil)
+    }
+}
