@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The `fastgate` program: commands and wiring only.
 @main
@@ -12,6 +13,26 @@ struct FastGateCommand: AsyncParsableCommand {
             ReloadCommand.self, CheckCommand.self, MockUpstreamCommand.self,
         ]
     )
+}
+
+extension FastGateCommand {
+    /// Wrong usage ends with status 2 and one line, as the shell's own commands do; the rest is the parser's.
+    static func main() async {
+        do {
+            let command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                var command = command
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            let message = message(for: error).split(separator: "\n").first.map(String.init) ?? "wrong usage"
+            Output.errorLine("fastgate: \(message) (see --help)")
+            Foundation.exit(2)
+        }
+    }
 }
 
 enum Version {

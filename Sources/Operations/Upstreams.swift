@@ -104,21 +104,6 @@ package struct UpstreamChange: Codable, Sendable {
     package static let fields = UpstreamDraft.fields.filter { $0 != "slug" }
 }
 
-/// What a connection test found.
-package struct UpstreamTest: Codable, Sendable {
-    package var reachable: Bool
-    @ShownNull package var status: Int?
-    @ShownNull package var error: String?
-    package var latencyMs: Double
-
-    package init(reachable: Bool, status: Int?, error: String?, latencyMs: Double) {
-        self.reachable = reachable
-        self.latencyMs = latencyMs
-        self.status = status
-        self.error = error
-    }
-}
-
 /// Backends.
 package protocol UpstreamOperations: Sendable {
     func upstreams(by user: Operator) async throws -> Page<Upstream>

@@ -1,0 +1,78 @@
+"""The HTTPS listener, and upstreams behind HTTPS."""
+
+import http.server
+import ssl
+import subprocess
+import threading
+import urllib.request
+
+import pytest
+from conftest import http as ask
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for 127.0.0.1 that only its own file vouches for."""
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run(
+        [*command.split(), "subjectAltName=IP:127.0.0.1,DNS:localhost", *files], check=True, capture_output=True
+    )
+    return tmp_path / "cert.pem", tmp_path / "key.pem"
+
+
+@pytest.fixture
+def secure_upstream(certificate):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+
+
+def test_an_upstream_must_prove_who_it_is(make_gateway, certificate, secure_upstream):
+    upstream = f"""
+  - slug: trusted
+    base_url: https://localhost:{secure_upstream}
+    ca_file: {certificate[0]}
+  - slug: stranger
+    base_url: https://localhost:{secure_upstream}
+"""
+    gateway = make_gateway(upstream=upstream)
+    headers = {"X-API-Key": gateway.key()}
+    for _ in range(3):
+        assert ask("POST", gateway.url("/proxy/trusted/x"), b"{}", headers).status == 200
+    answer = ask("POST", gateway.url("/proxy/stranger/x"), b"{}", headers)
+    assert answer.status == 502 and "secure connection" in answer.json["error"]["message"]
+
+
+def test_callers_over_https(make_gateway, certificate):
+    gateway = make_gateway(start=False)
+    text = gateway.config.read_text()
+    files = f"tls: {{ certificate: {certificate[0]}, private_key: {certificate[1]} }}"
+    gateway.config.write_text(text.replace("port: 0 }", f"port: 0, {files} }}", 1))
+    gateway.start()
+    context = ssl.create_default_context(cafile=certificate[0])
+    request = urllib.request.Request(
+        f"https://127.0.0.1:{gateway.port}/proxy/miniai/v2/chat/completions",
+        data=b'{"model":"m","stream":true}',
+        headers={"X-API-Key": gateway.key()},
+    )
+    with urllib.request.urlopen(request, context=context, timeout=10) as response:
+        assert response.status == 200 and response.read().count(b"data: ") == 19
+    assert gateway.logs(1)[0]["stream_chunks"] == 18
