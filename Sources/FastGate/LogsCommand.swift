@@ -19,7 +19,7 @@ struct LogsCommand: AsyncParsableCommand {
     @Option(name: [.customShort("n"), .long], help: "How many.")
     var limit = 20
     @Option(help: "Show everything of one exchange.")
-    var id: Int?
+    var id: String?
     @Flag(name: [.customShort("f"), .long], help: "Go on with new exchanges as they end.")
     var follow = false
 
@@ -38,10 +38,11 @@ struct LogsCommand: AsyncParsableCommand {
         }
     }
 
-    private func show(_ id: Int, _ client: AdminClient) async throws {
-        let detail = try await client.log(id, by: GatewayConnection.me)
+    private func show(_ id: String, _ client: AdminClient) async throws {
+        let detail = try await client.log(try await number(of: id, client), by: GatewayConnection.me)
         if connection.json { return try CommandRun.showJSON(detail) }
         Output.line(LogLine.text(detail.record))
+        Output.line(LogLine.facts(detail.record))
         for (title, headers, body) in [
             ("request", detail.requestHeaders, detail.requestBody),
             ("response", detail.responseHeaders, detail.responseBody),
@@ -52,6 +53,17 @@ struct LogsCommand: AsyncParsableCommand {
             }
             if let body { Output.line("\n" + LogLine.safe(body)) }
         }
+    }
+
+    /// Callers know an exchange by its `x-request-id`.
+    private func number(of id: String, _ client: AdminClient) async throws -> Int {
+        if let number = Int(id) { return number }
+        var query = LogQuery()
+        query.filter = "id=\"\(id)\""
+        guard let record = try await client.logs(query, by: GatewayConnection.me).items.first else {
+            throw OperationsError(.notFound, "there is no log record with the request id \(id)")
+        }
+        return record.id
     }
 
     private func show(_ record: LogRecord) throws {
@@ -85,6 +97,20 @@ enum LogLine {
             "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
             + "\(ByteText.text(record.bytesOut))\(stream)\(error)"
         return safe(line)
+    }
+
+    /// What the list leaves out.
+    static func facts(_ record: LogRecord) -> String {
+        let tokens =
+            "\(record.promptTokens.map(String.init) ?? "–") in, \(record.completionTokens.map(String.init) ?? "–") out"
+        let facts = [
+            ("request id", record.requestId), ("client key", record.clientKey ?? "–"),
+            ("owner", record.owner ?? "–"),
+            ("address", record.clientAddress), ("upstream", record.upstream ?? "–"),
+            ("upstream key", record.upstreamKey ?? "–"), ("model", record.model ?? "–"), ("tokens", tokens),
+            ("first byte", StatusText.number(record.ttftMs) + " ms"), ("own part", "\(record.overheadUs) µs"),
+        ]
+        return safe(facts.map { "  \($0): \($1)" }.joined(separator: "\n"))
     }
 
     /// Line ends and tabs stay; every other control, bidi and invisible character is shown as its number.

@@ -121,6 +121,9 @@ def test_reload_under_load_fails_nobody(gateway):
         gateway.config.write_text(good if count % 2 else good + "\nnope: 1\n")
         gateway.signal(signal.SIGHUP)
         wait_until(lambda: sum("eload" in line.get("message", "") for line in gateway.lines()) > count)
+    gateway.config.write_text(good + "\naudit: { mode: strict }\n")
+    gateway.signal(signal.SIGHUP)
+    wait_until(lambda: any(line.get("section") == "audit" for line in gateway.lines()))
     gateway.config.write_text(good)
     load.stop()
     assert load.failures == [] and len(load.answered) > 20

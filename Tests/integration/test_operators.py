@@ -216,6 +216,8 @@ def test_commands(gateway):
     gateway.command("keys", "revoke", str(identity))
     gateway.command("keys", "delete", str(identity))
     assert "POST /proxy/miniai" in gateway.command("logs").stdout
+    request_id = gateway.logs(1)[0]["request_id"]
+    assert f"request id: {request_id}" in gateway.command("logs", "--id", request_id).stdout
     assert json.loads(gateway.command("status", "--json").stdout)["state"] == "ok"
     assert "in flight" in gateway.command("status").stdout
     assert gateway.command("reload").stdout.strip() == "reloaded"
@@ -223,6 +225,14 @@ def test_commands(gateway):
     assert result.returncode == 1 and "no field nope" in result.stderr
     result = gateway.command("keys", "show", "4711", check=False)
     assert result.returncode == 1 and result.stderr.count("\n") == 1
+
+
+def test_a_command_without_a_gateway_says_so_at_once(tmp_path):
+    for socket in (tmp_path / "none.sock", tmp_path):
+        command = [BINARY, "status", "--socket", str(socket)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=5)
+        assert result.returncode == 1 and result.stderr.startswith("fastgate: no gateway answers at")
+        assert result.stderr.count("\n") == 1
 
 
 def test_the_api_description_and_the_routes_agree(gateway):

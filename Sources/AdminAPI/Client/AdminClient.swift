@@ -10,6 +10,9 @@ import FoundationEssentials
 #else
 import Foundation
 #endif
+#if canImport(Glibc)
+import Glibc
+#endif
 
 /// Where a running gateway is reached.
 package enum AdminEndpoint: Sendable {
@@ -24,6 +27,14 @@ package enum AdminEndpoint: Sendable {
 package struct AdminClient: Sendable {
     private let endpoint: AdminEndpoint
     private let isReadOnly: Bool
+
+    /// Lives as long as the process, like the library's shared one; but here a refused connection is an answer and
+    /// no reason to try for a minute.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     package init(_ endpoint: AdminEndpoint, isReadOnly: Bool = false) {
         self.endpoint = endpoint
@@ -55,9 +66,10 @@ package struct AdminClient: Sendable {
         }
         let response: HTTPClientResponse
         do {
-            response = try await HTTPClient.shared.execute(request, deadline: .distantFuture)
+            response = try await Self.http.execute(request, deadline: .distantFuture)
         } catch {
-            throw OperationsError(.unavailable, "no gateway answers at \(place): \(error)")
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw OperationsError(.unavailable, "no gateway answers at \(place): \(reason)")
         }
         guard (200..<300).contains(response.status.code) else { throw try await failure(response) }
         return response

@@ -102,6 +102,20 @@ package struct Configuration: Sendable, Equatable {
     }
 }
 
+extension Configuration {
+    /// What a reload cannot apply to a running gateway: its sockets, its folders and its audit.
+    func sectionsThatNeedRestart(comparedTo other: Configuration) -> [String] {
+        var (mine, theirs) = (server, other.server)
+        (mine.trustedProxies, theirs.trustedProxies) = ([], [])
+        let changes = [
+            ("server", mine != theirs), ("admin", admin != other.admin),
+            ("storage", storage != other.storage),
+            ("audit", audit != other.audit), ("metrics", metrics != other.metrics),
+        ]
+        return changes.filter(\.1).map(\.0)
+    }
+}
+
 package enum AuditMode: String, Sendable, CaseIterable {
     case normal
     /// Refuse a request rather than lose its record.

@@ -180,7 +180,7 @@ struct ConfigurationSection {
         let name = String(text.dropFirst(5))
         let path = name.hasPrefix("/") ? name : collector.folder + "/" + name
         do {
-            return Secret(try TextFile.read(path).trimmingLineEnd())
+            return Secret(String(try TextFile.read(path).prefix { !$0.isNewline }))
         } catch {
             report("cannot read \(path): \(error)", at: key)
             return nil

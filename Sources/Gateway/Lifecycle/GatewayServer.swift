@@ -69,8 +69,10 @@ package final class GatewayServer: Service {
         do {
             listener = try await plane.listen(configuration)
         } catch {
+            let reason =
+                (error as? IOError).map { SystemError("bind", code: $0.errnoCode).reason } ?? "\(error)"
             throw StartFailure(
-                "cannot listen on \(configuration.server.host):\(configuration.server.port): \(error)"
+                "cannot listen on \(configuration.server.host):\(configuration.server.port): \(reason)"
             )
         }
         port = listener.port
@@ -121,7 +123,16 @@ package final class GatewayServer: Service {
         try UpstreamStore(database: store.database).adopt(loaded.configuration.upstreams)
         let snapshot = try builder.build(loaded.configuration)
         try await plane.publish(snapshot)
-        current.withLock { $0 = loaded.configuration }
+        let before = current.withLock { current in
+            defer { current = loaded.configuration }
+            return current
+        }
+        for section in before.sectionsThatNeedRestart(comparedTo: loaded.configuration) {
+            logger.warning(
+                "this section has changed and takes effect at the next start",
+                metadata: ["section": "\(section)"]
+            )
+        }
         logger.info("reloaded", metadata: ["file": "\(file)"])
     }
 }
