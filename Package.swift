@@ -60,7 +60,7 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Operations",
+                "CLinux", "Operations",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),

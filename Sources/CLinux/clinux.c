@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 int clinux_forbid_core_dumps(void) {
@@ -29,6 +30,14 @@ uint64_t clinux_raise_open_files(void) {
         }
     }
     return files.rlim_cur;
+}
+
+int clinux_kind_of_path(const char *path) {
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return 0;
+    }
+    return S_ISSOCK(status.st_mode) ? 1 : 2;
 }
 
 int clinux_lock_file(int descriptor) {

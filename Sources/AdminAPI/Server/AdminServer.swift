@@ -1,3 +1,4 @@
+import CLinux
 import HTTPTypes
 import Hummingbird
 package import Logging
@@ -122,9 +123,9 @@ package struct AdminServer: Service {
 /// The Unix socket's file: a stale one is replaced, a live one never.
 enum SocketFile {
     static func prepare(_ path: String) throws {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
+        let kind = clinux_kind_of_path(path)
+        guard kind != 0 else { return }
+        guard kind == 1 else {
             throw OperationsError(.conflict, "\(path) exists and is no socket; remove it or set admin.socket")
         }
         // The data directory's lock says that no gateway of ours listens here any more.

@@ -10,6 +10,9 @@ int clinux_forbid_core_dumps(void);
 /// Raises the limit of open files to the hard limit and returns the limit now in force.
 uint64_t clinux_raise_open_files(void);
 
+/// What a path names: 0 nothing, 1 a socket, 2 anything else.
+int clinux_kind_of_path(const char *path);
+
 /// Takes an exclusive advisory lock without waiting. Returns 0, or errno (EWOULDBLOCK when held).
 int clinux_lock_file(int descriptor);
 
