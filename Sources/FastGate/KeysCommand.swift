@@ -209,6 +209,15 @@ enum KeyAction {
             Output.errorLine(KeyTable.text([key]))
         }
     }
+
+    static func setEnabled(_ enabled: Bool, _ id: Int, _ connection: GatewayConnection) async throws {
+        var change = ClientKeyChange()
+        change.enabled = .set(enabled)
+        let prepared = change
+        try await run(connection) {
+            try await $0.changeClientKey(id, prepared, ifVersion: nil, by: GatewayConnection.me)
+        }
+    }
 }
 
 struct KeysEnable: AsyncParsableCommand {
@@ -222,12 +231,7 @@ struct KeysEnable: AsyncParsableCommand {
     var id: Int
 
     func run() async throws {
-        var change = ClientKeyChange()
-        change.enabled = .set(true)
-        let prepared = change
-        try await KeyAction.run(connection) {
-            try await $0.changeClientKey(id, prepared, ifVersion: nil, by: GatewayConnection.me)
-        }
+        try await KeyAction.setEnabled(true, id, connection)
     }
 }
 
@@ -242,12 +246,7 @@ struct KeysDisable: AsyncParsableCommand {
     var id: Int
 
     func run() async throws {
-        var change = ClientKeyChange()
-        change.enabled = .set(false)
-        let prepared = change
-        try await KeyAction.run(connection) {
-            try await $0.changeClientKey(id, prepared, ifVersion: nil, by: GatewayConnection.me)
-        }
+        try await KeyAction.setEnabled(false, id, connection)
     }
 }
 

@@ -47,6 +47,21 @@ final class AuditFiles: Sendable {
         )
     }
 
+    /// Reads through the files of earlier runs and sets the damaged ones aside; a new one is begun in their place.
+    func verify() async {
+        for file in AuditFileKind.allCases.flatMap(files) {
+            do {
+                if try await file.isSound() { continue }
+                throw DatabaseError(resultCode: .SQLITE_CORRUPT)
+            } catch is CancellationError {
+                return
+            } catch {
+                all.withLock { $0[file.kind]?.removeAll { $0 === file } }
+                Self.setAside(file.path, error, logger)
+            }
+        }
+    }
+
     /// Oldest first.
     func files(_ kind: AuditFileKind) -> [AuditFile] {
         all.withLock { $0[kind] ?? [] }

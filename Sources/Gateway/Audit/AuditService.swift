@@ -51,6 +51,7 @@ final class AuditService: Service {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await self.writer.run() }
             tasks.addTask { await self.retain() }
+            tasks.addTask { await cancelWhenGracefulShutdown { await self.files.verify() } }
             try await tasks.waitForAll()
         }
     }

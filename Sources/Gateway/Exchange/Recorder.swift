@@ -76,11 +76,9 @@ final class Recorder {
             && append(ExchangeRecords.endKind, size: size) {
                 ExchangeRecords.encodeEnd(refused, into: &$0)
             }
-        if isEnded {
-            parts.counters.pending.wrappingAdd(1, ordering: .relaxed)
-        } else {
-            parts.counters.dropped.wrappingAdd(1, ordering: .relaxed)
-        }
+        if isStarted { parts.counters.pending.wrappingAdd(1, ordering: .relaxed) }
+        if isStarted && !isEnded { lost.append(refused.id) }
+        if !isEnded { parts.counters.dropped.wrappingAdd(1, ordering: .relaxed) }
     }
 
     // MARK: Journal

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Operations
 import Testing
@@ -205,5 +206,28 @@ import Testing
             query.cursor = page.nextCursor
         } while query.cursor != nil
         #expect(ids == Array((1...25).reversed()))
+    }
+
+    @Test func `a page damaged inside a file is found after the start, and only then`() async throws {
+        let folder = try TemporaryFolder()
+        let segment = try JournalSegment(path: folder.path + "/0-1.journal", size: 1 << 20, isNew: true)
+        for id in 1...400 {
+            try append(ExchangeRecords.startKind, to: segment) { start(id, into: &$0) }
+            try append(ExchangeRecords.endKind, to: segment) { end(id, into: &$0) }
+        }
+        let first = try files(folder)
+        _ = try JournalRecovery(folder: folder.path, files: first, logger: Logger(label: "test")).run()
+        let path = try #require(first.files(.rows).first?.path)
+        try first.close()
+        let handle = try #require(FileHandle(forUpdatingAtPath: path))
+        try handle.seek(toOffset: 3 * 4096)
+        try handle.write(contentsOf: Data(repeating: 0xAA, count: 4096))
+        try handle.close()
+        let second = try files(folder)
+        #expect(second.files(.rows).count == 1)
+        await second.verify()
+        #expect(second.files(.rows).isEmpty)
+        #expect(second.files(.bodies).count == 1)
+        #expect(Folder.names(in: folder.path).contains { $0.contains(".damaged-") })
     }
 }
