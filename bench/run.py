@@ -9,14 +9,15 @@ for FastGate only once the audit has nothing pending.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 
-from sides import Direct, Envoy, FastGate, MockBackend, Nginx
-from streams import measure_streams
+from sides import Direct, Envoy, FastGate, MockBackend, Nginx, StreamBackend
+from streams import EVENTS, GAP_MS, compiled, measure_streams
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -81,6 +82,55 @@ def table(title, rows, columns):
         print("  ".join(f"{cell:>14}" for cell in [name, *cells]))
 
 
+@contextlib.contextmanager
+def running(binary, folder, backend, audits):
+    """The references, then one gateway for each of `audits`, all in front of one backend; stopped on the way out."""
+    started = [backend]
+    try:
+        started += [Nginx(folder, backend.port), Envoy(ROOT / ".venv/bin/envoy", folder, backend.port)]
+        for name, audit in audits.items():
+            started.append(FastGate(name, binary, folder, backend.port, audit))
+        yield started[1:]
+    finally:
+        for side in started:
+            side.stop()
+
+
+def requests(options, binary, folder):
+    """Plain requests: CPU at c=32, latency at c=1."""
+    results = {}
+    audits = {"fastgate": "normal", "audit off": "off"}
+    mock = MockBackend(binary)
+    with running(binary, folder, mock, audits) as sides:
+        if options.only in (None, "cpu"):
+            rows = measure(sides, options.rounds, 32, options.seconds, folder)
+            for row in rows.values():
+                row["x envoy"] = row["cpu_us"] / rows["envoy"]["cpu_us"]
+                row["x nginx"] = row["cpu_us"] / rows["nginx"]["cpu_us"]
+            results["cpu"] = rows
+            table("CPU per request, c=32 (us)", rows, ["cpu_us", "x envoy", "x nginx", "rps", "p99"])
+        if options.only in (None, "latency"):
+            rows = measure([Direct(mock.port), *sides], options.rounds, 1, options.seconds, folder)
+            for row in rows.values():
+                row["added p50"] = row["p50"] - rows["direct"]["p50"]
+                row["added p99"] = row["p99"] - rows["direct"]["p99"]
+            results["latency"] = rows
+            table("Latency, c=1 (us)", rows, ["p50", "p99", "added p50", "added p99"])
+    return results
+
+
+def streams(options, binary, folder):
+    """Many paced streams at once."""
+    folder = folder / "paced"
+    folder.mkdir()
+    provider = StreamBackend(compiled("provider", folder), EVENTS, GAP_MS)
+    with running(binary, folder, provider, {"fastgate": "normal", "audit off": "off"}) as sides:
+        rows = measure_streams([Direct(provider.port), *sides], options.streams, options.rounds, folder)
+    columns = ["ttft p50", "ttft p99", "lag p50", "lag p99", "lag max", "events", "merged", "cpu us", "rss MB"]
+    table(f"{options.streams} streams of {EVENTS} events paced {GAP_MS} ms (us)", rows, columns)
+    return {"streams": rows}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -91,35 +141,10 @@ def main():
     binary = ROOT / ".build/release/fastgate"
     results = {}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        mock = MockBackend(binary)
-        on = FastGate("fastgate", binary, folder, mock.port, audit="normal")
-        off = FastGate("audit off", binary, folder, mock.port, audit="off")
-        references = [Nginx(folder, mock.port), Envoy(ROOT / ".venv/bin/envoy", folder, mock.port)]
-        sides = [*references, on, off]
-        try:
-            if options.only in (None, "cpu"):
-                rows = measure(sides, options.rounds, 32, options.seconds, folder)
-                for row in rows.values():
-                    row["x envoy"] = row["cpu_us"] / rows["envoy"]["cpu_us"]
-                    row["x nginx"] = row["cpu_us"] / rows["nginx"]["cpu_us"]
-                results["cpu"] = rows
-                table("CPU per request, c=32 (us)", rows, ["cpu_us", "x envoy", "x nginx", "rps", "p99"])
-            if options.only in (None, "latency"):
-                rows = measure([Direct(mock.port), *sides], options.rounds, 1, options.seconds, folder)
-                for row in rows.values():
-                    row["added p50"] = row["p50"] - rows["direct"]["p50"]
-                    row["added p99"] = row["p99"] - rows["direct"]["p99"]
-                results["latency"] = rows
-                table("Latency, c=1 (us)", rows, ["p50", "p99", "added p50", "added p99"])
-            if options.only in (None, "streams"):
-                rows = measure_streams([Direct(mock.port), *references, on], options.streams, options.rounds, folder)
-                results["streams"] = rows
-                columns = ["ttft p99", "lag p50", "lag p99", "lag max", "events", "merged", "cpu us", "rss MB"]
-                table(f"{options.streams} streams of 64 events paced 20 ms (us)", rows, columns)
-        finally:
-            for side in [*sides, mock]:
-                side.stop()
+        if options.only != "streams":
+            results |= requests(options, binary, Path(name))
+        if options.only in (None, "streams"):
+            results |= streams(options, binary, Path(name))
     out = ROOT / "bench/out"
     out.mkdir(exist_ok=True)
     (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")

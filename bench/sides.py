@@ -75,6 +75,14 @@ class MockBackend(Side):
         super().__init__("mock", int(process.stdout.readline().rsplit(":", 1)[1]), process)
 
 
+class StreamBackend(Side):
+    """Streams of the right pace from a provider that costs little, so that the cores are the proxy's."""
+
+    def __init__(self, program, events, gap_ms):
+        process = subprocess.Popen([str(program), str(events), str(gap_ms)], stdout=subprocess.PIPE, text=True)
+        super().__init__("provider", int(process.stdout.readline().rsplit(":", 1)[1]), process)
+
+
 class Direct(Side):
     """No proxy: what the others add is the difference to this."""
 

@@ -1,9 +1,10 @@
 // Reads many paced event streams at once and measures how late each event is.
 //
-//   streams PORT PATH STREAMS EVENTS GAP_MS [HEADER…]
+//   streams PORT PATH STREAMS EVENTS SPREAD_MS [HEADER…]
 //
-// Each event's content is the time at which the provider sent it (CLOCK_MONOTONIC, nanoseconds, after "@"); the lag
-// is the time from there to its arrival here. Prints one line of JSON; times are in microseconds.
+// The streams begin one after the other, evenly over SPREAD_MS. Each event's content is the time at which the provider
+// sent it (CLOCK_MONOTONIC, nanoseconds, after "@"); the lag is the time from there to its arrival here. Prints one
+// line of JSON; times are in microseconds.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,12 +46,12 @@ static long percentile(long *values, int count, double share) {
 
 int main(int count, char **arguments) {
     if (count < 6) return 2;
-    int port = atoi(arguments[1]), streams = atoi(arguments[3]), events = atoi(arguments[4]), gap = atoi(arguments[5]);
+    int port = atoi(arguments[1]), streams = atoi(arguments[3]), events = atoi(arguments[4]), spread = atoi(arguments[5]);
     static char request[4096];
     const char *body = "{\"model\":\"mock-1\",\"stream\":true}";
     int length = snprintf(request, sizeof request,
-        "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nX-Mock-Stamp: 1\r\n"
-        "X-Mock-Tokens: %d\r\nX-Mock-Gap-Ms: %d\r\nContent-Length: %zu\r\n", arguments[2], events, gap, strlen(body));
+        "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n",
+        arguments[2], strlen(body));
     for (int index = 6; index < count; index++)
         length += snprintf(request + length, sizeof request - length, "%s\r\n", arguments[index]);
     length += snprintf(request + length, sizeof request - length, "\r\n%s", body);
@@ -70,19 +71,22 @@ int main(int count, char **arguments) {
         epoll_ctl(poll, EPOLL_CTL_ADD, all[index].socket, &event);
         open++;
     }
-    // Spread over one gap, as independent callers are.
+    // Opening connections is not what is measured: let every side accept them first.
+    usleep(200000);
     long start = now();
     int sent = 0;
-    long deadline = start + (long)events * gap * 1000000L + 20000000000L;
+    long deadline = start + 60000000000L;
     static char buffer[65536];
     struct epoll_event ready[256];
     while (open > 0 && now() < deadline) {
-        while (sent < streams && now() - start >= (long)sent * gap * 1000000L / streams) {
+        while (sent < streams && now() - start >= (long)sent * spread * 1000000L / streams) {
             all[sent].began = now();
             if (write(all[sent].socket, request, length) != length) { perror("write"); return 1; }
             sent++;
         }
-        int found = epoll_wait(poll, ready, 256, sent < streams ? 0 : 100);
+        long wait = sent < streams ? start + (long)sent * spread * 1000000L / streams - now() : 100000000L;
+        struct timespec timeout = {.tv_nsec = wait > 0 ? wait : 0};
+        int found = epoll_pwait2(poll, ready, 256, &timeout, NULL);
         for (int index = 0; index < found; index++) {
             struct stream *stream = &all[ready[index].data.u32];
             memcpy(buffer, stream->tail, stream->tail_length);

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "clinux.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/file.h>
@@ -62,4 +64,28 @@ int64_t clinux_wall_clock_microseconds(void) {
 
 const void *clinux_find(const void *bytes, size_t count, const void *text, size_t length) {
     return memmem(bytes, count, text, length);
+}
+
+int clinux_addresses_of(const char *host, char *texts, int capacity) {
+    struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(host, NULL, &wanted, &found);
+    if (code != 0) {
+        return code < 0 ? code : -code;
+    }
+    int count = 0;
+    for (struct addrinfo *each = found; each != NULL && count < capacity; each = each->ai_next) {
+        const void *address = each->ai_family == AF_INET
+            ? (const void *)&((struct sockaddr_in *)each->ai_addr)->sin_addr
+            : (const void *)&((struct sockaddr_in6 *)each->ai_addr)->sin6_addr;
+        if (inet_ntop(each->ai_family, address, texts + count * CLINUX_ADDRESS_LENGTH, CLINUX_ADDRESS_LENGTH) != NULL) {
+            count++;
+        }
+    }
+    freeaddrinfo(found);
+    return count;
+}
+
+const char *clinux_lookup_error(int code) {
+    return gai_strerror(code);
 }

@@ -67,8 +67,8 @@ class Mock:
 
 
 class Gateway:
-    def __init__(self, folder: Path, mock_port: int, extra: str = "", upstream: str = "", environment=None):
-        self.folder = folder
+    def __init__(self, folder: Path, mock_port: int, extra: str = "", upstream: str = "", environment=None, binary=BINARY):
+        self.folder, self.binary = folder, binary
         self.config = folder / "fastgate.yaml"
         self.environment = {**os.environ, "PROVIDER_KEY": REAL_KEY, **(environment or {})}
         self.log_file = folder / "gateway.log"
@@ -90,7 +90,7 @@ upstreams:
     def start(self):
         log = self.log_file.open("w")
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--config", str(self.config)], stderr=log, env=self.environment, start_new_session=True
+            [self.binary, "serve", "--config", str(self.config)], stderr=log, env=self.environment, start_new_session=True
         )
         ready = wait_until(self._ready, timeout=20, what="the gateway's start")
         self.port = int(ready["port"])

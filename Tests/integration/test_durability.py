@@ -1,5 +1,6 @@
 """What a crash, a stop, a reload or a bad start leaves behind."""
 
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -197,7 +198,6 @@ def test_a_stale_socket_is_replaced(gateway):
 
 def test_a_full_disk_costs_no_caller(tmp_path, mock):
     """A file size limit stands in for a full disk: the journal's next segment and SQLite's writes fail."""
-    import resource
 
     folder = tmp_path / "full"
     folder.mkdir()
@@ -217,5 +217,76 @@ def test_a_full_disk_costs_no_caller(tmp_path, mock):
         resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert len(gateway.logs(21)) == 21
         wait_until(lambda: gateway.admin("GET", "/status").json["state"] == "ok", what="recovery")
+    finally:
+        gateway.stop()
+
+
+def test_strict_audit_refuses_what_it_cannot_record(tmp_path, mock):
+    gateway = Gateway(tmp_path, mock.port, extra="audit: { mode: strict }\n")
+    gateway.start()
+    try:
+        key = gateway.key()
+        body = {"model": "m", "messages": [{"role": "user", "content": "x" * 60_000}]}
+        assert gateway.chat(key, body).status == 200
+        gateway.logs(1)
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+        # What the journal has room for is still taken; then no exchange may begin.
+        for count in range(2000):
+            refused = gateway.chat(key, body)
+            if refused.status != 200:
+                break
+        assert refused.status == 503 and refused.json["error"]["code"] == "audit_unavailable"
+        assert int(refused.headers["Retry-After"]) >= 1
+        mock.forget()
+        assert gateway.chat(key, body).status == 503 and mock.received() == []
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        wait_until(lambda: gateway.chat(key, body).status == 200, what="the end of the refusals")
+    finally:
+        gateway.stop()
+
+
+def test_a_normal_audit_without_room_serves_and_counts_what_it_lost(gateway):
+    key = gateway.key()
+    # Bodies would be given up first; headers cannot be.
+    large = {f"X-Pad-{number}": "x" * 15_000 for number in range(4)}
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+    for _ in range(2000):
+        assert gateway.chat(key, headers=large).status == 200
+        status = gateway.admin("GET", "/status").json["audit"]
+        if status["dropped"] > 0:
+            break
+    assert status["dropped"] > 0 and status["trouble"]
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    def is_recorded_again():
+        gateway.chat(key, headers={"X-Request-Id": "after-the-flood"})
+        return gateway.admin("GET", "/logs?filter=id:after-the-flood").json["items"]
+
+    wait_until(is_recorded_again, what="the newest record", interval=0.2)
+    wait_until(lambda: gateway.admin("GET", "/status").json["audit"]["pending"] == 0, what="the backlog's end")
+
+
+def test_retention_keeps_the_log_within_its_disk(tmp_path, mock):
+    limit = 8_000_000
+    gateway = Gateway(tmp_path, mock.port, extra="audit: { max_disk: 8mb }\n")
+    gateway.start()
+    try:
+        key = gateway.key()
+        body = {"model": "m", "messages": [{"role": "user", "content": "x" * 60_000}]}
+        for number in range(300):
+            assert gateway.chat(key, body, headers={"X-Request-Id": f"number-{number}"}).status == 200
+
+        def files():
+            return sorted((tmp_path / "data" / "audit").glob("*.db"))
+
+        def size():
+            return sum(file.stat().st_size for file in files())
+
+        wait_until(lambda: gateway.admin("GET", "/status").json["audit"]["pending"] == 0, what="an empty journal")
+        wait_until(lambda: size() <= limit, timeout=30, what="retention")
+        assert len(files()) > 2
+        newest = gateway.logs(1)[0]
+        assert newest["request_id"] == "number-299"
+        assert "xxxx" in gateway.detail(newest)["request_body"]
     finally:
         gateway.stop()

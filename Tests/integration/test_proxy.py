@@ -101,6 +101,9 @@ def test_expiry_disable_revoke_and_rotation_take_effect_at_once(gateway):
     assert gateway.chat(made["key"]).status == 200
     gateway.admin("POST", f"/client-keys/{made['id']}/disable")
     assert gateway.chat(made["key"]).json["error"]["code"] == "disabled_api_key"
+    refused = gateway.logs(2)[0]
+    # Whoever still sends a dead key can be found.
+    assert (refused["client_key"], refused["upstream"], refused["status"]) == ("k", "miniai", 401)
     gateway.admin("POST", f"/client-keys/{made['id']}/enable")
     successor = gateway.admin("POST", f"/client-keys/{made['id']}/rotate", {"overlap_seconds": 60}).json
     assert gateway.chat(made["key"]).status == 200 and gateway.chat(successor["key"]).status == 200

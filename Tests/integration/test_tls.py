@@ -1,6 +1,7 @@
 """The HTTPS listener, and upstreams behind HTTPS."""
 
 import http.server
+import signal
 import ssl
 import subprocess
 import threading
@@ -8,6 +9,7 @@ import urllib.request
 
 import pytest
 from conftest import http as ask
+from conftest import wait_until
 
 
 @pytest.fixture
@@ -76,3 +78,31 @@ def test_callers_over_https(make_gateway, certificate):
     with urllib.request.urlopen(request, context=context, timeout=10) as response:
         assert response.status == 200 and response.read().count(b"data: ") == 19
     assert gateway.logs(1)[0]["stream_chunks"] == 18
+
+
+def make_certificate(folder, name):
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -addext subjectAltName=IP:127.0.0.1"
+    files = ["-subj", f"/CN={name}", "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+
+
+def served_certificate(port):
+    return ssl.get_server_certificate(("127.0.0.1", port))
+
+
+def test_reload_reads_the_certificate_anew(make_gateway, tmp_path):
+    make_certificate(tmp_path, "first")
+    gateway = make_gateway(start=False)
+    files = f"tls: {{ certificate: {tmp_path}/cert.pem, private_key: {tmp_path}/key.pem }}"
+    gateway.config.write_text(gateway.config.read_text().replace("port: 0 }", f"port: 0, {files} }}", 1))
+    gateway.start()
+    first = (tmp_path / "cert.pem").read_text()
+    assert served_certificate(gateway.port).strip() == first.strip()
+    make_certificate(tmp_path, "second")
+    second = (tmp_path / "cert.pem").read_text()
+    gateway.signal(signal.SIGHUP)
+    wait_until(lambda: served_certificate(gateway.port).strip() == second.strip(), what="the new certificate")
+    (tmp_path / "cert.pem").write_text("no certificate\n")
+    answer = gateway.admin("POST", "/reload")
+    assert answer.status == 422 and "cert.pem" in answer.json["error"]["message"]
+    assert served_certificate(gateway.port).strip() == second.strip()

@@ -29,6 +29,16 @@ int64_t clinux_wall_clock_microseconds(void);
 /// The first place of a text in bytes, NULL when it is not there; sublinear, unlike a loop over the bytes.
 const void *clinux_find(const void *bytes, size_t count, const void *text, size_t length);
 
+/// The longest text of an address, its end included.
+enum { CLINUX_ADDRESS_LENGTH = 46 };
+
+/// Looks up a host's addresses as the system does (/etc/hosts, DNS), most preferred first, and writes up to `capacity`
+/// of them as text, each `CLINUX_ADDRESS_LENGTH` bytes long; blocks. Returns their number, or a negative EAI_ code.
+int clinux_addresses_of(const char *host, char *texts, int capacity);
+
+/// What a negative result of `clinux_addresses_of` says.
+const char *clinux_lookup_error(int code);
+
 /// Publishes a record's length after its bytes, so that a reader never sees a half-written record.
 static inline void clinux_store_release_u32(void *address, uint32_t value) {
     __atomic_store_n((uint32_t *)address, value, __ATOMIC_RELEASE);

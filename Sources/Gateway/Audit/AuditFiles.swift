@@ -10,18 +10,23 @@ import Glibc
 /// The audit's files: which one is written, which ones are read, and which ones are dropped.
 final class AuditFiles: Sendable {
     /// A new file is begun when the current one is this large or this old, whichever comes first.
-    static let rowsFileSize = 256 << 20
-    static let bodiesFileSize = 512 << 20
+    private static let rowsFileSize = 256 << 20
+    private static let bodiesFileSize = 512 << 20
+    /// Only whole files can be dropped, so none may take more than this share of `audit.max_disk`.
+    private static let shareOfDisk = 8
+    private static let smallestFile = 1 << 20
     static let rowsFileAge = 86_400 * 1_000_000
     static let bodiesFileAge = 6 * 3600 * 1_000_000
 
     private let folder: String
+    private let settings: Configuration.Audit
     private let logger: Logger
     private let all: Mutex<[AuditFileKind: [AuditFile]]>
 
     /// Opens what is there; a damaged file is set aside, so that it costs its own records only.
-    init(folder: String, logger: Logger) throws {
+    init(folder: String, settings: Configuration.Audit, logger: Logger) throws {
         self.folder = folder
+        self.settings = settings
         self.logger = logger
         var found: [AuditFileKind: [AuditFile]] = [:]
         for name in Folder.names(in: folder) {
@@ -69,7 +74,8 @@ final class AuditFiles: Sendable {
 
     /// The file to write into; a new one is begun when the current one is full, old or missing.
     func current(_ kind: AuditFileKind, nextID: Int) throws -> AuditFile {
-        let sizeLimit = kind == .rows ? Self.rowsFileSize : Self.bodiesFileSize
+        let share = max(Self.smallestFile, settings.maxDisk.bytes / Self.shareOfDisk)
+        let sizeLimit = min(share, kind == .rows ? Self.rowsFileSize : Self.bodiesFileSize)
         let ageLimit = kind == .rows ? Self.rowsFileAge : Self.bodiesFileAge
         if let last = files(kind).last, last.size < sizeLimit, nextID - last.firstID < ageLimit {
             return last
@@ -107,7 +113,7 @@ final class AuditFiles: Sendable {
     /// Unlinks whole files: in SQLite, deleting rows of a full disk fails like everything else.
     ///
     /// - Returns: the names of what was dropped.
-    func drop(_ settings: Configuration.Audit, now: Int) -> [String] {
+    func drop(now: Int) -> [String] {
         var dropped: [String] = []
         let ages = [(AuditFileKind.rows, settings.retainRows), (.bodies, settings.retainBodies)]
         for (kind, age) in ages {

@@ -3,23 +3,21 @@ import ServiceLifecycle
 
 /// The audit as a whole: journal, writer, files, and what is dropped when.
 final class AuditService: Service {
-    private static let retentionInterval = Duration.seconds(60)
+    private static let retentionInterval = Duration.seconds(10)
 
     let files: AuditFiles
     let counters = AuditCounters()
     let tail = AuditTail()
     let writer: AuditWriter
     private let lanes: [JournalLane]
-    private let settings: Configuration.Audit
     private let logger: Logger
 
     /// Recovers a journal that a crash left, then begins a new one.
     init(_ directory: DataDirectory, _ settings: Configuration.Audit, loops: Int, logger: Logger) throws {
-        self.settings = settings
         self.logger = logger
         try directory.makeFolder(directory.auditFolder)
         try directory.makeFolder(directory.journalFolder)
-        files = try AuditFiles(folder: directory.auditFolder, logger: logger)
+        files = try AuditFiles(folder: directory.auditFolder, settings: settings, logger: logger)
         let recovery = JournalRecovery(folder: directory.journalFolder, files: files, logger: logger)
         let found = try recovery.run()
         if found.complete + found.interrupted > 0 {
@@ -59,7 +57,7 @@ final class AuditService: Service {
     private func retain() async {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                for path in self.files.drop(self.settings, now: WallClock.now().microseconds) {
+                for path in self.files.drop(now: WallClock.now().microseconds) {
                     self.logger.info("retention dropped an audit file", metadata: ["file": "\(path)"])
                 }
                 // A cancelled sleep is the end of the loop.

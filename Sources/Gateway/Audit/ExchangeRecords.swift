@@ -91,23 +91,27 @@ enum ExchangeRecords {
         let requestID: String?
         let address: String
         let head: RequestHead?
+        let known: RoutedSoFar
         let refusal: Refusal
     }
 
     static func refusedSize(_ refused: Refused) -> Int {
-        fixedSize + 256 + 2 * (refused.head?.message.bytes.readableBytes ?? 0)
+        let key = refused.known.clientKey
+        let names = (key?.name.utf8.count ?? 0) + (key?.owner.utf8.count ?? 0)
+        return fixedSize + 256 + names + (refused.known.upstream?.slug.utf8.count ?? 0) + 2
+            * (refused.head?.message.bytes.readableBytes ?? 0)
     }
 
     static func encodeStart(_ refused: Refused, into encoder: inout RecordEncoder) {
         encoder.number(refused.id)
         encoder.number(WallClock.now().microseconds)
-        encoder.number(0)
-        encoder.number(0)
+        encoder.number(refused.known.clientKey?.id ?? 0)
+        encoder.number(refused.known.upstream?.id ?? 0)
         encoder.optional(nil)
         encoder.text(refused.requestID)
-        encoder.text(nil)
-        encoder.text(nil)
-        encoder.text(nil)
+        encoder.text(refused.known.clientKey?.name)
+        encoder.text(refused.known.clientKey?.owner)
+        encoder.text(refused.known.upstream?.slug)
         encoder.text(nil)
         encoder.text(refused.address)
         if let head = refused.head {

@@ -7,13 +7,13 @@ enum Redaction {
     private static let asterisk = UInt8(ascii: "*")
 
     /// Names, lower-case, whose values are secrets wherever they stand.
-    private static let secretNames: [[UInt8]] = [
+    private static let secretNames: [StaticString] = [
         "key", "api_key", "apikey", "api-key", "x-api-key", "access_token", "refresh_token", "id_token",
         "token",
         "secret", "client_secret", "password", "passwd", "authorization", "credential", "credentials",
         "signature",
         "sig", "secret_key", "access_key", "private_key", "auth_token", "webhook_secret",
-    ].map { Array($0.utf8) }
+    ]
 
     private static let longestName = 16
 
@@ -62,7 +62,7 @@ enum Redaction {
             let pairEnd = query[end] == UInt8(ascii: "&") ? end : end + 1
             if let equals = query[start..<pairEnd].firstIndex(of: UInt8(ascii: "=")) {
                 let name = PercentEncoding.decode(query[start..<equals])
-                if isSecretName(name[...]) { cover(query, (equals + 1)..<pairEnd) }
+                if name.withUnsafeBytes(isSecretName) { cover(query, (equals + 1)..<pairEnd) }
             }
             start = end + 1
         }
@@ -91,7 +91,7 @@ enum Redaction {
         while start > 0, bytes[start - 1] != UInt8(ascii: "\""), end - start <= longestName {
             start -= 1
         }
-        guard isSecretName(Array(bytes[start..<end])[...]) else { return nil }
+        guard isSecretName(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) else { return nil }
         var valueStart = colon + 1
         while valueStart < bytes.count, bytes[valueStart] == ASCII.space {
             valueStart += 1
@@ -105,10 +105,16 @@ enum Redaction {
         return valueStart..<min(valueEnd, bytes.count)
     }
 
-    private static func isSecretName(_ name: ArraySlice<UInt8>) -> Bool {
+    /// Called for every member of every body, so it allocates nothing.
+    private static func isSecretName(_ name: UnsafeRawBufferPointer) -> Bool {
         guard name.count >= 3, name.count <= longestName else { return false }
-        let folded = name.map(ASCII.lowercased)
-        return secretNames.contains(folded)
+        return secretNames.contains { secret in
+            secret.utf8CodeUnitCount == name.count
+                && ASCII.equalIgnoringCase(
+                    name,
+                    UnsafeBufferPointer(start: secret.utf8Start, count: name.count)
+                )
+        }
     }
 
     /// A client key pasted into a path, a prompt or an answer.

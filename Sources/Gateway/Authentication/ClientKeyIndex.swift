@@ -29,30 +29,73 @@ final class ClientKeyEntry: Sendable {
         self.expiresAt = expiresAt
         self.permissions = permissions
     }
+
+    /// Throws when the key is disabled, revoked or over.
+    func checkUsable(at seconds: Int) throws(Refusal) {
+        guard isEnabled else { throw Refusal(.disabledAPIKey, "The API key is disabled.") }
+        if let expiresAt, expiresAt <= seconds {
+            throw Refusal(.expiredAPIKey, "The API key has expired.")
+        }
+    }
 }
 
-/// Checks client keys in memory; replaced whole when a key changes.
+/// Checks client keys in memory.
+///
+/// A value: changing one key copies one shard, so that its cost hardly grows with their number.
 struct ClientKeyIndex: Sendable {
-    private let entries: [UInt64: ClientKeyEntry]
+    private static let shardCount = 256
+
+    /// By lookup id; the shard is chosen by the id's hash, since ids are text of a small alphabet.
+    private var shards: [[UInt64: ClientKeyEntry]]
+    /// Where each key of the database stands, sharded by its id.
+    private var places: [[Int: UInt64]]
     /// Compared against when no key has the id, so that known and unknown ids cost the same.
     private let nobody: KeyDigest
 
     init(_ entries: [ClientKeyEntry] = []) {
-        self.entries = Dictionary(entries.map { ($0.lookupID, $0) }) { first, _ in first }
+        shards = Array(repeating: [:], count: Self.shardCount)
+        places = Array(repeating: [:], count: Self.shardCount)
+        let room = entries.count / Self.shardCount + entries.count / (Self.shardCount * 4)
+        for index in shards.indices where room > 0 {
+            shards[index].reserveCapacity(room)
+            places[index].reserveCapacity(room)
+        }
         nobody = ClientKeyToken.generate().digest
+        for entry in entries {
+            set(entry)
+        }
     }
 
-    var count: Int { entries.count }
+    var count: Int { shards.reduce(0) { $0 + $1.count } }
 
-    /// The key these bytes are, or why they are none.
-    func check(_ bytes: UnsafeRawBufferPointer, at seconds: Int) throws(Refusal) -> ClientKeyEntry {
-        let entry = ClientKeyToken.lookupID(bytes).flatMap { entries[$0] }
+    /// The index with the key of the database's row `id` as it is now, nil when it is gone.
+    func replacing(_ id: Int, with entry: ClientKeyEntry?) -> ClientKeyIndex {
+        var result = self
+        if let old = result.places[Self.shard(id)].removeValue(forKey: id) {
+            result.shards[Self.shard(old)][old] = nil
+        }
+        if let entry { result.set(entry) }
+        return result
+    }
+
+    private mutating func set(_ entry: ClientKeyEntry) {
+        shards[Self.shard(entry.lookupID)][entry.lookupID] = entry
+        places[Self.shard(entry.id)][entry.id] = entry.lookupID
+    }
+
+    private static func shard(_ id: Int) -> Int {
+        id & (shardCount - 1)
+    }
+
+    private static func shard(_ lookupID: UInt64) -> Int {
+        Int(truncatingIfNeeded: (lookupID &* 0x9E37_79B9_7F4A_7C15) >> 56)
+    }
+
+    /// The key these bytes are, whether or not it may be used now.
+    func identify(_ bytes: UnsafeRawBufferPointer) throws(Refusal) -> ClientKeyEntry {
+        let entry = ClientKeyToken.lookupID(bytes).flatMap { shards[Self.shard($0)][$0] }
         let isSame = KeyDigest(hashing: bytes) == (entry?.digest ?? nobody)
         guard let entry, isSame else { throw Refusal(.invalidAPIKey, "The API key is not valid.") }
-        guard entry.isEnabled else { throw Refusal(.disabledAPIKey, "The API key is disabled.") }
-        if let expiresAt = entry.expiresAt, expiresAt <= seconds {
-            throw Refusal(.expiredAPIKey, "The API key has expired.")
-        }
         return entry
     }
 }

@@ -107,6 +107,8 @@ extension Configuration {
     func sectionsThatNeedRestart(comparedTo other: Configuration) -> [String] {
         var (mine, theirs) = (server, other.server)
         (mine.trustedProxies, theirs.trustedProxies) = ([], [])
+        // Files of certificates are read anew; whether callers come by TLS at all is settled at the start.
+        if mine.tls != nil, theirs.tls != nil { (mine.tls, theirs.tls) = (nil, nil) }
         let changes = [
             ("server", mine != theirs), ("admin", admin != other.admin),
             ("storage", storage != other.storage),

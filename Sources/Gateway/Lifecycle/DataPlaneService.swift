@@ -1,7 +1,6 @@
 import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 
 /// The loops, their workers and the listener: everything that callers touch.
 final class DataPlaneService: Sendable {
@@ -16,11 +15,18 @@ final class DataPlaneService: Sendable {
     ) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: recorders.count)
         self.counters = counters
+        let addressBook = AddressBook()
         var handles: [WorkerHandle] = []
         for (loop, parts) in zip(group.makeIterator(), recorders) {
             handles.append(
                 try await WorkerHandle.start(on: loop) {
-                    Worker(loop: loop, snapshot: snapshot, shared: counters, recorder: Recorder(parts))
+                    Worker(
+                        loop: loop,
+                        snapshot: snapshot,
+                        shared: counters,
+                        recorder: Recorder(parts),
+                        addressBook: addressBook
+                    )
                 }
             )
         }
@@ -33,26 +39,7 @@ final class DataPlaneService: Sendable {
     }
 
     func listen(_ configuration: Configuration) async throws -> Listener {
-        try await Listener.bind(
-            to: configuration.server,
-            tls: try Self.tls(configuration.server),
-            group: group,
-            workers: workers
-        )
-    }
-
-    private static func tls(_ server: Configuration.Server) throws -> NIOSSLContext? {
-        guard let files = server.tls else { return nil }
-        let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map {
-            NIOSSLCertificateSource.certificate($0)
-        }
-        let key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem)
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain,
-            privateKey: .privateKey(key)
-        )
-        configuration.applicationProtocols = ["http/1.1"]
-        return try NIOSSLContext(configuration: configuration)
+        try await Listener.bind(to: configuration.server, group: group, workers: workers)
     }
 
     /// Returns once every loop serves by the new snapshot.

@@ -28,11 +28,11 @@ package final class GatewayServer: Service {
     let store: Store
     let masterKey: MasterKey
     let plane: DataPlaneService
-    let builder: SnapshotBuilder
+    let snapshots: SnapshotPublisher
+    let keyCounters = CounterRegistry()
     let audit: AuditService
     let telemetry: TelemetryService
     private let listener: Listener
-    private let current: Mutex<Configuration>
 
     /// Opens the data directory, recovers what a crash left, and binds the callers' port.
     ///
@@ -49,7 +49,7 @@ package final class GatewayServer: Service {
             mayCreate: try !store.hasSealedValues()
         )
         try store.verify(masterKey)
-        builder = SnapshotBuilder(store: store, masterKey: masterKey, counters: CounterRegistry())
+        let builder = SnapshotBuilder(store: store, masterKey: masterKey, counters: keyCounters)
         try UpstreamStore(database: store.database).adopt(configuration.upstreams)
         let snapshot = try builder.build(configuration)
         let loops = DataPlaneService.loopCount(configuration.server.workers)
@@ -65,9 +65,11 @@ package final class GatewayServer: Service {
             counters: SharedCounters(after: try audit.files.lastID()),
             recorders: audit.recorders(loops: loops, configuration.audit, telemetry.telemetry)
         )
-        current = Mutex(configuration)
+        snapshots = SnapshotPublisher(snapshot, builder: builder, plane: plane)
         do {
             listener = try await plane.listen(configuration)
+        } catch let error as OperationsError {
+            throw StartFailure(error.message)
         } catch {
             let reason =
                 (error as? IOError).map { SystemError("bind", code: $0.errnoCode).reason } ?? "\(error)"
@@ -83,7 +85,7 @@ package final class GatewayServer: Service {
         plane.counters.isHealthy.store(true, ordering: .releasing)
     }
 
-    package var configuration: Configuration { current.withLock { $0 } }
+    package var configuration: Configuration { snapshots.configuration }
 
     /// Serves until a graceful shutdown, then drains and flushes.
     package func run() async throws {
@@ -109,24 +111,15 @@ package final class GatewayServer: Service {
     /// What runs beside the data plane, and must end after it.
     package var services: [any Service] { [telemetry, audit] }
 
-    /// Reads the database again and serves by what it says; called after every change.
-    func publish() async throws {
-        try await plane.publish(try builder.build(configuration))
-    }
-
     /// Reads the file again; an invalid one changes nothing.
     package func reload() async throws {
         guard let file = options.configurationFile else {
             throw OperationsError(.conflict, "the gateway was started without a configuration file")
         }
         let loaded = try ConfigurationLoader.load(file: file, environment: options.environment)
+        try listener.renewCertificate(loaded.configuration.server)
         try UpstreamStore(database: store.database).adopt(loaded.configuration.upstreams)
-        let snapshot = try builder.build(loaded.configuration)
-        try await plane.publish(snapshot)
-        let before = current.withLock { current in
-            defer { current = loaded.configuration }
-            return current
-        }
+        let before = try await snapshots.publish(loaded.configuration)
         for section in before.sectionsThatNeedRestart(comparedTo: loaded.configuration) {
             logger.warning(
                 "this section has changed and takes effect at the next start",

@@ -20,14 +20,15 @@ enum DataPlane {
             return
         }
         let requestID = RequestIdentity.requestID(of: head.message, fallback: worker.nextExchangeID())
+        var known = RoutedSoFar()
         do throws(Refusal) {
-            let request = try route(head, admitted, requestID, caller, worker)
+            let request = try route(head, admitted, requestID, caller, worker, &known)
             let exchange = Exchange(request, caller: caller, worker: worker, at: now)
             caller.attach(exchange)
             worker.add(exchange)
             exchange.begin()
         } catch {
-            worker.refused(error, head: head, caller: caller, requestID: requestID)
+            worker.refused(error, head: head, caller: caller, requestID: requestID, known: known)
             caller.answer(error, requestID: requestID.text)
             caller.exchangeEnded(error.closesConnection ? .close : .complete)
         }
@@ -76,7 +77,8 @@ enum DataPlane {
         _ admitted: AdmittedRequest,
         _ requestID: RequestIdentity,
         _ caller: CallerConnection,
-        _ worker: Worker
+        _ worker: Worker,
+        _ known: inout RoutedSoFar
     ) throws(Refusal) -> ExchangeRequest {
         if worker.isDraining {
             throw Refusal(.shuttingDown, "The gateway is shutting down.", retryAfter: 1, closes: true)
@@ -85,8 +87,11 @@ enum DataPlane {
             throw Refusal(.notFound, "There is nothing here; requests go to /proxy/{upstream}/{path}.")
         }
         let wallClock = WallClock.now()
-        let key = try authenticate(head.message, worker.snapshot.clientKeys, at: wallClock.seconds)
         let upstream = worker.snapshot.upstreams[slug]
+        known.upstream = upstream
+        let key = try authenticate(head.message, worker.snapshot.clientKeys)
+        known.clientKey = key
+        try key.checkUsable(at: wallClock.seconds)
         guard key.permissions.allowsUpstream(slug) else {
             throw Refusal(.permissionDenied, "This API key may not use the upstream.", parameter: "upstream")
         }
@@ -138,8 +143,7 @@ enum DataPlane {
     /// The first credential header that is there decides, even when a later one would be valid.
     private static func authenticate(
         _ message: MessageHead,
-        _ keys: ClientKeyIndex,
-        at seconds: Int
+        _ keys: ClientKeyIndex
     ) throws(Refusal) -> ClientKeyEntry {
         for name in [HeaderName.xAPIKey, .authorization, .apiKey, .xGoogAPIKey] {
             guard let field = message.first(name) else { continue }
@@ -151,10 +155,16 @@ enum DataPlane {
                     else { throw Refusal(.invalidAPIKey, "The Authorization header is not a bearer token.") }
                     value = ASCII.trimmed(UnsafeRawBufferPointer(rebasing: value[7...]))
                 }
-                return try keys.check(value, at: seconds)
+                return try keys.identify(value)
             }
         }
         let message = "An API key is missing; send it as X-API-Key or Authorization: Bearer."
         throw Refusal(.missingAPIKey, message)
     }
+}
+
+/// What routing had found out when it refused a request: the audit tells whose it was.
+struct RoutedSoFar {
+    var clientKey: ClientKeyEntry?
+    var upstream: UpstreamEntry?
 }

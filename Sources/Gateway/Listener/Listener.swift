@@ -1,21 +1,24 @@
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Operations
+import Synchronization
 
 /// Accepts callers and gives each connection to a loop's worker.
-struct Listener {
+struct Listener: Sendable {
     let channel: any Channel
     let port: Int
+    private let certificate: CertificateHolder
 
     /// Binds and begins to accept.
     ///
     /// - Throws: the system's error when the address is in use or not ours.
     static func bind(
         to server: Configuration.Server,
-        tls: NIOSSLContext?,
         group: any EventLoopGroup,
         workers: [WorkerHandle]
     ) async throws -> Listener {
+        let certificate = try CertificateHolder(server.tls)
         let handles = Dictionary(uniqueKeysWithValues: workers.map { (ObjectIdentifier($0.loop), $0) })
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
@@ -36,7 +39,7 @@ struct Listener {
                     guard let handle = handles[ObjectIdentifier(channel.eventLoop)] else {
                         preconditionFailure("a connection was given to a loop without a worker")
                     }
-                    if let tls {
+                    if let tls = certificate.context {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
                     }
                     try channel.pipeline.syncOperations.addHandler(
@@ -46,7 +49,53 @@ struct Listener {
             }
             .bind(host: server.host, port: server.port)
             .get()
-        return Listener(channel: channel, port: channel.localAddress?.port ?? server.port)
+        return Listener(
+            channel: channel,
+            port: channel.localAddress?.port ?? server.port,
+            certificate: certificate
+        )
+    }
+
+    /// Reads the certificate again; connections that come from here on get it.
+    func renewCertificate(_ server: Configuration.Server) throws {
+        try certificate.renew(server.tls)
+    }
+}
+
+/// The listener's certificate, which a reload may renew.
+///
+/// Whether there is one at all is settled at the start.
+private final class CertificateHolder: Sendable {
+    private let current: Mutex<NIOSSLContext?>
+
+    init(_ files: Configuration.TLS?) throws {
+        current = Mutex(try files.map(Self.load))
+    }
+
+    var context: NIOSSLContext? { current.withLock { $0 } }
+
+    func renew(_ files: Configuration.TLS?) throws {
+        guard let files, context != nil else { return }
+        let renewed = try Self.load(files)
+        current.withLock { $0 = renewed }
+    }
+
+    private static func load(_ files: Configuration.TLS) throws -> NIOSSLContext {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map {
+                NIOSSLCertificateSource.certificate($0)
+            }
+            let key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem)
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain,
+                privateKey: .privateKey(key)
+            )
+            configuration.applicationProtocols = ["http/1.1"]
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            let message = "cannot use \(files.certificate) with \(files.privateKey) for TLS: \(error)"
+            throw OperationsError(.invalid, message, parameter: "server.tls")
+        }
     }
 }
 

@@ -16,6 +16,7 @@ final class Worker {
 
     let loop: any EventLoop
     let recorder: Recorder
+    let addressBook: AddressBook
     private(set) var snapshot: Snapshot
     private(set) var isDraining = false
     private(set) var exchanges: [Exchange] = []
@@ -25,16 +26,24 @@ final class Worker {
     private var callers = 0
     private var isTicking = false
 
-    init(loop: any EventLoop, snapshot: Snapshot, shared: SharedCounters, recorder: Recorder) {
+    init(
+        loop: any EventLoop,
+        snapshot: Snapshot,
+        shared: SharedCounters,
+        recorder: Recorder,
+        addressBook: AddressBook
+    ) {
         self.loop = loop
         self.snapshot = snapshot
         self.shared = shared
         self.recorder = recorder
+        self.addressBook = addressBook
     }
 
     // MARK: Configuration
 
     func replace(_ snapshot: Snapshot) {
+        guard snapshot.generation > self.snapshot.generation else { return }
         self.snapshot = snapshot
         let wanted = Set(snapshot.upstreams.values.map(\.connectionIdentity))
         for (identity, pool) in pools where !wanted.contains(identity) {
@@ -99,13 +108,15 @@ final class Worker {
         _ refusal: Refusal,
         head: RequestHead?,
         caller: CallerConnection,
-        requestID: RequestIdentity? = nil
+        requestID: RequestIdentity? = nil,
+        known: RoutedSoFar = RoutedSoFar()
     ) {
         let refused = ExchangeRecords.Refused(
             id: requestID?.exchangeID ?? nextExchangeID(),
             requestID: requestID?.text,
             address: caller.channelAddress?.ipAddress ?? "",
             head: head,
+            known: known,
             refusal: refusal
         )
         recorder.refused(refused, on: loop)

@@ -29,7 +29,7 @@ extension GatewayOperations {
         key.notes = try Self.notes(draft.notes)
         key.permissions = try Self.checked(draft.permissions ?? ClientKeyPermissions())
         var created = try clientKeyStore.insert(ClientKeyRow(key: key, digest: token.digest), by: user)
-        try await gateway.publish()
+        try await gateway.snapshots.publishClientKeys([created.id])
         created.key = token.text
         return created
     }
@@ -61,7 +61,7 @@ extension GatewayOperations {
             }
             row.key.enabled = enabled
         }
-        try await gateway.publish()
+        try await gateway.snapshots.publishClientKeys([id])
         return key
     }
 
@@ -71,7 +71,7 @@ extension GatewayOperations {
             row.key.enabled = false
             row.key.revokedAt = row.key.revokedAt ?? Timestamp(microseconds: WallClock.now().microseconds)
         }
-        try await gateway.publish()
+        try await gateway.snapshots.publishClientKeys([id])
         return key
     }
 
@@ -98,7 +98,7 @@ extension GatewayOperations {
             let end = now.advanced(by: overlap)
             row.key.expiresAt = row.key.expiresAt.map { min($0, end) } ?? end
         }
-        try await gateway.publish()
+        try await gateway.snapshots.publishClientKeys([id, made.id])
         made.key = token.text
         return made
     }
@@ -106,7 +106,7 @@ extension GatewayOperations {
     package func deleteClientKey(_ id: Int, by user: Operator) async throws {
         try user.require(.operator)
         try clientKeyStore.delete(id, by: user)
-        try await gateway.publish()
+        try await gateway.snapshots.publishClientKeys([id])
     }
 
     private static func requireFuture(_ time: Timestamp) throws(OperationsError) {

@@ -48,7 +48,7 @@ extension GatewayOperations {
         (view.location, view.paramName, view.valuePrefix) =
             (definition.location, definition.paramName, definition.valuePrefix)
         (view.state, view.reason, view.version) = (row.state, row.reason, row.version)
-        let counters = gateway.builder.counters.counters(ofKey: row.id)
+        let counters = gateway.keyCounters.counters(ofKey: row.id)
         view.inFlight = counters.inFlight.load(ordering: .relaxed)
         view.lastError = counters.lastError
         let lastUse = counters.lastUsedAt.load(ordering: .relaxed)
@@ -82,7 +82,7 @@ extension GatewayOperations {
         let id = try upstreamStore.insertKey(definition, upstream: draft.upstreamId, by: user) { id in
             try masterKey.seal(value, place: UpstreamKeyRow.place(id))
         }
-        try await gateway.publish()
+        try await gateway.snapshots.publishUpstreams()
         return try await upstreamKey(id, by: user)
     }
 
@@ -109,7 +109,7 @@ extension GatewayOperations {
             try Self.check(row.definition, value)
             row.sealed = try masterKey.seal(value, place: place)
         }
-        try await gateway.publish()
+        try await gateway.snapshots.publishUpstreams()
         return try await upstreamKey(id, by: user)
     }
 
@@ -133,7 +133,7 @@ extension GatewayOperations {
             row.state = state
             row.reason = state == .active ? nil : reason ?? "by \(user.name)"
         }
-        try await gateway.publish()
+        try await gateway.snapshots.publishUpstreams()
         return try await upstreamKey(id, by: user)
     }
 
@@ -142,6 +142,6 @@ extension GatewayOperations {
         let old = try await upstreamKey(id, by: user)
         guard old.source == .database else { throw Self.managedByFile }
         try upstreamStore.delete("upstream_key", id, before: try JSONForm.text(old), by: user)
-        try await gateway.publish()
+        try await gateway.snapshots.publishUpstreams()
     }
 }

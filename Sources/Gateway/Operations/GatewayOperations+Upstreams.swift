@@ -68,7 +68,7 @@ extension GatewayOperations {
         try Self.check(definition)
         let isEnabled = draft.enabled ?? true
         let id = try upstreamStore.insert(draft.slug, definition, isEnabled: isEnabled, by: user)
-        try await gateway.publish()
+        try await gateway.snapshots.publishUpstreams()
         return try await upstream(id, by: user)
     }
 
@@ -86,7 +86,7 @@ extension GatewayOperations {
             try Self.apply(change, to: &definition, slug: row.slug)
             row.definition = definition
         }
-        try await gateway.publish()
+        try await gateway.snapshots.publishUpstreams()
         return try await upstream(id, by: user)
     }
 
@@ -119,7 +119,7 @@ extension GatewayOperations {
         let old = try await upstream(id, by: user)
         guard old.source == .database else { throw Self.managedByFile }
         try upstreamStore.delete("upstream", id, before: try JSONForm.text(old), by: user)
-        try await gateway.publish()
+        try await gateway.snapshots.publishUpstreams()
     }
 
     static let managedByFile = OperationsError(

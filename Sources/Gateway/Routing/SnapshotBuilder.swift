@@ -9,12 +9,45 @@ struct SnapshotBuilder: Sendable {
     let counters: CounterRegistry
 
     /// Reads everything; throws without any effect when a part of it does not hold.
-    func build(_ configuration: Configuration) throws -> Snapshot {
+    ///
+    func build(_ configuration: Configuration, after previous: Snapshot? = nil) throws -> Snapshot {
         let clientKeys = try ClientKeyStore(database: store.database).all().map(entry)
         return Snapshot(
+            generation: (previous?.generation ?? 0) + 1,
             configuration: configuration,
-            upstreams: try upstreams(configuration),
+            upstreams: try upstreams(configuration, knownTLS: [:]),
             clientKeys: ClientKeyIndex(clientKeys)
+        )
+    }
+
+    /// The same with upstreams and their keys read anew.
+    func buildUpstreams(after previous: Snapshot) throws -> Snapshot {
+        let known = previous.upstreams.values.compactMap { upstream in
+            upstream.tls.map { (upstream.definition.caFile, $0) }
+        }
+        return Snapshot(
+            generation: previous.generation + 1,
+            configuration: previous.configuration,
+            upstreams: try upstreams(
+                previous.configuration,
+                knownTLS: Dictionary(known) { first, _ in first }
+            ),
+            clientKeys: previous.clientKeys
+        )
+    }
+
+    /// The same with some client keys read anew, of which any may be gone.
+    func buildClientKeys(_ ids: [Int], after previous: Snapshot) throws -> Snapshot {
+        let rows = try ClientKeyStore(database: store.database).find(ids)
+        var clientKeys = previous.clientKeys
+        for id in ids {
+            clientKeys = clientKeys.replacing(id, with: try rows[id].map(entry))
+        }
+        return Snapshot(
+            generation: previous.generation + 1,
+            configuration: previous.configuration,
+            upstreams: Array(previous.upstreams.values),
+            clientKeys: clientKeys
         )
     }
 
@@ -33,7 +66,12 @@ struct SnapshotBuilder: Sendable {
         )
     }
 
-    private func upstreams(_ configuration: Configuration) throws -> [UpstreamEntry] {
+    /// `knownTLS`: contexts by file of authorities; reading the system's takes many milliseconds.
+    private func upstreams(
+        _ configuration: Configuration,
+        knownTLS: [String?: NIOSSLContext]
+    ) throws -> [UpstreamEntry] {
+        var contexts = knownTLS
         let rows = try UpstreamStore(database: store.database).all()
         let files = Dictionary(uniqueKeysWithValues: configuration.upstreams.map { ($0.slug, $0) })
         let keys = Dictionary(grouping: rows.keys, by: \.upstreamID)
@@ -41,13 +79,16 @@ struct SnapshotBuilder: Sendable {
             let file = row.source == .file ? files[row.slug] : nil
             // A row whose definition has left the file is kept for its id and state, but serves nobody.
             guard let definition = file?.definition ?? row.definition else { return nil }
+            if definition.baseURL.isSecure, contexts[definition.caFile] == nil {
+                contexts[definition.caFile] = try Self.tls(definition.caFile)
+            }
             return UpstreamEntry(
                 id: row.id,
                 slug: row.slug,
                 isEnabled: row.isEnabled,
                 definition: definition,
                 keys: try (keys[row.id] ?? []).compactMap { try entry($0, file) },
-                tls: try Self.tls(definition)
+                tls: definition.baseURL.isSecure ? contexts[definition.caFile] : nil
             )
         }
     }
@@ -75,11 +116,10 @@ struct SnapshotBuilder: Sendable {
         )
     }
 
-    private static func tls(_ definition: UpstreamDefinition) throws -> NIOSSLContext? {
-        guard definition.baseURL.isSecure else { return nil }
+    private static func tls(_ caFile: String?) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.applicationProtocols = ["http/1.1"]
-        if let file = definition.caFile { configuration.trustRoots = .file(file) }
+        if let caFile { configuration.trustRoots = .file(caFile) }
         return try NIOSSLContext(configuration: configuration)
     }
 }

@@ -47,6 +47,18 @@ struct ClientKeyStore: Sendable {
         return Page(items: Array(items.prefix(limit)), nextCursor: next)
     }
 
+    /// Those of `ids` that exist.
+    func find(_ ids: [Int]) throws -> [Int: ClientKeyRow] {
+        try database.read { db in
+            var rows: [Int: ClientKeyRow] = [:]
+            for id in ids {
+                let row = try Row.fetchOne(db, sql: "SELECT * FROM client_keys WHERE id = ?", arguments: [id])
+                rows[id] = try row.map(Self.decode)
+            }
+            return rows
+        }
+    }
+
     func find(_ id: Int) throws -> ClientKeyRow {
         try database.read { try Self.find(id, $0) }
     }

@@ -12,6 +12,8 @@ final class ConnectionPool {
 
     private let identity: ConnectionIdentity
     private let tls: NIOSSLContext?
+    /// The address when the host is one: then there is nothing to look up.
+    private let literal: SocketAddress?
     private unowned let worker: Worker
     private var idle: [UpstreamConnection] = []
     private(set) var open = 0
@@ -19,6 +21,8 @@ final class ConnectionPool {
     init(identity: ConnectionIdentity, tls: NIOSSLContext?, worker: Worker) {
         self.identity = identity
         self.tls = tls
+        // A name is no address: that is what the question is.
+        literal = try? SocketAddress(ipAddress: identity.host, port: identity.port)
         self.worker = worker
     }
 
@@ -63,9 +67,22 @@ final class ConnectionPool {
             waiting: exchange,
             isSecure: tls != nil
         )
-        let tls = tls
         let host = identity.host
-        let attempt = ClientBootstrap(group: worker.loop)
+        let attempt = bootstrap(timeout: timeout, host: host)
+        // A name may have several addresses, tried in turn on channels of their own: only the one that has
+        // connected gets the handler.
+        attempt.whenSuccess { channel in
+            Self.adopt(channel, connection, host)
+        }
+        attempt.whenFailure { [worker] error in
+            worker.addressBook.forget(host)
+            connection.connectFailed(error)
+        }
+    }
+
+    private func bootstrap(timeout: TimeAmount, host: String) -> EventLoopFuture<any Channel>.Isolated {
+        let tls = tls
+        let bootstrap = ClientBootstrap(group: worker.loop)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(
@@ -77,32 +94,25 @@ final class ConnectionPool {
                     if let tls { try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, host)) }
                 }
             }
-            .connect(host: host, port: identity.port)
-            .assumeIsolated()
-        // A name may have several addresses, tried in turn on channels of their own: only the one that has
-        // connected gets the handler.
-        attempt.whenSuccess { channel in
-            Self.adopt(channel, connection)
+        guard let literal else {
+            return bootstrap.resolver(AddressBookResolver(book: worker.addressBook, loop: worker.loop))
+                .connect(host: host, port: identity.port)
+                .assumeIsolated()
         }
-        attempt.whenFailure { error in
-            connection.connectFailed(error)
-        }
+        return bootstrap.connect(to: literal).assumeIsolated()
     }
 
     /// The address is judged where it is certain: on the connected socket, whatever the name resolved to.
-    private static func adopt(_ channel: any Channel, _ connection: UpstreamConnection) {
+    private static func adopt(_ channel: any Channel, _ connection: UpstreamConnection, _ host: String) {
         let address = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
         do {
-            if let address, address.isForbiddenUpstream { throw ForbiddenAddress() }
+            if let address, address.isForbiddenUpstream { throw ForbiddenAddress(host: host) }
             try channel.pipeline.syncOperations.addHandler(connection)
         } catch {
             channel.close(promise: nil)
             connection.connectFailed(error)
         }
     }
-
-    /// The name leads to an address at which clouds keep credentials.
-    private struct ForbiddenAddress: Error {}
 
     private static func tlsHandler(_ context: NIOSSLContext, _ host: String) throws -> NIOSSLClientHandler {
         try NIOSSLClientHandler(context: context, serverHostname: IPAddress(host) == nil ? host : nil)

@@ -55,7 +55,7 @@ import Testing
     }
 
     private func files(_ folder: TemporaryFolder) throws -> AuditFiles {
-        try AuditFiles(folder: folder.path, logger: Logger(label: "test"))
+        try AuditFiles(folder: folder.path, settings: Configuration.Audit(), logger: Logger(label: "test"))
     }
 
     @Test func `what is written is read back in order, also after reuse`() throws {

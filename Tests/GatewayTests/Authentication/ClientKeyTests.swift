@@ -5,11 +5,15 @@ import Testing
 @testable import Gateway
 
 @Suite struct `Client keys` {
-    private func entry(_ token: ClientKeyToken, enabled: Bool = true, expiresAt: Int? = nil) -> ClientKeyEntry
-    {
+    private func entry(
+        _ token: ClientKeyToken,
+        id number: Int = 1,
+        enabled: Bool = true,
+        expiresAt: Int? = nil
+    ) -> ClientKeyEntry {
         let id = Array(token.text.utf8).withUnsafeBytes { ClientKeyToken.lookupID($0) }
         return ClientKeyEntry(
-            identity: (1, "key1", "team-a"),
+            identity: (number, "key1", "team-a"),
             lookupID: id ?? 0,
             digest: token.digest,
             isEnabled: enabled,
@@ -21,7 +25,7 @@ import Testing
     private func check(_ index: ClientKeyIndex, _ text: String, at seconds: Int = 1000) -> RefusalCode? {
         do throws(Refusal) {
             _ = try ByteBuffer(string: text).withUnsafeReadableBytes { (bytes) throws(Refusal) in
-                try index.check(bytes, at: seconds)
+                try index.identify(bytes).checkUsable(at: seconds)
             }
             return nil
         } catch {
@@ -47,6 +51,19 @@ import Testing
         #expect(check(index, token.prefix + "_" + String(repeating: "A", count: 43)) == .invalidAPIKey)
         #expect(check(index, ClientKeyToken.generate().text) == .invalidAPIKey)
         #expect(check(index, "") == .invalidAPIKey)
+    }
+
+    @Test func `changing one key of the index leaves the others and the old index as they were`() {
+        let tokens = (0..<600).map { _ in ClientKeyToken.generate() }
+        let index = ClientKeyIndex(tokens.enumerated().map { entry($1, id: $0 + 1) })
+        let rotated = ClientKeyToken.generate()
+        let changed = index.replacing(7, with: entry(rotated, id: 7)).replacing(8, with: nil)
+        #expect(changed.count == 599)
+        #expect(check(changed, tokens[6].text) == .invalidAPIKey)
+        #expect(check(changed, rotated.text) == nil)
+        #expect(check(changed, tokens[7].text) == .invalidAPIKey)
+        #expect(check(index, tokens[6].text) == nil)
+        #expect(tokens.indices.filter { check(changed, tokens[$0].text) != nil } == [6, 7])
     }
 
     @Test func `a disabled or expired key says so, but only to who holds it`() {
