@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct stream {
     long due;
     int sent;
     int is_open;
+    int is_gone;
     int next;
     int pending;
     char request[4096];
@@ -47,6 +49,10 @@ static void enqueue(int descriptor) {
 
 static void send_event(int descriptor) {
     struct stream *stream = streams[descriptor];
+    if (stream->is_gone) {
+        close(descriptor);
+        return;
+    }
     char out[1024], event[512];
     int length = 0;
     if (stream->sent == 0) {
@@ -75,6 +81,7 @@ static void receive(int descriptor, int poll) {
     ssize_t size = read(descriptor, stream->request + stream->pending, sizeof stream->request - stream->pending - 1);
     if (size <= 0) {
         epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, NULL);
+        stream->is_gone = 1;
         if (!stream->is_open) close(descriptor);
         return;
     }
@@ -82,7 +89,7 @@ static void receive(int descriptor, int poll) {
     stream->request[stream->pending] = 0;
     char *end = strstr(stream->request, "\r\n\r\n");
     char *header = strcasestr(stream->request, "content-length:");
-    if (!end || stream->pending < (end + 4 - stream->request) + (header ? atoi(header + 15) : 0)) return;
+    if (stream->is_open || !end || stream->pending < (end + 4 - stream->request) + (header ? atoi(header + 15) : 0)) return;
     stream->pending = 0;
     stream->is_open = 1;
     stream->due = now();
@@ -93,6 +100,7 @@ int main(int count, char **arguments) {
     if (count != 3) return 2;
     events = atoi(arguments[1]);
     gap = atoi(arguments[2]);
+    signal(SIGPIPE, SIG_IGN);
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;

@@ -68,7 +68,14 @@ struct KeysCreate: AsyncParsableCommand {
         draft.permissions = permissions.permissions
         let prepared = draft
         try await CommandRun.run {
-            let key = try await connection.client().createClientKey(prepared, by: GatewayConnection.me)
+            let client = try connection.client()
+            let key = try await client.createClientKey(prepared, by: GatewayConnection.me)
+            let slugs = Set(try await client.upstreams(by: GatewayConnection.me).items.map(\.slug))
+            for slug in permissions.upstream where !slugs.contains(slug) && !slug.contains("*") {
+                Output.errorLine(
+                    "warning: there is no upstream \(slug) yet; the key may use it once there is"
+                )
+            }
             if connection.json { return try CommandRun.showJSON(key) }
             Output.line(key.key ?? "")
             Output.errorLine(

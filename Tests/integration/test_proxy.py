@@ -109,6 +109,8 @@ def test_expiry_disable_revoke_and_rotation_take_effect_at_once(gateway):
     assert gateway.chat(made["key"]).status == 200 and gateway.chat(successor["key"]).status == 200
     rotated = gateway.admin("POST", f"/client-keys/{successor['id']}/rotate", {"overlap_seconds": 0}).json
     assert gateway.chat(successor["key"]).json["error"]["code"] == "expired_api_key"
+    again = gateway.admin("POST", f"/client-keys/{made['id']}/rotate", {"overlap_seconds": 60}).json
+    assert again["expires_at"] is None, "a second rotation does not inherit the overlap's end"
     gateway.admin("POST", f"/client-keys/{rotated['id']}/revoke")
     assert gateway.chat(rotated["key"]).status == 401
     assert gateway.admin("POST", f"/client-keys/{rotated['id']}/enable").status == 409

@@ -106,3 +106,35 @@ def test_reload_reads_the_certificate_anew(make_gateway, tmp_path):
     answer = gateway.admin("POST", "/reload")
     assert answer.status == 422 and "cert.pem" in answer.json["error"]["message"]
     assert served_certificate(gateway.port).strip() == second.strip()
+
+
+def test_a_file_of_authorities_is_checked_before_it_is_taken_and_renewed_by_a_reload(
+    make_gateway, certificate, secure_upstream, tmp_path
+):
+    authorities = tmp_path / "authorities.pem"
+    authorities.write_bytes(certificate[0].read_bytes())
+    upstream = f"""
+  - slug: trusted
+    base_url: https://localhost:{secure_upstream}
+    ca_file: {authorities}
+"""
+    gateway = make_gateway(upstream=upstream)
+    headers = {"X-API-Key": gateway.key()}
+    url = gateway.url("/proxy/trusted/x")
+    assert ask("POST", url, b"{}", headers).status == 200
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate\n")
+    fields = {"slug": "broken", "base_url": "https://localhost:1", "ca_file": str(broken)}
+    answer = gateway.admin("POST", "/upstreams", fields)
+    assert answer.status == 422 and answer.json["error"]["param"] == "ca_file"
+    # One that breaks later costs its own upstream only, and never becomes a connection without trust.
+    fields["ca_file"] = str(tmp_path / "later.pem")
+    (tmp_path / "later.pem").write_bytes(certificate[0].read_bytes())
+    assert gateway.admin("POST", "/upstreams", fields).status == 201
+    (tmp_path / "later.pem").write_text("no certificate\n")
+    make_certificate(tmp_path, "stranger")
+    authorities.write_bytes((tmp_path / "cert.pem").read_bytes())
+    assert gateway.admin("POST", "/reload").status == 200
+    answer = ask("POST", gateway.url("/proxy/broken/x"), b"{}", headers)
+    assert answer.status == 502 and "secure connection" in answer.json["error"]["message"]
+    assert ask("POST", url, b"{}", headers).status == 502, "an authority that was removed is still trusted"

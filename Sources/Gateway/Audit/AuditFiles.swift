@@ -61,8 +61,22 @@ final class AuditFiles: Sendable {
             } catch is CancellationError {
                 return
             } catch {
-                all.withLock { $0[file.kind]?.removeAll { $0 === file } }
-                Self.setAside(file.path, error, logger)
+                let isDamaged = (error as? DatabaseError).map {
+                    [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains($0.resultCode)
+                }
+                // Retention may have dropped it meanwhile, and a system short of memory says nothing of the file.
+                let wasThere = all.withLock { all in
+                    let index = all[file.kind]?.firstIndex { $0 === file }
+                    if let index, isDamaged == true { all[file.kind]?.remove(at: index) }
+                    return index != nil
+                }
+                guard wasThere else { continue }
+                if isDamaged == true {
+                    Self.setAside(file.path, error, logger)
+                } else {
+                    let metadata: Logger.Metadata = ["file": "\(file.path)", "error": "\(error)"]
+                    logger.warning("an audit file could not be read through", metadata: metadata)
+                }
             }
         }
     }

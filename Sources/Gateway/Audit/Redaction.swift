@@ -125,8 +125,9 @@ enum Redaction {
             search = start + 3
             let secret = start + ClientKeyToken.prefixLength + 1
             let end = start + ClientKeyToken.length
-            guard end <= bytes.count, bytes[secret - 1] == UInt8(ascii: "_") else { continue }
-            cover(body, secret..<end)
+            // A copy may end inside the key.
+            guard secret < bytes.count, bytes[secret - 1] == UInt8(ascii: "_") else { continue }
+            cover(body, secret..<min(end, bytes.count))
         }
     }
 
@@ -138,6 +139,12 @@ enum Redaction {
         while let start = ByteSearch.firstIndex(of: secret, in: bytes, from: search) {
             cover(body, start..<(start + secret.count))
             search = start + secret.count
+        }
+        // A copy may end inside the secret.
+        for count in stride(from: min(secret.count - 1, bytes.count), through: 8, by: -1)
+        where bytes.suffix(count).elementsEqual(secret.prefix(count)) {
+            cover(body, (bytes.count - count)..<bytes.count)
+            return
         }
     }
 

@@ -47,8 +47,12 @@ enum UpstreamSections {
             timeouts.read("idle", into: &definition.timeouts.idle)
         }
         definition.caFile = section.filePath("ca_file")
-        if let file = definition.caFile, !TextFile.exists(file) {
-            section.report("there is no file \(file)", at: "ca_file")
+        if let file = definition.caFile {
+            do throws(ConfigurationError) {
+                _ = try UpstreamTrust.context(file)
+            } catch {
+                section.report(error.message, at: "ca_file")
+            }
         }
         return Configuration.Upstream(slug: slug, definition: definition, keys: readKeys(section))
     }

@@ -49,7 +49,12 @@ package final class GatewayServer: Service {
             mayCreate: try !store.hasSealedValues()
         )
         try store.verify(masterKey)
-        let builder = SnapshotBuilder(store: store, masterKey: masterKey, counters: keyCounters)
+        let builder = SnapshotBuilder(
+            store: store,
+            masterKey: masterKey,
+            counters: keyCounters,
+            logger: logger
+        )
         try UpstreamStore(database: store.database).adopt(configuration.upstreams)
         let snapshot = try builder.build(configuration)
         let loops = DataPlaneService.loopCount(configuration.server.workers)
@@ -116,11 +121,15 @@ package final class GatewayServer: Service {
         guard let file = options.configurationFile else {
             throw OperationsError(.conflict, "the gateway was started without a configuration file")
         }
-        let loaded = try ConfigurationLoader.load(file: file, environment: options.environment)
-        try listener.renewCertificate(loaded.configuration.server)
-        try UpstreamStore(database: store.database).adopt(loaded.configuration.upstreams)
-        let before = try await snapshots.publish(loaded.configuration)
-        for section in before.sectionsThatNeedRestart(comparedTo: loaded.configuration) {
+        let (before, after) = try await snapshots.reload { [self] in
+            let loaded = try ConfigurationLoader.load(file: file, environment: options.environment)
+                .configuration
+            let certificate = try Listener.certificate(loaded.server)
+            try UpstreamStore(database: store.database).adopt(loaded.upstreams)
+            listener.renew(certificate)
+            return loaded
+        }
+        for section in before.sectionsThatNeedRestart(comparedTo: after) {
             logger.warning(
                 "this section has changed and takes effect at the next start",
                 metadata: ["section": "\(section)"]

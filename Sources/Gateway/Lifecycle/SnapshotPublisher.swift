@@ -2,41 +2,58 @@ import Synchronization
 
 /// Makes each new snapshot from the one before it, one at a time, and hands it to every loop.
 final class SnapshotPublisher: Sendable {
+    private struct State {
+        var snapshot: Snapshot
+        /// Client keys whose change no snapshot shows yet, because making it failed: the next one tries them too.
+        var unpublished: Set<Int> = []
+    }
+
     private let builder: SnapshotBuilder
     private let plane: DataPlaneService
-    private let current: Mutex<Snapshot>
+    private let state: Mutex<State>
 
     init(_ first: Snapshot, builder: SnapshotBuilder, plane: DataPlaneService) {
         self.builder = builder
         self.plane = plane
-        current = Mutex(first)
+        state = Mutex(State(snapshot: first))
     }
 
-    var configuration: Configuration { current.withLock(\.configuration) }
+    var configuration: Configuration { state.withLock(\.snapshot.configuration) }
 
     /// Returns once every loop serves by what the database says of the upstreams and their keys.
     func publishUpstreams() async throws {
-        try await publish { try $0.buildUpstreams(after: $1) }
+        let snapshot = try state.withLock { state in
+            state.snapshot = try builder.buildUpstreams(after: state.snapshot)
+            return state.snapshot
+        }
+        try await plane.publish(snapshot)
     }
 
     /// The same for client keys that were made, changed or deleted.
     func publishClientKeys(_ ids: [Int]) async throws {
-        try await publish { try $0.buildClientKeys(ids, after: $1) }
-    }
-
-    /// The same for everything, with a new file; returns the configuration before it.
-    func publish(_ configuration: Configuration) async throws -> Configuration {
-        let before = self.configuration
-        try await publish { try $0.build(configuration, after: $1) }
-        return before
-    }
-
-    private func publish(_ make: (SnapshotBuilder, Snapshot) throws -> Snapshot) async throws {
-        let snapshot = try current.withLock { current in
-            let made = try make(builder, current)
-            current = made
-            return made
+        let snapshot = try state.withLock { state in
+            state.unpublished.formUnion(ids)
+            state.snapshot = try builder.buildClientKeys(Array(state.unpublished), after: state.snapshot)
+            state.unpublished = []
+            return state.snapshot
         }
         try await plane.publish(snapshot)
+    }
+
+    /// The same for everything, by a configuration that `load` reads while no other change is under way, so that of
+    /// two reloads the later one has the later file.
+    ///
+    /// - Returns: the configuration before and after.
+    func reload(
+        _ load: @Sendable () throws -> Configuration
+    ) async throws -> (before: Configuration, after: Configuration) {
+        let (before, snapshot) = try state.withLock { state in
+            let before = state.snapshot.configuration
+            state.snapshot = try builder.build(try load(), after: state.snapshot)
+            state.unpublished = []
+            return (before, state.snapshot)
+        }
+        try await plane.publish(snapshot)
+        return (before, snapshot.configuration)
     }
 }

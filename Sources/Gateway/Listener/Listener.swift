@@ -18,7 +18,7 @@ struct Listener: Sendable {
         group: any EventLoopGroup,
         workers: [WorkerHandle]
     ) async throws -> Listener {
-        let certificate = try CertificateHolder(server.tls)
+        let certificate = CertificateHolder(try Self.certificate(server))
         let handles = Dictionary(uniqueKeysWithValues: workers.map { (ObjectIdentifier($0.loop), $0) })
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
@@ -56,9 +56,14 @@ struct Listener: Sendable {
         )
     }
 
-    /// Reads the certificate again; connections that come from here on get it.
-    func renewCertificate(_ server: Configuration.Server) throws {
-        try certificate.renew(server.tls)
+    /// Reads the certificate's files, nil when callers come without TLS.
+    static func certificate(_ server: Configuration.Server) throws -> NIOSSLContext? {
+        try server.tls.map(CertificateHolder.load)
+    }
+
+    /// Connections that come from here on get this certificate.
+    func renew(_ context: NIOSSLContext?) {
+        certificate.renew(context)
     }
 }
 
@@ -68,19 +73,19 @@ struct Listener: Sendable {
 private final class CertificateHolder: Sendable {
     private let current: Mutex<NIOSSLContext?>
 
-    init(_ files: Configuration.TLS?) throws {
-        current = Mutex(try files.map(Self.load))
+    init(_ context: NIOSSLContext?) {
+        current = Mutex(context)
     }
 
     var context: NIOSSLContext? { current.withLock { $0 } }
 
-    func renew(_ files: Configuration.TLS?) throws {
-        guard let files, context != nil else { return }
-        let renewed = try Self.load(files)
-        current.withLock { $0 = renewed }
+    func renew(_ context: NIOSSLContext?) {
+        current.withLock { current in
+            if let context, current != nil { current = context }
+        }
     }
 
-    private static func load(_ files: Configuration.TLS) throws -> NIOSSLContext {
+    static func load(_ files: Configuration.TLS) throws -> NIOSSLContext {
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map {
                 NIOSSLCertificateSource.certificate($0)

@@ -45,6 +45,9 @@ final class Worker {
     func replace(_ snapshot: Snapshot) {
         guard snapshot.generation > self.snapshot.generation else { return }
         self.snapshot = snapshot
+        for upstream in snapshot.upstreams.values {
+            pools[upstream.connectionIdentity]?.renew(upstream.tls)
+        }
         let wanted = Set(snapshot.upstreams.values.map(\.connectionIdentity))
         for (identity, pool) in pools where !wanted.contains(identity) {
             pool.closeIdle()

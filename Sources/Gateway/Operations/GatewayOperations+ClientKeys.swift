@@ -80,24 +80,8 @@ extension GatewayOperations {
         guard overlap >= .zero, overlap <= .seconds(90 * 86_400) else {
             throw OperationsError(.invalid, "must be between 0 and 90 days", parameter: "overlap_seconds")
         }
-        let old = try clientKeyStore.find(id)
-        guard old.key.revokedAt == nil else {
-            throw OperationsError(.conflict, "a revoked key cannot be rotated")
-        }
         let token = ClientKeyToken.generate()
-        let now = Timestamp(microseconds: WallClock.now().microseconds)
-        var key = old.key
-        (key.prefix, key.last4, key.createdAt, key.lastUsedAt) = (token.prefix, token.lastFour, now, nil)
-        key.enabled = true
-        var made = try clientKeyStore.insert(
-            ClientKeyRow(key: key, digest: token.digest),
-            by: user,
-            action: "rotate"
-        )
-        _ = try clientKeyStore.update(id, ifVersion: nil, by: user, action: "rotate") { row in
-            let end = now.advanced(by: overlap)
-            row.key.expiresAt = row.key.expiresAt.map { min($0, end) } ?? end
-        }
+        var made = try clientKeyStore.rotate(id, to: token, overlap: overlap, by: user)
         try await gateway.snapshots.publishClientKeys([id, made.id])
         made.key = token.text
         return made

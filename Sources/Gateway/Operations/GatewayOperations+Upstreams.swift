@@ -140,8 +140,11 @@ extension GatewayOperations {
         for name in definition.stripHeaders where !DefinitionRules.isHeaderName(name) {
             throw OperationsError(.invalid, "\(name) is not a header name", parameter: "strip_headers")
         }
-        if let file = definition.caFile, !TextFile.exists(file) {
-            throw OperationsError(.invalid, "there is no file \(file)", parameter: "ca_file")
+        guard let file = definition.caFile else { return }
+        do throws(ConfigurationError) {
+            _ = try UpstreamTrust.context(file)
+        } catch {
+            throw OperationsError(.invalid, error.message, parameter: "ca_file")
         }
     }
 

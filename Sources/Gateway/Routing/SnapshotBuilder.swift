@@ -1,3 +1,4 @@
+import Logging
 import NIOSSL
 import Operations
 import Synchronization
@@ -7,6 +8,7 @@ struct SnapshotBuilder: Sendable {
     let store: Store
     let masterKey: MasterKey
     let counters: CounterRegistry
+    let logger: Logger
 
     /// Reads everything; throws without any effect when a part of it does not hold.
     ///
@@ -80,7 +82,16 @@ struct SnapshotBuilder: Sendable {
             // A row whose definition has left the file is kept for its id and state, but serves nobody.
             guard let definition = file?.definition ?? row.definition else { return nil }
             if definition.baseURL.isSecure, contexts[definition.caFile] == nil {
-                contexts[definition.caFile] = try Self.tls(definition.caFile)
+                // Without a context the pool refuses to connect: the file may have gone since it was checked, and
+                // that must cost this upstream only.
+                do throws(ConfigurationError) {
+                    contexts[definition.caFile] = try UpstreamTrust.context(definition.caFile)
+                } catch {
+                    logger.error(
+                        "an upstream cannot be reached until its ca_file is mended",
+                        metadata: ["upstream": "\(row.slug)", "reason": "\(error.message)"]
+                    )
+                }
             }
             return UpstreamEntry(
                 id: row.id,
@@ -114,13 +125,6 @@ struct SnapshotBuilder: Sendable {
             isUsable: row.state == .active,
             counters: counters.counters(ofKey: row.id)
         )
-    }
-
-    private static func tls(_ caFile: String?) throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.applicationProtocols = ["http/1.1"]
-        if let caFile { configuration.trustRoots = .file(caFile) }
-        return try NIOSSLContext(configuration: configuration)
     }
 }
 

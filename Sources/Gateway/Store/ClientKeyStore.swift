@@ -11,6 +11,8 @@ import Foundation
 struct ClientKeyRow {
     var key: ClientKey
     var digest: KeyDigest
+    /// The key that rotation has put in its place.
+    var successorID: Int?
 }
 
 /// The rows of client keys; a list's cursor is the last id seen.
@@ -72,34 +74,41 @@ struct ClientKeyStore: Sendable {
     }
 
     /// Adds the key and returns it with its id.
-    func insert(_ row: ClientKeyRow, by user: Operator, action: String = "create") throws -> ClientKey {
-        try database.write { db in
-            let key = row.key
-            try db.execute(
-                sql: """
-                    INSERT INTO client_keys (name, owner, prefix, last4, digest, enabled, expires_at, permissions,
-                    notes, created_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
-                    """,
-                arguments: [
-                    key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
-                    key.expiresAt?.microseconds, try JSONForm.text(key.permissions), key.notes,
-                    key.createdAt.microseconds,
-                ]
-            )
-            var inserted = key
-            inserted.id = Int(db.lastInsertedRowID)
-            try Store.record(
-                ChangeRecord(
-                    user: user,
-                    action: action,
-                    object: "client_key",
-                    objectID: inserted.id,
-                    after: try JSONForm.text(inserted)
-                ),
-                db
-            )
-            return inserted
-        }
+    func insert(_ row: ClientKeyRow, by user: Operator) throws -> ClientKey {
+        try database.write { try Self.insert(row, by: user, action: "create", $0) }
+    }
+
+    static func insert(
+        _ row: ClientKeyRow,
+        by user: Operator,
+        action: String,
+        _ db: Database
+    ) throws -> ClientKey {
+        let key = row.key
+        try db.execute(
+            sql: """
+                INSERT INTO client_keys (name, owner, prefix, last4, digest, enabled, expires_at, permissions,
+                notes, created_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+                """,
+            arguments: [
+                key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
+                key.expiresAt?.microseconds, try JSONForm.text(key.permissions), key.notes,
+                key.createdAt.microseconds,
+            ]
+        )
+        var inserted = key
+        inserted.id = Int(db.lastInsertedRowID)
+        try Store.record(
+            ChangeRecord(
+                user: user,
+                action: action,
+                object: "client_key",
+                objectID: inserted.id,
+                after: try JSONForm.text(inserted)
+            ),
+            db
+        )
+        return inserted
     }
 
     /// Changes a key in one transaction; a version that is not the row's is refused.
@@ -110,37 +119,47 @@ struct ClientKeyStore: Sendable {
         action: String,
         _ change: @Sendable (inout ClientKeyRow) throws -> Void
     ) throws -> ClientKey {
-        try database.write { db in
-            var row = try Self.find(id, db)
-            try Precondition.check(version, is: row.key.version)
-            let before = try JSONForm.text(row.key)
-            try change(&row)
-            row.key.version += 1
-            let key = row.key
-            try db.execute(
-                sql: """
-                    UPDATE client_keys SET name = ?, owner = ?, prefix = ?, last4 = ?, digest = ?, enabled = ?,
-                    revoked_at = ?, expires_at = ?, permissions = ?, notes = ?, version = ? WHERE id = ?
-                    """,
-                arguments: [
-                    key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
-                    key.revokedAt?.microseconds, key.expiresAt?.microseconds,
-                    try JSONForm.text(key.permissions),
-                    key.notes, key.version, id,
-                ]
-            )
-            let after = try JSONForm.text(key)
-            let record = ChangeRecord(
-                user: user,
-                action: action,
-                object: "client_key",
-                objectID: id,
-                before: before,
-                after: after
-            )
-            try Store.record(record, db)
-            return key
-        }
+        try database.write { try Self.update(id, ifVersion: version, by: user, action: action, change, $0) }
+    }
+
+    static func update(
+        _ id: Int,
+        ifVersion version: Int?,
+        by user: Operator,
+        action: String,
+        _ change: (inout ClientKeyRow) throws -> Void,
+        _ db: Database
+    ) throws -> ClientKey {
+        var row = try Self.find(id, db)
+        try Precondition.check(version, is: row.key.version)
+        let before = try JSONForm.text(row.key)
+        try change(&row)
+        row.key.version += 1
+        let key = row.key
+        try db.execute(
+            sql: """
+                UPDATE client_keys SET name = ?, owner = ?, prefix = ?, last4 = ?, digest = ?, enabled = ?,
+                revoked_at = ?, expires_at = ?, permissions = ?, notes = ?, version = ?,
+                successor_id = ? WHERE id = ?
+                """,
+            arguments: [
+                key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
+                key.revokedAt?.microseconds, key.expiresAt?.microseconds,
+                try JSONForm.text(key.permissions),
+                key.notes, key.version, row.successorID, id,
+            ]
+        )
+        let after = try JSONForm.text(key)
+        let record = ChangeRecord(
+            user: user,
+            action: action,
+            object: "client_key",
+            objectID: id,
+            before: before,
+            after: after
+        )
+        try Store.record(record, db)
+        return key
     }
 
     func delete(_ id: Int, by user: Operator) throws {
@@ -193,7 +212,7 @@ struct ClientKeyStore: Sendable {
         guard let digest = KeyDigest(stored: row["digest"] as Data) else {
             throw OperationsError(.internalError, "the digest of client key \(key.id) is damaged")
         }
-        return ClientKeyRow(key: key, digest: digest)
+        return ClientKeyRow(key: key, digest: digest, successorID: row["successor_id"])
     }
 
     /// Most keys have none, and 100,000 of them must load quickly.

@@ -7,6 +7,9 @@ enum Migrations {
         migrator.registerMigration("1 objects") { db in
             try db.execute(sql: objects)
         }
+        migrator.registerMigration("2 successors of rotated client keys") { db in
+            try db.execute(sql: "ALTER TABLE client_keys ADD COLUMN successor_id INTEGER")
+        }
         return migrator
     }
 

@@ -8,6 +8,12 @@ import Synchronization
 final class AddressBook: Sendable {
     /// `getaddrinfo` tells no lifetime; this is how long a moved backend may be missed.
     static let lifetime = TimeAmount.seconds(10)
+    /// For this long after that an address may still be used while the name is looked up again, or cannot be.
+    static let grace = TimeAmount.minutes(10)
+    /// A name that cannot be looked up is asked for no more often than this.
+    static let retryInterval = TimeAmount.seconds(1)
+    /// Lookups block; a few dead name servers must not hold up the names of others.
+    private static let threads = NIOThreadPool(numberOfThreads: 8)
     /// Of one name.
     static let maximumAddresses = 16
 
@@ -20,6 +26,9 @@ final class AddressBook: Sendable {
     private struct Entry {
         var addresses: [String] = []
         var expires = NIODeadline.uptimeNanoseconds(0)
+        /// Why the last lookup failed; told until `expires`.
+        var failure: LookupFailed?
+        var usableUntil = NIODeadline.uptimeNanoseconds(0)
         /// Those who wait for the lookup under way; nil when there is none.
         var waiting: [EventLoopPromise<[String]>]?
     }
@@ -34,15 +43,22 @@ final class AddressBook: Sendable {
     /// Most preferred first, both families.
     func addresses(of host: String, on loop: any EventLoop) -> EventLoopFuture<[String]> {
         let promise = loop.makePromise(of: [String].self)
-        let (known, starts) = entries.withLock { entries -> ([String]?, Bool) in
+        let (known, starts) = entries.withLock { entries -> (Result<[String], any Error>?, Bool) in
             var entry = entries[host] ?? Entry()
             defer { entries[host] = entry }
-            if entry.expires > .now() { return (entry.addresses, false) }
+            let now = NIODeadline.now()
+            let isUsable = entry.usableUntil > now
+            if entry.expires > now {
+                if let failure = entry.failure, !isUsable { return (.failure(failure), false) }
+                return (.success(entry.addresses), false)
+            }
             let starts = entry.waiting == nil
-            entry.waiting = (entry.waiting ?? []) + [promise]
+            entry.waiting = entry.waiting ?? []
+            if isUsable { return (.success(entry.addresses), starts) }
+            entry.waiting?.append(promise)
             return (nil, starts)
         }
-        if let known { promise.succeed(known) }
+        if let known { promise.completeWith(known) }
         if starts { start(host) }
         return promise.futureResult
     }
@@ -50,20 +66,28 @@ final class AddressBook: Sendable {
     /// Asks anew next time: none of the addresses answered.
     func forget(_ host: String) {
         entries.withLock { entries in
-            if entries[host]?.waiting == nil { entries[host] = nil }
+            if entries[host]?.waiting == nil { entries[host]?.expires = .uptimeNanoseconds(0) }
         }
     }
 
     private func start(_ host: String) {
-        NIOThreadPool.singleton.submit { [self] _ in
+        Self.threads.start()
+        Self.threads.submit { [self] _ in
             let result = Result { try lookup(host) }
             let waiting = entries.withLock { entries -> [EventLoopPromise<[String]>] in
-                let waiting = entries[host]?.waiting ?? []
+                var entry = entries[host] ?? Entry()
+                let waiting = entry.waiting ?? []
+                let now = NIODeadline.now()
                 switch result {
                 case .success(let addresses):
-                    entries[host] = Entry(addresses: addresses, expires: .now() + Self.lifetime)
-                case .failure: entries[host] = nil
+                    entry = Entry(addresses: addresses, expires: now + Self.lifetime)
+                    entry.usableUntil = entry.expires + Self.grace
+                case .failure(let error):
+                    entry.waiting = nil
+                    entry.failure = error as? LookupFailed ?? LookupFailed(description: "\(host): \(error)")
+                    entry.expires = now + Self.retryInterval
                 }
+                entries[host] = entry
                 return waiting
             }
             for promise in waiting {

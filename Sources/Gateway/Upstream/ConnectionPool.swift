@@ -11,7 +11,7 @@ final class ConnectionPool {
     static let maximumOpen = 8192
 
     private let identity: ConnectionIdentity
-    private let tls: NIOSSLContext?
+    private var tls: NIOSSLContext?
     /// The address when the host is one: then there is nothing to look up.
     private let literal: SocketAddress?
     private unowned let worker: Worker
@@ -37,6 +37,12 @@ final class ConnectionPool {
             exchange.attemptFailed(AttemptFailure(kind: .overloaded, detail: "\(open) connections are open"))
             return
         }
+        guard !identity.isSecure || tls != nil else {
+            exchange.attemptFailed(
+                AttemptFailure(kind: .tls, detail: "the upstream's ca_file cannot be used")
+            )
+            return
+        }
         connect(for: exchange, timeout: connectTimeout)
     }
 
@@ -51,6 +57,13 @@ final class ConnectionPool {
     func closed(_ connection: UpstreamConnection) {
         open -= 1
         if let index = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: index) }
+    }
+
+    /// Connections that come from here on trust what the new context trusts.
+    func renew(_ tls: NIOSSLContext?) {
+        guard tls !== self.tls else { return }
+        self.tls = tls
+        closeIdle()
     }
 
     func closeIdle() {

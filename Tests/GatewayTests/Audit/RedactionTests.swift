@@ -49,6 +49,16 @@ import Testing
         )
     }
 
+    @Test(arguments: [13, 20, 55])
+    func `a copy that ends inside a key does not keep its beginning`(kept: Int) {
+        let key = String(ClientKeyToken.generate().text.prefix(kept))
+        let covered = cover("said " + key, Redaction.coverBody)
+        #expect(covered == "said " + key.prefix(12) + String(repeating: "*", count: kept - 12))
+        let secret = Array("sk-provider-key-0001".utf8)
+        let cut = cover("echo sk-provider-ke") { Redaction.cover(secret, in: $0) }
+        #expect(cut == "echo **************")
+    }
+
     @Test func `no bytes trap`() {
         var random = SystemRandomNumberGenerator()
         let alphabet = Array(#"":\ key={},fg_&%6b"#.utf8)
