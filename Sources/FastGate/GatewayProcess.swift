@@ -30,6 +30,8 @@ enum GatewayProcess {
             try await serve(gateway, gateway.services + [admin, gateway] + extra, logger)
         } catch let failure as StartFailure {
             try end(failure.description)
+        } catch let failure as AdminServer.BindFailure {
+            try end(failure.description)
         } catch let failure as SystemError {
             try end(failure.description)
         } catch let failure as OperationsError {
@@ -88,7 +90,12 @@ enum GatewayProcess {
         var quiet = logger
         quiet.logLevel = .warning
         let group = ServiceGroup(
-            configuration: .init(services: services.map { .init(service: $0) }, logger: quiet)
+            configuration: .init(
+                services: services.map {
+                    .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
+                },
+                logger: quiet
+            )
         )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }

@@ -28,6 +28,16 @@ struct PermissionOptions: ParsableArguments {
 
     var isEmpty: Bool { upstream.isEmpty && path.isEmpty && model.isEmpty && cidr.isEmpty }
 
+    /// The lists that were given in place of those that were there.
+    func applied(to kept: ClientKeyPermissions) -> ClientKeyPermissions {
+        ClientKeyPermissions(
+            upstreams: upstream.isEmpty ? kept.upstreams : upstream,
+            paths: path.isEmpty ? kept.paths : path,
+            models: model.isEmpty ? kept.models : model,
+            cidrs: cidr.isEmpty ? kept.cidrs : cidr
+        )
+    }
+
     var permissions: ClientKeyPermissions {
         ClientKeyPermissions(upstreams: upstream, paths: path, models: model, cidrs: cidr)
     }
@@ -195,10 +205,18 @@ struct KeysEdit: AsyncParsableCommand {
         }
         if let notes { change.notes = .set(notes) }
         if allowAll { change.permissions = .clear }
-        if !permissions.isEmpty { change.permissions = .set(permissions.permissions) }
         let prepared = change
         try await KeyAction.run(connection) { client in
-            try await client.changeClientKey(id, prepared, ifVersion: nil, by: GatewayConnection.me)
+            var change = prepared
+            var version: Int?
+            if !permissions.isEmpty {
+                // A list that is not given stays as it is, unless everything was allowed first.
+                let key = try await client.clientKey(id, by: GatewayConnection.me)
+                version = key.version
+                let kept = allowAll ? ClientKeyPermissions() : key.permissions
+                change.permissions = .set(permissions.applied(to: kept))
+            }
+            return try await client.changeClientKey(id, change, ifVersion: version, by: GatewayConnection.me)
         }
     }
 }

@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -320,3 +322,40 @@ def test_no_secret_in_any_sink(make_gateway, mock, tmp_path):
                 if name in kept.get(sink, []):
                     continue
                 assert form not in content, f"{name} is in {sink}"
+
+
+def test_a_taken_operators_port_ends_the_start_with_one_line(tmp_path, mock):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = tmp_path / "fastgate.yaml"
+        config.write_text(f"server: {{ host: 127.0.0.1, port: 0 }}\nadmin: {{ port: {port} }}\n")
+        result = subprocess.run([BINARY, "serve", "--config", str(config)], capture_output=True, text=True, timeout=20)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"fastgate: cannot listen on 127.0.0.1:{port} for operators: Address already in use"
+    )
+
+
+def test_keys_edit_changes_only_what_is_given(gateway):
+    gateway.command("keys", "create", "narrow", "--upstream", "miniai", "--cidr", "127.0.0.0/8")
+    key = gateway.admin("GET", "/client-keys").json["items"][0]
+    gateway.command("keys", "edit", str(key["id"]), "--model", "gpt-5*")
+    permissions = gateway.admin("GET", f"/client-keys/{key['id']}").json["permissions"]
+    assert permissions == {"upstreams": ["miniai"], "paths": [], "models": ["gpt-5*"], "cidrs": ["127.0.0.0/8"]}
+    gateway.command("keys", "edit", str(key["id"]), "--allow-all", "--path", "/v1/**")
+    permissions = gateway.admin("GET", f"/client-keys/{key['id']}").json["permissions"]
+    assert permissions == {"upstreams": [], "paths": ["/v1/**"], "models": [], "cidrs": []}
+    assert "no upstream typo yet" in gateway.command("keys", "create", "k", "--upstream", "typo").stderr
+
+
+def test_an_expired_key_is_not_rotated(gateway):
+    made = gateway.admin("POST", "/client-keys", {"name": "k"}).json
+    first = gateway.admin("POST", f"/client-keys/{made['id']}/rotate", {"overlap_seconds": 0}).json
+    # Its successor has no end, and so has a second one.
+    assert gateway.admin("POST", f"/client-keys/{made['id']}/rotate", {"overlap_seconds": 0}).json["expires_at"] is None
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+    gateway.admin("PATCH", f"/client-keys/{first['id']}", {"expires_at": soon})
+    answer = wait_until(
+        lambda: (a := gateway.admin("POST", f"/client-keys/{first['id']}/rotate", {})).status == 409 and a, interval=0.3
+    )
+    assert "expired" in answer.json["error"]["message"]

@@ -59,12 +59,14 @@ package struct AdminServer: Service {
 
     package func run() async throws {
         let router = makeRouter()
+        let (listening, running) = AsyncStream.makeStream(of: Int.self)
+        let (socketListening, socketRunning) = AsyncStream.makeStream(of: Int.self)
         var quiet = logger
         quiet.logLevel = .warning
         let tcp = Application(
             router: router,
             configuration: .init(address: .hostname(addresses.host, port: addresses.port), serverName: nil),
-            onServerRunning: { channel in await bound(channel.localAddress?.port ?? 0) },
+            onServerRunning: { channel in running.yield(channel.localAddress?.port ?? 0) },
             logger: quiet
         )
         try SocketFile.prepare(addresses.socket)
@@ -73,14 +75,40 @@ package struct AdminServer: Service {
             configuration: .init(address: .unixDomainSocket(path: addresses.socket), serverName: nil),
             onServerRunning: { _ in
                 SocketFile.restrict(addresses.socket, group: addresses.socketGroup, logger)
+                socketRunning.yield(0)
             },
             logger: quiet
         )
         defer { unlink(addresses.socket) }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await tcp.run() }
-            tasks.addTask { try await socket.run() }
+            // One after the other: the server that runs would wait for the one that could not begin.
+            tasks.addTask {
+                defer { running.finish() }
+                try await Self.naming("\(addresses.host):\(addresses.port)") { try await tcp.run() }
+            }
+            guard let port = await listening.first(where: { _ in true }) else {
+                return try await tasks.waitForAll()
+            }
+            tasks.addTask {
+                defer { socketRunning.finish() }
+                try await Self.naming(addresses.socket) { try await socket.run() }
+            }
+            if await socketListening.first(where: { _ in true }) != nil { await bound(port) }
             try await tasks.waitForAll()
+        }
+    }
+
+    /// The operators' address cannot be listened on.
+    package struct BindFailure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    private static func naming(_ address: String, _ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as IOError {
+            let reason = String(cString: strerror(error.errnoCode))
+            throw BindFailure(description: "cannot listen on \(address) for operators: \(reason)")
         }
     }
 

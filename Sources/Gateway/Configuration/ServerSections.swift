@@ -36,10 +36,17 @@ enum ServerSections {
             section.report("needs both certificate and private_key", at: "tls")
             return
         }
-        server.tls = Configuration.TLS(certificate: certificate, privateKey: key)
-        for (name, path) in [("certificate", certificate), ("private_key", key)] where !TextFile.exists(path)
-        {
+        let files = Configuration.TLS(certificate: certificate, privateKey: key)
+        server.tls = files
+        let missing = [("certificate", certificate), ("private_key", key)].filter { !TextFile.exists($0.1) }
+        for (name, path) in missing {
             tls.report("there is no file \(path)", at: name)
+        }
+        guard missing.isEmpty else { return }
+        do throws(ConfigurationError) {
+            _ = try CertificateFiles.load(files)
+        } catch {
+            section.report(error.message, at: "tls")
         }
     }
 

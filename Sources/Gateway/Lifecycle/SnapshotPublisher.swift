@@ -20,6 +20,10 @@ final class SnapshotPublisher: Sendable {
 
     var configuration: Configuration { state.withLock(\.snapshot.configuration) }
 
+    var enabledUpstreams: Int {
+        state.withLock { $0.snapshot.upstreams.values.count(where: \.isEnabled) }
+    }
+
     /// Returns once every loop serves by what the database says of the upstreams and their keys.
     func publishUpstreams() async throws {
         let snapshot = try state.withLock { state in

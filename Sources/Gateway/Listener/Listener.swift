@@ -58,7 +58,12 @@ struct Listener: Sendable {
 
     /// Reads the certificate's files, nil when callers come without TLS.
     static func certificate(_ server: Configuration.Server) throws -> NIOSSLContext? {
-        try server.tls.map(CertificateHolder.load)
+        do throws(ConfigurationError) {
+            guard let files = server.tls else { return nil }
+            return try CertificateFiles.load(files)
+        } catch {
+            throw OperationsError(.invalid, error.message, parameter: "server.tls")
+        }
     }
 
     /// Connections that come from here on get this certificate.
@@ -82,24 +87,6 @@ private final class CertificateHolder: Sendable {
     func renew(_ context: NIOSSLContext?) {
         current.withLock { current in
             if let context, current != nil { current = context }
-        }
-    }
-
-    static func load(_ files: Configuration.TLS) throws -> NIOSSLContext {
-        do {
-            let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map {
-                NIOSSLCertificateSource.certificate($0)
-            }
-            let key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: chain,
-                privateKey: .privateKey(key)
-            )
-            configuration.applicationProtocols = ["http/1.1"]
-            return try NIOSSLContext(configuration: configuration)
-        } catch {
-            let message = "cannot use \(files.certificate) with \(files.privateKey) for TLS: \(error)"
-            throw OperationsError(.invalid, message, parameter: "server.tls")
         }
     }
 }

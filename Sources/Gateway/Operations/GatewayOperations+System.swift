@@ -26,14 +26,13 @@ extension GatewayOperations {
         status.inFlight = gateway.plane.counters.inFlight.load(ordering: .relaxed)
         status.residentBytes = ProcessFacts.residentBytes()
         status.openFiles = Folder.names(in: "/proc/self/fd").count
-        (status.upstreams, status.clientKeys) = try await gateway.store.database.read { db in
-            (
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM upstreams WHERE enabled") ?? 0,
-                try Int.fetchOne(
-                    db,
-                    sql: "SELECT count(*) FROM client_keys WHERE enabled AND revoked_at IS NULL"
-                ) ?? 0
-            )
+        // Rows of upstreams that have left the file stay, but serve nobody.
+        status.upstreams = gateway.snapshots.enabledUpstreams
+        status.clientKeys = try await gateway.store.database.read { db in
+            try Int.fetchOne(
+                db,
+                sql: "SELECT count(*) FROM client_keys WHERE enabled AND revoked_at IS NULL"
+            ) ?? 0
         }
         return status
     }

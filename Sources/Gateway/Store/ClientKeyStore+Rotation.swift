@@ -18,8 +18,10 @@ extension ClientKeyStore {
             }
             var key = old.key
             (key.prefix, key.last4, key.createdAt, key.lastUsedAt) = (token.prefix, token.lastFour, now, nil)
-            key.enabled = true
             key.expiresAt = try Self.newest(after: old, db).key.expiresAt
+            if let end = key.expiresAt, end.microseconds <= now.microseconds {
+                throw OperationsError(.conflict, "the key has expired; set another expires_at first")
+            }
             let row = ClientKeyRow(key: key, digest: token.digest)
             let made = try Self.insert(row, by: user, action: "rotate", db)
             let ends: (inout ClientKeyRow) -> Void = { row in
