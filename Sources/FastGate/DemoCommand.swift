@@ -70,7 +70,9 @@ struct TemporaryFolder {
     let path: String
 
     init() throws {
-        var template = Array("\(Environment.value("TMPDIR") ?? "/tmp")/fastgate-demo-XXXXXX".utf8CString)
+        var template = Array(
+            "\(FileManager.default.temporaryDirectory.path)/fastgate-demo-XXXXXX".utf8CString
+        )
         guard mkdtemp(&template) != nil else { throw SystemError("cannot make a temporary folder") }
         path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }

@@ -336,6 +336,15 @@ def test_a_taken_operators_port_ends_the_start_with_one_line(tmp_path, mock):
     )
 
 
+def test_a_socket_that_cannot_be_made_ends_the_start_with_one_line(tmp_path):
+    config = tmp_path / "fastgate.yaml"
+    path = tmp_path / "nowhere" / "fastgate.sock"
+    config.write_text(f"server: {{ host: 127.0.0.1, port: 0 }}\nadmin: {{ port: 0, socket: {path} }}\n")
+    result = subprocess.run([BINARY, "serve", "--config", str(config)], capture_output=True, text=True, timeout=20)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == f"fastgate: cannot listen on {path} for operators: No such file or directory"
+
+
 def test_keys_edit_changes_only_what_is_given(gateway):
     gateway.command("keys", "create", "narrow", "--upstream", "miniai", "--cidr", "127.0.0.0/8")
     key = gateway.admin("GET", "/client-keys").json["items"][0]

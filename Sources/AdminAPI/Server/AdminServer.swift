@@ -80,20 +80,29 @@ package struct AdminServer: Service {
             logger: quiet
         )
         defer { unlink(addresses.socket) }
+        // One that cannot begin ends the other in good order; cancelled, it would wait for ever.
+        let both = ServiceGroup(
+            configuration: .init(
+                services: [
+                    Listening(address: "\(addresses.host):\(addresses.port)", application: tcp),
+                    Listening(address: addresses.socket, application: socket),
+                ].map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
+                logger: quiet
+            )
+        )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            // One after the other: the server that runs would wait for the one that could not begin.
             tasks.addTask {
-                defer { running.finish() }
-                try await Self.naming("\(addresses.host):\(addresses.port)") { try await tcp.run() }
+                defer {
+                    running.finish()
+                    socketRunning.finish()
+                }
+                try await both.run()
             }
-            guard let port = await listening.first(where: { _ in true }) else {
-                return try await tasks.waitForAll()
+            if let port = await listening.first(where: { _ in true }),
+                await socketListening.first(where: { _ in true }) != nil
+            {
+                await bound(port)
             }
-            tasks.addTask {
-                defer { socketRunning.finish() }
-                try await Self.naming(addresses.socket) { try await socket.run() }
-            }
-            if await socketListening.first(where: { _ in true }) != nil { await bound(port) }
             try await tasks.waitForAll()
         }
     }
@@ -103,12 +112,18 @@ package struct AdminServer: Service {
         package let description: String
     }
 
-    private static func naming(_ address: String, _ body: () async throws -> Void) async throws {
-        do {
-            try await body()
-        } catch let error as IOError {
-            let reason = String(cString: strerror(error.errnoCode))
-            throw BindFailure(description: "cannot listen on \(address) for operators: \(reason)")
+    /// Serves one address, and names it when that is not possible.
+    private struct Listening: Service {
+        let address: String
+        let application: any ApplicationProtocol
+
+        func run() async throws {
+            do {
+                try await application.run()
+            } catch let error as IOError {
+                let reason = String(cString: strerror(error.errnoCode))
+                throw BindFailure(description: "cannot listen on \(address) for operators: \(reason)")
+            }
         }
     }
 

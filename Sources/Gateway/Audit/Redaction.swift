@@ -82,7 +82,7 @@ enum Redaction {
     /// The text after a colon, when the key before the colon is a secret's name.
     private static func secretValue(after colon: Int, _ bytes: UnsafeRawBufferPointer) -> Range<Int>? {
         var end = colon
-        while end > 0, bytes[end - 1] == ASCII.space {
+        while end > 0, isBlank(bytes[end - 1]) {
             end -= 1
         }
         guard end > 1, bytes[end - 1] == UInt8(ascii: "\"") else { return nil }
@@ -93,7 +93,7 @@ enum Redaction {
         }
         guard isSecretName(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) else { return nil }
         var valueStart = colon + 1
-        while valueStart < bytes.count, bytes[valueStart] == ASCII.space {
+        while valueStart < bytes.count, isBlank(bytes[valueStart]) {
             valueStart += 1
         }
         guard valueStart < bytes.count, bytes[valueStart] == UInt8(ascii: "\"") else { return nil }
@@ -103,6 +103,11 @@ enum Redaction {
             valueEnd += bytes[valueEnd] == UInt8(ascii: "\\") ? 2 : 1
         }
         return valueStart..<min(valueEnd, bytes.count)
+    }
+
+    /// What JSON allows between a name, the colon and the text (RFC 8259 §2).
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        byte == ASCII.space || byte == UInt8(ascii: "\t") || byte == ASCII.cr || byte == ASCII.lf
     }
 
     /// Called for every member of every body, so it allocates nothing.

@@ -126,8 +126,9 @@ package final class GatewayServer: Service {
                 .configuration
             let certificate = try Listener.certificate(loaded.server)
             try UpstreamStore(database: store.database).adopt(loaded.upstreams)
+            return (loaded, certificate)
+        } install: { [self] certificate in
             listener.renew(certificate)
-            return loaded
         }
         for section in before.sectionsThatNeedRestart(comparedTo: after) {
             logger.warning(

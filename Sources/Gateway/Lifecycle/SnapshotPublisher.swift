@@ -47,14 +47,18 @@ final class SnapshotPublisher: Sendable {
     /// The same for everything, by a configuration that `load` reads while no other change is under way, so that of
     /// two reloads the later one has the later file.
     ///
+    /// - Parameter install: takes what `load` has read beside it, once nothing can fail any more.
     /// - Returns: the configuration before and after.
-    func reload(
-        _ load: @Sendable () throws -> Configuration
+    func reload<Extra>(
+        _ load: @Sendable () throws -> (Configuration, Extra),
+        install: @Sendable (Extra) -> Void
     ) async throws -> (before: Configuration, after: Configuration) {
         let (before, snapshot) = try state.withLock { state in
             let before = state.snapshot.configuration
-            state.snapshot = try builder.build(try load(), after: state.snapshot)
+            let (configuration, extra) = try load()
+            state.snapshot = try builder.build(configuration, after: state.snapshot)
             state.unpublished = []
+            install(extra)
             return (before, state.snapshot)
         }
         try await plane.publish(snapshot)

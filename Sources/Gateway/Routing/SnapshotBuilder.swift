@@ -11,7 +11,6 @@ struct SnapshotBuilder: Sendable {
     let logger: Logger
 
     /// Reads everything; throws without any effect when a part of it does not hold.
-    ///
     func build(_ configuration: Configuration, after previous: Snapshot? = nil) throws -> Snapshot {
         let clientKeys = try ClientKeyStore(database: store.database).all().map(entry)
         return Snapshot(

@@ -29,6 +29,8 @@ final class AddressBook: Sendable {
         /// Why the last lookup failed; told until `expires`.
         var failure: LookupFailed?
         var usableUntil = NIODeadline.uptimeNanoseconds(0)
+        /// From here on the name may be looked up again, whatever became of its addresses.
+        var retryAt = NIODeadline.uptimeNanoseconds(0)
         /// Those who wait for the lookup under way; nil when there is none.
         var waiting: [EventLoopPromise<[String]>]?
     }
@@ -63,10 +65,14 @@ final class AddressBook: Sendable {
         return promise.futureResult
     }
 
-    /// Asks anew next time: none of the addresses answered.
+    /// Asks anew soon: none of the addresses answered.
+    ///
+    /// A backend that is down costs no more than one lookup for each
+    /// `retryInterval`.
     func forget(_ host: String) {
         entries.withLock { entries in
-            if entries[host]?.waiting == nil { entries[host]?.expires = .uptimeNanoseconds(0) }
+            guard let entry = entries[host] else { return }
+            entries[host]?.expires = min(entry.expires, entry.retryAt)
         }
     }
 
@@ -87,6 +93,7 @@ final class AddressBook: Sendable {
                     entry.failure = error as? LookupFailed ?? LookupFailed(description: "\(host): \(error)")
                     entry.expires = now + Self.retryInterval
                 }
+                entry.retryAt = now + Self.retryInterval
                 entries[host] = entry
                 return waiting
             }

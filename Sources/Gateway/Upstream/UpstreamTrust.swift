@@ -6,6 +6,7 @@ enum UpstreamTrust {
     ///
     /// - Throws: one line that says what is wrong with the file.
     static func context(_ caFile: String?) throws(ConfigurationError) -> NIOSSLContext {
+        if let caFile, !TextFile.exists(caFile) { throw ConfigurationError("there is no file \(caFile)") }
         do {
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.applicationProtocols = ["http/1.1"]
@@ -15,7 +16,8 @@ enum UpstreamTrust {
             }
             return try NIOSSLContext(configuration: configuration)
         } catch {
-            throw ConfigurationError("\(caFile ?? "the system's authorities") cannot be used: \(error)")
+            let file = caFile ?? "the system's file of authorities"
+            throw ConfigurationError("\(file) holds no certificates in PEM form that can be used (\(error))")
         }
     }
 }

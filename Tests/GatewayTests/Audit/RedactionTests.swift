@@ -13,6 +13,7 @@ import Testing
         arguments: [
             (#"{"api_key":"secret","a":1}"#, #"{"api_key":"******","a":1}"#),
             (#"{"Password" : "p\"q","b":"x"}"#, #"{"Password" : "****","b":"x"}"#),
+            ("{\"password\"\t:\r\n\t\"abc\"}", "{\"password\"\t:\r\n\t\"***\"}"),
             (#"{"nested":{"client_secret":"abc"}}"#, #"{"nested":{"client_secret":"***"}}"#),
             (#"{"max_tokens":5,"key_points":"kept"}"#, #"{"max_tokens":5,"key_points":"kept"}"#),
             (#"{"token":"abc"#, #"{"token":"***"#), ("", ""), (":", ":"), (#"{"token":"#, #"{"token":"#),
