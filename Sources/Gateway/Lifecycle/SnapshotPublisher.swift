@@ -47,8 +47,11 @@ final class SnapshotPublisher: Sendable {
     /// The same for everything, by a configuration that `load` reads while no other change is under way, so that of
     /// two reloads the later one has the later file.
     ///
-    /// - Parameter install: takes what `load` has read beside it, once nothing can fail any more.
+    /// - Parameters:
+    ///   - load: reads the configuration, and beside it whatever is to come into force together with it.
+    ///   - install: takes what `load` has read beside it, once nothing can fail any more.
     /// - Returns: the configuration before and after.
+    /// - Throws: what `load` throws, or a fault in building the snapshot; what was in force before then stays.
     func reload<Extra>(
         _ load: @Sendable () throws -> (Configuration, Extra),
         install: @Sendable (Extra) -> Void
