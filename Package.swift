@@ -73,6 +73,12 @@ let package = Package(
             ],
             swiftSettings: house
         ),
+        .systemLibrary(name: "CNcurses", providers: [.apt(["libncurses-dev"])]),
+        .target(
+            name: "Console",
+            dependencies: ["CNcurses", "CLinux", "Operations", .product(name: "Yams", package: "Yams")],
+            swiftSettings: house
+        ),
         .target(
             name: "MockUpstream",
             dependencies: [
@@ -86,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "FastGate",
             dependencies: [
-                "Operations", "Gateway", "AdminAPI", "MockUpstream", "CLinux",
+                "Operations", "Gateway", "AdminAPI", "Console", "MockUpstream", "CLinux",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -103,6 +109,11 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "ConsoleTests",
+            dependencies: ["Console", "CNcurses", "Operations"],
             swiftSettings: house
         ),
         .testTarget(name: "OperationsTests", dependencies: ["Operations"], swiftSettings: house),

@@ -50,15 +50,20 @@ struct DemoCommand: AsyncParsableCommand {
         )
         options.dataPath = folder.path
         let traffic = traffic
+        let hasConsole = !noConsole && ConsoleEnvironment.hasTerminal
         try await GatewayProcess.run(options, logger: logger) { gateway, operations in
             let keys = try await DemoConfiguration.makeKeys(operations)
             Output.line(
                 DemoConfiguration.welcome(port: gateway.port, folder: gateway.directory.path, key: keys[0])
             )
-            return [
-                DemoTraffic(port: gateway.port, keys: keys, perSecond: traffic),
-                StatusLines(operations: operations),
-            ]
+            let face: any Service =
+                hasConsole
+                ? GatewayProcess.console(
+                    gateway,
+                    operations,
+                    welcome: DemoConfiguration.curl(port: gateway.port, key: keys[0])
+                ) : StatusLines(operations: operations)
+            return [DemoTraffic(port: gateway.port, keys: keys, perSecond: traffic), face]
         }
         try await mock.stop()
         try await group.shutdownGracefully()
@@ -109,12 +114,19 @@ enum DemoConfiguration {
 
     static func welcome(port: Int, folder: String, key: String) -> String {
         """
-        FastGate demo: callers on port \(port), data in \(folder) until it ends (Ctrl-C).
+        FastGate demo: callers on port \(port), data in \(folder) until it ends.
 
-        curl -s http://127.0.0.1:\(port)/proxy/miniai/v2/chat/completions -H 'X-API-Key: \(key)' \
-        -H 'Content-Type: application/json' -d '{"model":"mock-1","messages":[{"role":"user","content":"Hello"}]}'
+        \(curl(port: port, key: key).joined(separator: "\n"))
 
         """
+    }
+
+    /// A command that works, in two lines that fit a small terminal.
+    static func curl(port: Int, key: String) -> [String] {
+        [
+            "curl 127.0.0.1:\(port)/proxy/miniai/v2/chat/completions -d '{\"model\":\"mock-1\"}' \\",
+            "  -H 'X-API-Key: \(key)'",
+        ]
     }
 }
 
@@ -125,12 +137,7 @@ struct StatusLines: Service {
     func run() async throws {
         let user = Operator(name: "demo", role: .viewer, via: "console")
         for try await snapshot in try await operations.live(filter: "", by: user).cancelOnGracefulShutdown() {
-            let dashboard = snapshot.dashboard
-            Output.line(
-                "\(snapshot.time.description.dropFirst(11).prefix(8))  \(StatusText.number(dashboard.requestsPerSecond))/s  "
-                    + "success \(StatusText.percent(dashboard.successRate))  p95 \(StatusText.number(dashboard.latencyP95Ms)) ms  "
-                    + "\(dashboard.inFlight) in flight  \(dashboard.requests) requests"
-            )
+            Output.line(StatusText.line(snapshot))
         }
     }
 }

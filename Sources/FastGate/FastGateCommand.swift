@@ -1,15 +1,14 @@
 import ArgumentParser
 import Foundation
 
-/// The `fastgate` program: commands and wiring only.
-@main
+/// The commands of the program; wiring only.
 struct FastGateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fastgate",
         abstract: "An LLM/API gateway with its operations room built in.",
         version: Version.text,
         subcommands: [
-            ServeCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self, LogsCommand.self,
+            ServeCommand.self, ConsoleCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self, LogsCommand.self,
             ReloadCommand.self, CheckCommand.self, MockUpstreamCommand.self,
         ]
     )

@@ -6,23 +6,18 @@ import Operations
 import Glibc
 #endif
 
-/// How a command finds the running gateway, and how it shows an answer.
-struct GatewayConnection: ParsableArguments {
+/// How a command finds the running gateway.
+struct GatewayAddress: ParsableArguments {
     @Option(help: "The gateway's Unix socket.")
     var socket: String?
     @Option(help: "The operators' address, such as http://127.0.0.1:8515, instead of the socket.")
     var url: String?
     @Option(help: "A file with the token for --url.")
     var tokenFile: String?
-    @Flag(help: "Print the API's JSON.")
-    var json = false
 
-    /// Whoever the socket or token says; the client never sends this name.
-    static let me = Operator(name: "cli", role: .admin, via: "cli")
-
-    func client() throws -> AdminClient {
-        if let url { return AdminClient(.url(url, token: try token())) }
-        return AdminClient(.socket(try socketPath()))
+    func client(isReadOnly: Bool = false) throws -> AdminClient {
+        if let url { return AdminClient(.url(url, token: try token()), isReadOnly: isReadOnly) }
+        return AdminClient(.socket(try socketPath()), isReadOnly: isReadOnly)
     }
 
     private func token() throws -> String {
@@ -42,6 +37,20 @@ struct GatewayConnection: ParsableArguments {
         throw ValidationError(
             "no running gateway was found at \(places.joined(separator: ", ")); name it with --socket"
         )
+    }
+}
+
+/// How a command finds the running gateway, and how it shows an answer.
+struct GatewayConnection: ParsableArguments {
+    @OptionGroup var address: GatewayAddress
+    @Flag(help: "Print the API's JSON.")
+    var json = false
+
+    /// Whoever the socket or token says; the client never sends this name.
+    static let me = Operator(name: "cli", role: .admin, via: "cli")
+
+    func client() throws -> AdminClient {
+        try address.client()
     }
 }
 

@@ -1,5 +1,6 @@
 import AdminAPI
 import ArgumentParser
+import Console
 import Gateway
 import Logging
 import Operations
@@ -37,6 +38,21 @@ enum GatewayProcess {
         } catch let failure as OperationsError {
             try end(failure.description)
         }
+    }
+
+    /// The console in this process.
+    static func console(
+        _ gateway: GatewayServer,
+        _ operations: GatewayOperations,
+        welcome: [String] = []
+    ) -> ConsoleService {
+        var options = ConsoleEnvironment.options(mode: .inProcess)
+        options.welcome = welcome
+        return ConsoleService(
+            operations: operations,
+            options: options,
+            logFile: "\(gateway.directory.path)/fastgate.log"
+        )
     }
 
     private static func end(_ message: String) throws {
@@ -92,7 +108,11 @@ enum GatewayProcess {
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map {
-                    .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
+                    .init(
+                        service: $0,
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup
+                    )
                 },
                 logger: quiet
             )

@@ -35,6 +35,9 @@ struct ServeCommand: AsyncParsableCommand {
         var options = GatewayOptions(configuration: loaded.configuration, environment: Environment.all)
         options.configurationFile = path
         options.dataPath = data ?? Environment.value("FASTGATE_DATA")
-        try await GatewayProcess.run(options, logger: logger)
+        let hasConsole = !noConsole && ConsoleEnvironment.hasTerminal
+        try await GatewayProcess.run(options, logger: logger) { gateway, operations in
+            hasConsole ? [GatewayProcess.console(gateway, operations)] : []
+        }
     }
 }

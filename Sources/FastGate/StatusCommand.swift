@@ -41,8 +41,19 @@ enum StatusText {
             "process    \(ByteText.text(status.residentBytes)) resident, \(status.connections) connections, "
                 + "\(status.openFiles) open files, \(status.eventLoops) event loops",
         ]
-        lines += dashboard.problems.map { "! \($0)" }
+        lines += dashboard.problems.map { problem in
+                let name = problem.name.isEmpty ? problem.kind : "\(problem.kind) \(problem.name)"
+                return LogLine.safe("! \(name): \(problem.state), \(problem.detail)")
+            }
         return lines.joined(separator: "\n")
+    }
+
+    /// The figures of one second.
+    static func line(_ snapshot: LiveSnapshot) -> String {
+        let figures = snapshot.dashboard
+        return "\(snapshot.time.description.dropFirst(11).prefix(8))  \(number(figures.requestsPerSecond))/s  "
+            + "success \(percent(figures.successRate))  p95 \(number(figures.latencyP95Ms)) ms  "
+            + "\(snapshot.exchanges.count) in flight  \(figures.requests) requests  \(figures.state)"
     }
 
     static func number(_ value: Double?) -> String {

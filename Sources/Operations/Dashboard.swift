@@ -15,7 +15,7 @@ package struct Dashboard: Codable, Sendable {
     /// `ok` or `degraded`.
     package var state: String
     /// What is wrong now, worst first.
-    package var problems: [String]
+    package var problems: [Problem]
 
     package init(requests: Int, inFlight: Int, state: String) {
         self.requests = requests
@@ -25,6 +25,59 @@ package struct Dashboard: Codable, Sendable {
         clientKeysActive = 0
         upstreamKeysActive = 0
         problems = []
+    }
+}
+
+/// Something that an operator should look at.
+package struct Problem: Codable, Sendable, Equatable {
+    package enum Severity: String, Codable, Sendable {
+        case error
+        case warning
+    }
+
+    package var severity: Severity
+    /// `audit`, `upstream`, `pool`, `key` or `traffic`.
+    package var kind: String
+    /// Which one of its kind; empty where there is but one.
+    package var name: String
+    package var state: String
+    package var detail: String
+
+    package init(_ severity: Severity, kind: String, name: String, state: String, detail: String) {
+        self.severity = severity
+        self.kind = kind
+        self.name = name
+        self.state = state
+        self.detail = detail
+    }
+}
+
+/// What all charts of the dashboard show of one step of time; nil where there is nothing to measure.
+package struct ChartPoint: Codable, Sendable, Equatable {
+    package var time: Timestamp
+    package var requests: Int
+    package var errors: Int
+    /// From 0 to 1.
+    @ShownNull package var successRate: Double?
+    @ShownNull package var latencyP50Ms: Double?
+    @ShownNull package var latencyP95Ms: Double?
+    @ShownNull package var latencyP99Ms: Double?
+
+    package init(time: Timestamp, requests: Int, errors: Int) {
+        self.time = time
+        self.requests = requests
+        self.errors = errors
+    }
+}
+
+/// The dashboard's charts over one stretch of time, a point a step.
+package struct Charts: Codable, Sendable {
+    package var stepSeconds: Int
+    package var points: [ChartPoint]
+
+    package init(stepSeconds: Int, points: [ChartPoint]) {
+        self.stepSeconds = stepSeconds
+        self.points = points
     }
 }
 
@@ -116,5 +169,13 @@ package struct StatsItem: Codable, Sendable {
 package protocol DashboardOperations: Sendable {
     func dashboard(filter: String, by user: Operator) async throws -> Dashboard
     func series(_ query: SeriesQuery, by user: Operator) async throws -> Series
-    func stats(by grouping: StatsGrouping, filter: String, by user: Operator) async throws -> Page<StatsItem>
+    /// Every chart at once, from the same reading; `metric` of the query says nothing here.
+    func charts(_ query: SeriesQuery, by user: Operator) async throws -> Charts
+    /// `from`: only exchanges that began then or later; nil counts all there are.
+    func stats(
+        by grouping: StatsGrouping,
+        filter: String,
+        from: Timestamp?,
+        by user: Operator
+    ) async throws -> Page<StatsItem>
 }

@@ -41,11 +41,25 @@ package struct LiveSnapshot: Codable, Sendable {
     package var time: Timestamp
     package var dashboard: Dashboard
     package var exchanges: [LiveExchange]
+    /// The last seconds that are over, so that a chart goes on without asking.
+    package var points: [ChartPoint]
+    package var uptimeSeconds: Int
+    package var auditPending: Int
+    package var auditDiskBytes: Int
+    /// How many are watching.
+    package var operators: Int
+    /// The newest change by an operator.
+    @ShownNull package var lastChange: OperatorChange?
 
     package init(time: Timestamp, dashboard: Dashboard, exchanges: [LiveExchange]) {
         self.time = time
         self.dashboard = dashboard
         self.exchanges = exchanges
+        points = []
+        uptimeSeconds = 0
+        auditPending = 0
+        auditDiskBytes = 0
+        operators = 0
     }
 }
 

@@ -101,12 +101,34 @@ package struct OperatorChange: Codable, Sendable {
     }
 }
 
+/// An operator who is watching now.
+package struct OperatorPresence: Codable, Sendable, Equatable {
+    package var name: String
+    package var role: Role
+    package var via: String
+    package var since: Timestamp
+
+    package init(name: String, role: Role, via: String, since: Timestamp) {
+        self.name = name
+        self.role = role
+        self.via = via
+        self.since = since
+    }
+}
+
 /// The gateway itself.
 package protocol SystemOperations: Sendable {
     func status(by user: Operator) async throws -> Status
     /// Reads the configuration file again; an invalid one changes nothing.
     func reload(by user: Operator) async throws
     func operatorChanges(limit: Int, cursor: String?, by user: Operator) async throws -> Page<OperatorChange>
+    /// Who is watching, longest first.
+    func operators(by user: Operator) async throws -> Page<OperatorPresence>
+    /// Who the gateway takes the caller for.
+    func me(by user: Operator) async throws -> Operator
+    /// What an operator has chosen for their console: JSON of the console's own; `{}` when nothing was saved.
+    func settings(by user: Operator) async throws -> String
+    func saveSettings(_ json: String, by user: Operator) async throws
     /// The Prometheus text page.
     func metricsPage(by user: Operator) async throws -> String
     /// An earlier answer to the same key, so that a repeated create creates nothing.

@@ -157,12 +157,24 @@ extension AdminClient: DashboardOperations {
         return try await get("/dashboard/series", parameters)
     }
 
+    package func charts(_ query: SeriesQuery, by user: Operator) async throws -> Charts {
+        let parameters: [(String, String?)] = [
+            ("filter", query.filter), ("from", query.from?.description), ("to", query.to?.description),
+            ("step", query.step.map(String.init)),
+        ]
+        return try await get("/dashboard/charts", parameters)
+    }
+
     package func stats(
         by grouping: StatsGrouping,
         filter: String,
+        from: Timestamp?,
         by user: Operator
     ) async throws -> Page<StatsItem> {
-        try await get("/stats", [("by", grouping.rawValue), ("filter", filter)])
+        let parameters: [(String, String?)] = [
+            ("by", grouping.rawValue), ("filter", filter), ("from", from?.description),
+        ]
+        return try await get("/stats", parameters)
     }
 }
 
@@ -198,6 +210,22 @@ extension AdminClient: SystemOperations {
         by user: Operator
     ) async throws -> Page<OperatorChange> {
         try await get("/operators/audit", [("limit", "\(limit)"), ("cursor", cursor)])
+    }
+
+    package func operators(by user: Operator) async throws -> Page<OperatorPresence> {
+        try await get("/operators")
+    }
+
+    package func me(by user: Operator) async throws -> Operator {
+        try await get("/operators/me")
+    }
+
+    package func settings(by user: Operator) async throws -> String {
+        try await text("/operators/me/settings")
+    }
+
+    package func saveSettings(_ json: String, by user: Operator) async throws {
+        try await putText("/operators/me/settings", json)
     }
 
     package func metricsPage(by user: Operator) async throws -> String {

@@ -88,7 +88,8 @@ package struct AdminClient: Sendable {
         return OperationsError(code, envelope.error.message, parameter: envelope.error.param)
     }
 
-    private var place: String {
+    /// For messages: the socket's path or the address.
+    package var place: String {
         switch endpoint {
         case .socket(let path): path
         case .url(let url, _): url
@@ -147,6 +148,11 @@ package struct AdminClient: Sendable {
     ) async throws {
         let bytes = try body.map { try JSONForm.data($0) }
         _ = try await data(try await send(method, path, body: bytes))
+    }
+
+    /// Sends JSON that somebody else has made.
+    func putText(_ path: String, _ json: String) async throws {
+        _ = try await data(try await send(.PUT, path, body: Data(json.utf8)))
     }
 
     /// The raw answer, for `--json`.

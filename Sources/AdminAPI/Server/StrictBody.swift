@@ -36,6 +36,18 @@ enum StrictBody {
         return (try JSONForm.value(type, from: data), data)
     }
 
+    /// Any JSON object, as it was sent.
+    static func object(from request: Request) async throws -> String {
+        let buffer = try await collect(request)
+        let data = Data(buffer.readableBytesView)
+        do {
+            _ = try JSONDecoder().decode([String: AnyJSON].self, from: data)
+        } catch {
+            throw OperationsError(.badRequest, "the body is not a JSON object")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
     static func collect(_ request: Request) async throws -> ByteBuffer {
         do {
             return try await request.body.collect(upTo: limit)

@@ -39,6 +39,23 @@ int clinux_addresses_of(const char *host, char *texts, int capacity);
 /// What a negative result of `clinux_addresses_of` says.
 const char *clinux_lookup_error(int code);
 
+/// A file that is only in memory, or -1.
+int clinux_memory_file(void);
+
+/// A pipe whose ends never wait. Returns 0, or errno.
+int clinux_pipe(int ends[2]);
+
+/// Keeps the terminal's settings and the bytes that bring it back, and uses both when a deadly signal ends the
+/// process. Returns 0, or errno.
+int clinux_restore_terminal_at_crash(const unsigned char *bytes, size_t length);
+
+/// The terminal has been given back in an orderly way.
+void clinux_forget_terminal(void);
+
+/// Goes on in a child process, while this one waits for it and brings the terminal back if the child is killed.
+/// Returns in the child only; or at once, when there is no terminal. To be called before any thread is made.
+void clinux_supervise_terminal(const unsigned char *bytes, size_t length);
+
 /// Publishes a record's length after its bytes, so that a reader never sees a half-written record.
 static inline void clinux_store_release_u32(void *address, uint32_t value) {
     __atomic_store_n((uint32_t *)address, value, __ATOMIC_RELEASE);

@@ -140,34 +140,6 @@ struct AuditQueries: Sendable {
         return found
     }
 
-    func stats(_ grouping: StatsGrouping, filter: LogFilter) throws -> [StatsItem] {
-        var items: [String?: StatsItem] = [:]
-        for file in files.files(.rows) {
-            let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
-            let sql = """
-                SELECT \(grouping.rawValue) AS name, count(*) AS requests,
-                sum(error IS NOT NULL OR status >= 400) AS errors, sum(latency) AS latency,
-                sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(prompt_tokens) AS prompt_tokens,
-                sum(completion_tokens) AS completion_tokens
-                FROM exchanges WHERE is_open = 0 AND \(condition.sql) GROUP BY 1
-                """
-            let deadline = ContinuousClock.now + Self.timeLimit
-            try file.database.read { db in
-                BodySearch.add(to: db, files: files)
-                try QueryBound.run(db, until: deadline) {
-                    let arguments = StatementArguments(condition.arguments)
-                    for row in try Row.fetchAll(db, sql: sql, arguments: arguments) {
-                        let name: String? = row["name"]
-                        if grouping == .error, name == nil { continue }
-                        items[name, default: StatsItem(name: name, requests: 0, errors: 0, latencyAvgMs: nil)]
-                            .add(row)
-                    }
-                }
-            }
-        }
-        return items.values.sorted { ($0.requests, $1.name ?? "") > ($1.requests, $0.name ?? "") }
-    }
-
     private func record(_ id: Int) throws -> (record: LogRecord, attempts: [LogAttempt])? {
         for file in files.candidates(.rows, holding: id) {
             let row = try file.database.read { db in
@@ -219,20 +191,6 @@ extension LogRecord {
 
     fileprivate static func milliseconds(_ microseconds: Int?) -> Double? {
         microseconds.map { Double($0) / 1000 }
-    }
-}
-
-extension StatsItem {
-    fileprivate mutating func add(_ row: Row) {
-        let count: Int = row["requests"]
-        let latency = Double(row["latency"] as Int? ?? 0) / 1000
-        latencyAvgMs = ((latencyAvgMs ?? 0) * Double(requests) + latency) / Double(requests + count)
-        requests += count
-        errors += row["errors"] ?? 0
-        bytesIn += row["bytes_in"] ?? 0
-        bytesOut += row["bytes_out"] ?? 0
-        promptTokens += row["prompt_tokens"] ?? 0
-        completionTokens += row["completion_tokens"] ?? 0
     }
 }
 

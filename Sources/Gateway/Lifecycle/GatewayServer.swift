@@ -32,6 +32,8 @@ package final class GatewayServer: Service {
     let keyCounters = CounterRegistry()
     let audit: AuditService
     let telemetry: TelemetryService
+    let figures = FigureCache()
+    let presence = PresenceList()
     private let listener: Listener
 
     /// Opens the data directory, recovers what a crash left, and binds the callers' port.

@@ -2,11 +2,23 @@ package import Operations
 
 extension GatewayOperations {
     package func dashboard(filter: String, by user: Operator) async throws -> Dashboard {
+        try await figures(filter, by: user).dashboard
+    }
+
+    /// The figures of now, and the last seconds that are over.
+    func figures(_ filter: String, by user: Operator) async throws -> (dashboard: Dashboard, points: [ChartPoint]) {
+        if let known = gateway.figures.live(filter) { return known }
         let now = WallClock.now().seconds
-        let scope = try scope(of: filter)
-        let day = try merged(scope, .minute, from: now - 86_400, to: now + 60)
+        let history = try TrafficHistory(filter, self)
+        let isSeries = if case .series = history.source { true } else { false }
+        let validity = isSeries ? FigureCache.daySeconds : FigureCache.dayOfAuditSeconds
+        // Whole minutes up to the one at hand are kept for a while; the rest is counted anew.
+        let day = try gateway.figures.day(filter, now: now, validFor: validity) {
+            try history.sum(.minute, from: now - 86_400, to: now + 60)
+        }
         // The second at hand is not over, and would pull the rate down.
-        let minute = try merged(scope, .second, from: now - 60, to: now)
+        let seconds = try history.cells(step: 1, from: now - 60, to: now)
+        let minute = seconds.values.reduce(into: TrafficCell()) { $0.merge($1) }
         let status = try await status(by: user)
         var dashboard = Dashboard(requests: day.requests, inFlight: status.inFlight, state: status.state)
         dashboard.requestsPerSecond = Double(minute.requests) / 60
@@ -16,26 +28,106 @@ extension GatewayOperations {
         dashboard.latencyP95Ms = minute.value(.latencyP95)
         dashboard.latencyP99Ms = minute.value(.latencyP99)
         dashboard.clientKeysActive = status.clientKeys
-        dashboard.upstreamKeysActive = try await upstreamKeys(upstream: nil, by: user).items.count {
-            $0.state == .active
-        }
-        dashboard.problems = try await problems(status, by: user)
-        return dashboard
+        let keys = try await upstreamKeys(upstream: nil, by: user).items
+        dashboard.upstreamKeysActive = keys.count { $0.state == .active }
+        dashboard.problems = try await problems(status, keys, minute, by: user)
+        let points = (now - 4..<now).map { Self.point($0, seconds[$0] ?? TrafficCell()) }
+        gateway.figures.setLive(filter, dashboard, points)
+        return (dashboard, points)
     }
 
-    private func problems(_ status: Status, by user: Operator) async throws -> [String] {
-        var problems: [String] = []
-        if let trouble = status.audit.trouble { problems.append("the audit cannot be written: \(trouble)") }
-        if status.audit.dropped > 0 { problems.append("\(status.audit.dropped) audit records were dropped") }
-        for upstream in try await upstreams(by: user).items where upstream.health != "up" {
-            problems.append("upstream \(upstream.slug): \(upstream.health)")
-        }
-        return problems
+    private static func point(_ second: Int, _ cell: TrafficCell) -> ChartPoint {
+        var point = ChartPoint(time: Timestamp(seconds: second), requests: cell.requests, errors: cell.failures)
+        point.successRate = cell.successRate
+        point.latencyP50Ms = cell.value(.latencyP50)
+        point.latencyP95Ms = cell.value(.latencyP95)
+        point.latencyP99Ms = cell.value(.latencyP99)
+        return point
     }
+
+    // MARK: What is wrong
+
+    /// Below this share of successes in the last minute something is wrong, if there were enough to tell.
+    private static let poorRate = 0.95
+    private static let enoughToRate = 20
+
+    private func problems(
+        _ status: Status,
+        _ keys: [UpstreamKey],
+        _ minute: TrafficCell,
+        by user: Operator
+    ) async throws -> [Problem] {
+        var problems: [Problem] = []
+        let audit = status.audit
+        if let trouble = audit.trouble {
+            problems.append(Problem(.error, kind: "audit", name: "", state: "cannot be written", detail: trouble))
+        }
+        if audit.dropped > 0 {
+            let detail = "\(audit.dropped) records since the start"
+            problems.append(Problem(.error, kind: "audit", name: "", state: "dropped", detail: detail))
+        }
+        for upstream in try await upstreams(by: user).items where upstream.health == "no_usable_key" {
+            let detail = "every key of it is disabled or banned"
+            problems.append(
+                Problem(.error, kind: "upstream", name: upstream.slug, state: "no usable key", detail: detail)
+            )
+        }
+        for key in keys where key.state != .active {
+            problems.append(
+                Problem(
+                    key.state == .banned ? .error : .warning,
+                    kind: "pool",
+                    name: "\(key.upstream)/\(key.name)",
+                    state: key.state.rawValue,
+                    detail: key.reason ?? "by an operator"
+                )
+            )
+        }
+        if let rate = minute.successRate, rate < Self.poorRate, minute.requests >= Self.enoughToRate {
+            let detail = "\(minute.failures) of \(minute.requests) requests in the last minute failed"
+            let state = "\(Int(rate * 100)) % success"
+            problems.append(Problem(.warning, kind: "traffic", name: "", state: state, detail: detail))
+        }
+        if audit.bodiesDropped > 0 {
+            let detail = "\(audit.bodiesDropped) since the start"
+            problems.append(Problem(.warning, kind: "audit", name: "", state: "bodies dropped", detail: detail))
+        }
+        return problems.filter { $0.severity == .error } + problems.filter { $0.severity == .warning }
+    }
+
+    // MARK: Over time
 
     package func series(_ query: SeriesQuery, by user: Operator) async throws -> Series {
-        let now = WallClock.now().seconds
-        let to = query.to?.seconds ?? now
+        let stretch = try Self.stretch(query)
+        let cells = try TrafficHistory(query.filter, self).cells(
+            step: stretch.step,
+            from: stretch.from,
+            to: stretch.to
+        )
+        let points = stride(from: stretch.from, to: stretch.to, by: stretch.step).map { start in
+            Series.Point(
+                time: Timestamp(seconds: start),
+                value: (cells[start] ?? TrafficCell()).value(query.metric)
+            )
+        }
+        return Series(metric: query.metric, stepSeconds: stretch.step, points: points)
+    }
+
+    package func charts(_ query: SeriesQuery, by user: Operator) async throws -> Charts {
+        let stretch = try Self.stretch(query)
+        let cells = try TrafficHistory(query.filter, self).cells(
+            step: stretch.step,
+            from: stretch.from,
+            to: stretch.to
+        )
+        let points = stride(from: stretch.from, to: stretch.to, by: stretch.step).map { start in
+            Self.point(start, cells[start] ?? TrafficCell())
+        }
+        return Charts(stepSeconds: stretch.step, points: points)
+    }
+
+    private static func stretch(_ query: SeriesQuery) throws -> (from: Int, to: Int, step: Int) {
+        let to = query.to?.seconds ?? WallClock.now().seconds
         let from = query.from?.seconds ?? to - 300
         guard from < to else { throw OperationsError(.invalid, "must be before to", parameter: "from") }
         let step = max(query.step ?? Self.step(for: to - from), 1)
@@ -46,20 +138,7 @@ extension GatewayOperations {
                 parameter: "step"
             )
         }
-        let resolution: Resolution = step >= 60 ? .minute : step >= 10 ? .tenSeconds : .second
-        let aligned = from - from % step
-        let cells = try cells(try scope(of: query.filter), resolution, from: aligned, to: to)
-        var sums: [Int: TrafficCell] = [:]
-        for (start, cell) in cells {
-            sums[start - start % step, default: TrafficCell()].merge(cell)
-        }
-        let points = stride(from: aligned, to: to, by: step).map { start in
-            Series.Point(
-                time: Timestamp(seconds: start),
-                value: (sums[start] ?? TrafficCell()).value(query.metric)
-            )
-        }
-        return Series(metric: query.metric, stepSeconds: step, points: points)
+        return (from - from % step, to, step)
     }
 
     private static func step(for range: Int) -> Int {
@@ -69,57 +148,10 @@ extension GatewayOperations {
     package func stats(
         by grouping: StatsGrouping,
         filter: String,
+        from: Timestamp?,
         by user: Operator
     ) async throws -> Page<StatsItem> {
-        Page(items: try auditQueries.stats(grouping, filter: try AuditQueries.parse(filter)))
-    }
-
-    // MARK: Series
-
-    /// History is kept in all, per upstream and per client key; other filters have none.
-    private func scope(of filter: String) throws -> SeriesScope {
-        switch try AuditQueries.parse(filter) {
-        case .all: return .total
-        case .condition(let condition):
-            guard case .text(let name) = condition.value, [.contains, .equal].contains(condition.relation)
-            else { break }
-            if condition.field == .upstream {
-                let found = try upstreamStore.all().upstreams.first { $0.slug == name }
-                return .upstream(found?.id ?? -1)
-            }
-            if condition.field == .client {
-                var query = ClientKeyQuery()
-                query.search = name
-                let found = try clientKeyStore.page(query).items.first { $0.name == name }
-                return .clientKey(found?.id ?? -1)
-            }
-        case .text, .and, .or, .not: break
-        }
-        let message = "history is kept for upstream:SLUG and client:NAME only"
-        throw OperationsError(.invalid, message, parameter: "filter")
-    }
-
-    private func cells(
-        _ scope: SeriesScope,
-        _ resolution: Resolution,
-        from: Int,
-        to: Int
-    ) throws -> [Int: TrafficCell] {
-        var result = try gateway.telemetry.store.cells(scope, resolution, from: from, to: to)
-        for (start, cell) in gateway.telemetry.telemetry.waiting(scope, resolution)
-        where start >= from && start < to {
-            result[start, default: TrafficCell()].merge(cell)
-        }
-        return result
-    }
-
-    private func merged(
-        _ scope: SeriesScope,
-        _ resolution: Resolution,
-        from: Int,
-        to: Int
-    ) throws -> TrafficCell {
-        try cells(scope, resolution, from: from, to: to).values.reduce(into: TrafficCell()) { $0.merge($1) }
+        Page(items: try auditQueries.stats(grouping, filter: try AuditQueries.parse(filter), from: from))
     }
 }
 

@@ -1,5 +1,6 @@
 import NIOCore
 package import Operations
+import Synchronization
 
 extension GatewayOperations {
     package func exchanges(by user: Operator) async throws -> Page<LiveExchange> {
@@ -41,16 +42,14 @@ extension GatewayOperations {
         by user: Operator
     ) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
         _ = try AuditQueries.parse(filter)
-        return AsyncThrowingStream { continuation in
+        let presence = gateway.presence
+        return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(2)) { continuation in
             let task = Task {
+                let place = presence.enter(user)
+                defer { presence.leave(place) }
                 do {
                     while !Task.isCancelled {
-                        let snapshot = LiveSnapshot(
-                            time: Timestamp(microseconds: WallClock.now().microseconds),
-                            dashboard: try await dashboard(filter: filter, by: user),
-                            exchanges: try await liveExchanges()
-                        )
-                        continuation.yield(snapshot)
+                        continuation.yield(try await liveSnapshot(filter, by: user))
                         try await Task.sleep(for: .seconds(1))
                     }
                     continuation.finish()
@@ -60,6 +59,25 @@ extension GatewayOperations {
             }
             continuation.onTermination = { _ in task.cancel() }
         }
+    }
+}
+
+extension GatewayOperations {
+    private func liveSnapshot(_ filter: String, by user: Operator) async throws -> LiveSnapshot {
+        let (dashboard, points) = try await figures(filter, by: user)
+        let now = WallClock.now()
+        var snapshot = LiveSnapshot(
+            time: Timestamp(microseconds: now.microseconds),
+            dashboard: dashboard,
+            exchanges: try await liveExchanges()
+        )
+        snapshot.points = points
+        snapshot.uptimeSeconds = now.seconds - gateway.startedAt.seconds
+        snapshot.auditPending = gateway.audit.counters.pending.load(ordering: .relaxed)
+        snapshot.auditDiskBytes = gateway.audit.diskSize
+        snapshot.operators = gateway.presence.all.count
+        snapshot.lastChange = try await operatorChanges(limit: 1, cursor: nil, by: user).items.first
+        return snapshot
     }
 }
 

@@ -86,6 +86,39 @@ extension GatewayOperations {
         return Page(items: Array(items.prefix(limit)), nextCursor: next)
     }
 
+    // MARK: Operators
+
+    package func operators(by user: Operator) async throws -> Page<OperatorPresence> {
+        Page(items: gateway.presence.all)
+    }
+
+    package func me(by user: Operator) async throws -> Operator { user }
+
+    /// The longest text of settings, in bytes.
+    private static let settingsLimit = 65_536
+
+    package func settings(by user: Operator) async throws -> String {
+        try await gateway.store.database.read { db in
+            try String.fetchOne(
+                db,
+                sql: "SELECT settings FROM operator_settings WHERE operator = ?",
+                arguments: [user.name]
+            )
+        } ?? "{}"
+    }
+
+    package func saveSettings(_ json: String, by user: Operator) async throws {
+        guard json.utf8.count <= Self.settingsLimit else {
+            throw OperationsError(.invalid, "must have at most \(Self.settingsLimit) bytes", parameter: "settings")
+        }
+        try await gateway.store.database.write { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO operator_settings (operator, settings) VALUES (?, ?)",
+                arguments: [user.name, json]
+            )
+        }
+    }
+
     // MARK: Idempotency
 
     /// How long a repeated create gets the first one's answer, in seconds.

@@ -10,6 +10,11 @@ enum Migrations {
         migrator.registerMigration("2 successors of rotated client keys") { db in
             try db.execute(sql: "ALTER TABLE client_keys ADD COLUMN successor_id INTEGER")
         }
+        migrator.registerMigration("3 settings of operators") { db in
+            try db.execute(
+                sql: "CREATE TABLE operator_settings (operator TEXT PRIMARY KEY, settings TEXT NOT NULL) STRICT"
+            )
+        }
         return migrator
     }
 

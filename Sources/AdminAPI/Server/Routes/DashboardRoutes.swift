@@ -7,7 +7,7 @@ enum DashboardRoutes {
     private static let filter = AdminRoute.Parameter(
         name: "filter",
         type: "string",
-        summary: "upstream:SLUG or client:NAME"
+        summary: "Any filter of the log"
     )
 
     static let all: [AdminRoute] = [
@@ -40,6 +40,24 @@ enum DashboardRoutes {
             return try request.json(try await request.port.series(query, by: request.user))
         },
         .get(
+            "/dashboard/charts",
+            "dashboard",
+            "Requests, success and latency over time, all at once",
+            query: [
+                filter,
+                .init(name: "from", type: "string", summary: "Default five minutes before to"),
+                .init(name: "to", type: "string", summary: "Default now"),
+                .init(name: "step", type: "string", summary: "Seconds, or 1s, 10s, 1m; default by the range"),
+            ]
+        ) { request in
+            var query = SeriesQuery()
+            query.filter = request.text("filter") ?? ""
+            query.from = try request.time("from")
+            query.to = try request.time("to")
+            query.step = try step(request)
+            return try request.json(try await request.port.charts(query, by: request.user))
+        },
+        .get(
             "/stats",
             "dashboard",
             "Exchanges counted by a column",
@@ -49,13 +67,19 @@ enum DashboardRoutes {
                     type: "string",
                     summary: StatsGrouping.allCases.map(\.rawValue).joined(separator: ", ")
                 ),
-                .init(name: "filter", type: "string", summary: "Any filter of the log"),
+                filter,
+                .init(name: "from", type: "string", summary: "Only exchanges that began then or later"),
             ]
         ) { request in
             let grouping = try request.choice("by", default: StatsGrouping.clientKey)
             let filter = request.text("filter") ?? ""
             return try request.json(
-                try await request.port.stats(by: grouping, filter: filter, by: request.user)
+                try await request.port.stats(
+                    by: grouping,
+                    filter: filter,
+                    from: try request.time("from"),
+                    by: request.user
+                )
             )
         },
         .get("/exchanges", "live", "Exchanges that run now") { request in

@@ -5,6 +5,21 @@ import Operations
 
 /// `/status`, `/reload`, `/operators`: the gateway itself.
 enum SystemRoutes {
+    /// Of one's own, so that a viewer may too.
+    private static let settingsRoute = AdminRoute(
+        method: .put,
+        path: "/operators/me/settings",
+        tag: "operators",
+        summary: "Keep what you have chosen for your console: any JSON object",
+        role: .viewer,
+        bodyFields: [],
+        handler: { request in
+            let json = try await StrictBody.object(from: request.request)
+            try await request.port.saveSettings(json, by: request.user)
+            return request.json(text: json)
+        }
+    )
+
     static let all: [AdminRoute] = [
         .get("/health", "system", "Whether the operators' port answers") { request in
             request.json(text: "{\"status\":\"ok\"}")
@@ -19,6 +34,13 @@ enum SystemRoutes {
         .get("/operators/me", "operators", "Who you are here") { request in
             try request.json(request.user)
         },
+        .get("/operators", "operators", "Who is watching now") { request in
+            try request.json(try await request.port.operators(by: request.user))
+        },
+        .get("/operators/me/settings", "operators", "What you have chosen for your console") { request in
+            request.json(text: try await request.port.settings(by: request.user))
+        },
+        settingsRoute,
         .get(
             "/operators/audit",
             "operators",

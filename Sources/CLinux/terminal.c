@@ -1,0 +1,110 @@
+#define _GNU_SOURCE
+#include "clinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+int clinux_memory_file(void) {
+    return memfd_create("console", MFD_CLOEXEC);
+}
+
+int clinux_pipe(int ends[2]) {
+    return pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0 ? 0 : errno;
+}
+
+enum { RESTORE_LIMIT = 256 };
+
+// What a handler of a deadly signal needs is laid out beforehand: it may neither allocate nor lock.
+static struct {
+    struct termios settings;
+    unsigned char bytes[RESTORE_LIMIT];
+    size_t length;
+} restore;
+
+static void give_back(int terminal) {
+    if (restore.length == 0) {
+        return;
+    }
+    // What the terminal has not taken yet would be shown after the way back.
+    tcflush(terminal, TCOFLUSH);
+    ssize_t written = write(terminal, restore.bytes, restore.length);
+    (void)written;
+    tcsetattr(terminal, TCSANOW, &restore.settings);
+}
+
+static int remember(int terminal, const unsigned char *bytes, size_t length) {
+    if (length > RESTORE_LIMIT || tcgetattr(terminal, &restore.settings) != 0) {
+        return -1;
+    }
+    memcpy(restore.bytes, bytes, length);
+    restore.length = length;
+    return 0;
+}
+
+static void crash(int number) {
+    give_back(STDOUT_FILENO);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+int clinux_restore_terminal_at_crash(const unsigned char *bytes, size_t length) {
+    if (remember(STDOUT_FILENO, bytes, length) != 0) {
+        return errno;
+    }
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT};
+    for (size_t index = 0; index < sizeof deadly / sizeof *deadly; index++) {
+        struct sigaction action = {.sa_handler = crash, .sa_flags = SA_RESETHAND | SA_NODEFER};
+        sigaction(deadly[index], &action, NULL);
+    }
+    return 0;
+}
+
+void clinux_forget_terminal(void) {
+    restore.length = 0;
+}
+
+static pid_t supervised;
+
+static void pass_on(int number) {
+    kill(supervised, number);
+}
+
+void clinux_supervise_terminal(const unsigned char *bytes, size_t length) {
+    if (remember(STDOUT_FILENO, bytes, length) != 0) {
+        return;
+    }
+    pid_t parent = getpid();
+    supervised = fork();
+    if (supervised < 0) {
+        return;
+    }
+    if (supervised == 0) {
+        restore.length = 0;
+        // Neither outlives the other: the child is told when the parent is gone, also if that was just now.
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != parent) {
+            _exit(1);
+        }
+        return;
+    }
+    static const int passed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (size_t index = 0; index < sizeof passed / sizeof *passed; index++) {
+        struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+        sigaction(passed[index], &action, NULL);
+    }
+    int status = 0;
+    while (waitpid(supervised, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(status)) {
+        give_back(STDOUT_FILENO);
+        _exit(128 + WTERMSIG(status));
+    }
+    _exit(WEXITSTATUS(status));
+}

@@ -1,0 +1,58 @@
+import Operations
+
+/// Why a command cannot be run now; nil when it can. A command that is refused says so, and is never hidden.
+extension ConsoleState {
+    func refusal(of id: CommandID) -> String? {
+        if CommandRegistry.byID[id]?.isChange == true, let refusal = refusalOfChanges { return refusal }
+        switch id {
+        case .suspend:
+            guard mode == .inProcess else { return nil }
+            return "the gateway runs in this process: stopped, it would keep callers waiting"
+        case .undo: return undo == nil ? "nothing to undo" : nil
+        case .sort:
+            return switch pane {
+            case .logs, .dashboard: "the log stands in the order of time"
+            case .system: "changes stand in the order of time"
+            case .keys: nil
+            }
+        case .columns: return pane == .logs || pane == .keys ? nil : "this pane has no table to choose columns of"
+        case .mark, .range: return pane == .logs || pane == .keys ? nil : "nothing here can be marked"
+        case .copy: return nothingToCopy ? "nothing to copy here" : nil
+        case .clearFilter: return filter.text.isEmpty ? "there is no filter" : nil
+        case .editKey:
+            if keys.table.markCount > 1 { return "edit one key at a time; Esc takes the marks away" }
+            return refusalOfKey ?? (keys.table.selection?.revokedAt != nil ? "a revoked key cannot be edited" : nil)
+        case .rotateKey:
+            if keys.table.markCount > 1 { return "rotate one key at a time; Esc takes the marks away" }
+            return refusalOfKey ?? (keys.table.selection?.revokedAt != nil ? "a revoked key cannot be rotated" : nil)
+        case .toggleKey, .revokeKey:
+            if let refusalOfKey { return refusalOfKey }
+            return keys.table.targets.allSatisfy { $0.revokedAt != nil } ? "already revoked" : nil
+        case .deleteKey, .keyLogs: return refusalOfKey
+        case .sameCaller:
+            return logs.table.selection?.clientKey == nil ? "this request had no client key" : nil
+        case .nextError, .previousError: return logs.table.rows.isEmpty ? "there are no requests" : nil
+        case .copyCurl: return logs.record?.detail == nil ? "the record is not there yet" : nil
+        default: return nil
+        }
+    }
+
+    private var refusalOfChanges: String? {
+        if isReadOnly { return "this console is read-only" }
+        if user.role < .operator { return "this needs the role operator; you are \(user.role.rawValue)" }
+        return outage == nil ? nil : "the gateway does not answer"
+    }
+
+    private var refusalOfKey: String? {
+        keys.table.selection == nil ? "there is no key" : nil
+    }
+
+    private var nothingToCopy: Bool {
+        switch pane {
+        case .dashboard: copyOfDashboard() == nil
+        case .logs: copyOfLogs() == nil
+        case .keys: keys.table.selection == nil
+        case .system: system.changes.selection == nil
+        }
+    }
+}

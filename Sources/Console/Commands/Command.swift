@@ -1,0 +1,87 @@
+/// Where a command's key means it.
+enum CommandContext: String, CaseIterable, Sendable {
+    case everywhere
+    /// Wherever there are rows or lines to go through.
+    case list
+    case dashboard
+    case logs
+    /// A log record that is open.
+    case record
+    case keys
+    case system
+}
+
+/// One thing an operator can do by name: keys, palette, help, footer and documents are made of these.
+struct Command: Sendable, Identifiable {
+    let id: CommandID
+    let title: String
+    let keys: [String]
+    let context: CommandContext
+    /// The footer's word, where it deserves a place there; the footer shows them in the registry's order.
+    var hint: String?
+    /// Whether it changes the gateway; `--read-only` takes these away.
+    var isChange = false
+}
+
+/// The names of all commands.
+enum CommandID: String, CaseIterable, Sendable {
+    case showDashboard = "pane.dashboard"
+    case showLogs = "pane.logs"
+    case showKeys = "pane.keys"
+    case showSystem = "pane.system"
+    case filter = "filter.edit"
+    case clearFilter = "filter.clear"
+    case palette = "command.palette"
+    case help = "command.help"
+    case back = "back"
+    case quit = "quit"
+    case suspend = "suspend"
+    case repaint = "screen.repaint"
+    case mouse = "screen.mouse"
+    case theme = "screen.theme"
+    case charts = "screen.charts"
+    case refetch = "refetch"
+    case undo = "undo"
+    case nextFocus = "focus.next"
+    case previousFocus = "focus.previous"
+
+    case up = "list.up"
+    case down = "list.down"
+    case pageUp = "list.page_up"
+    case pageDown = "list.page_down"
+    case halfUp = "list.half_up"
+    case halfDown = "list.half_down"
+    case top = "list.top"
+    case bottom = "list.bottom"
+    case open = "list.open"
+    case sort = "list.sort"
+    case columns = "list.columns"
+    case mark = "list.mark"
+    case range = "list.range"
+    case copy = "list.copy"
+
+    case cursorLeft = "chart.left"
+    case cursorRight = "chart.right"
+    case shorterWindow = "chart.shorter"
+    case longerWindow = "chart.longer"
+    case earlier = "chart.earlier"
+    case later = "chart.later"
+    case pauseCharts = "chart.pause"
+
+    case pauseLogs = "logs.pause"
+    case nextError = "logs.next_error"
+    case previousError = "logs.previous_error"
+    case sameCaller = "logs.same_caller"
+    case jumpToTime = "logs.jump"
+    case copyCurl = "logs.copy_curl"
+
+    case newKey = "keys.new"
+    case editKey = "keys.edit"
+    case toggleKey = "keys.toggle"
+    case rotateKey = "keys.rotate"
+    case revokeKey = "keys.revoke"
+    case deleteKey = "keys.delete"
+    case keyLogs = "keys.logs"
+
+    case reload = "system.reload"
+}

@@ -1,0 +1,81 @@
+/// Every command there is, in the order in which footer and help show them.
+enum CommandRegistry {
+    static let all: [Command] = everywhere + list + dashboard + logs + record + keys + system
+
+    static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
+
+    private static let everywhere = [
+        Command(id: .filter, title: "Filter dashboard, logs and keys", keys: ["/"], context: .everywhere, hint: "filter"),
+        Command(id: .palette, title: "Any command by name", keys: [":", "ctrl-p"], context: .everywhere, hint: "command"),
+        Command(id: .help, title: "The keys that work here", keys: ["?", "f1"], context: .everywhere, hint: "keys"),
+        Command(id: .quit, title: "Leave the console", keys: ["q", "ctrl-c"], context: .everywhere, hint: "quit"),
+        Command(id: .back, title: "One step back", keys: ["esc"], context: .everywhere),
+        Command(id: .showDashboard, title: "Show the dashboard", keys: ["1"], context: .everywhere),
+        Command(id: .showLogs, title: "Show the logs", keys: ["3"], context: .everywhere),
+        Command(id: .showKeys, title: "Show the client keys", keys: ["4"], context: .everywhere),
+        Command(id: .showSystem, title: "Show the system", keys: ["0"], context: .everywhere),
+        Command(id: .clearFilter, title: "Clear the filter", keys: ["\\"], context: .everywhere),
+        Command(id: .nextFocus, title: "Next part of the pane", keys: ["tab"], context: .everywhere),
+        Command(id: .previousFocus, title: "Previous part of the pane", keys: ["shift-tab"], context: .everywhere),
+        Command(id: .refetch, title: "Fetch everything again", keys: ["r"], context: .everywhere),
+        Command(id: .undo, title: "Undo your last change", keys: ["u"], context: .everywhere, isChange: true),
+        Command(id: .repaint, title: "Paint the screen anew", keys: ["ctrl-l"], context: .everywhere),
+        Command(id: .mouse, title: "Mouse on or off", keys: ["f2"], context: .everywhere),
+        Command(id: .theme, title: "Choose a theme", keys: ["f3"], context: .everywhere),
+        Command(id: .charts, title: "Draw charts in braille, blocks or ASCII", keys: ["f4"], context: .everywhere),
+        Command(id: .suspend, title: "Back to the shell for a while", keys: ["ctrl-z"], context: .everywhere),
+    ]
+
+    private static let list = [
+        Command(id: .open, title: "Open", keys: ["enter"], context: .list, hint: "open"),
+        Command(id: .down, title: "Down", keys: ["j", "down"], context: .list),
+        Command(id: .up, title: "Up", keys: ["k", "up"], context: .list),
+        Command(id: .halfDown, title: "Half a page down", keys: ["ctrl-d"], context: .list),
+        Command(id: .halfUp, title: "Half a page up", keys: ["ctrl-u"], context: .list),
+        Command(id: .pageDown, title: "A page down", keys: ["pgdn", "ctrl-f"], context: .list),
+        Command(id: .pageUp, title: "A page up", keys: ["pgup", "ctrl-b"], context: .list),
+        Command(id: .top, title: "To the first", keys: ["g", "home"], context: .list),
+        Command(id: .bottom, title: "To the last", keys: ["G", "end"], context: .list),
+        Command(id: .sort, title: "Sort by a column", keys: ["s"], context: .list),
+        Command(id: .columns, title: "Choose columns", keys: ["C"], context: .list),
+        Command(id: .mark, title: "Mark this row", keys: ["space"], context: .list),
+        Command(id: .range, title: "Begin or end a range of marks", keys: ["v"], context: .list),
+        Command(id: .copy, title: "Copy", keys: ["y"], context: .list, hint: "copy"),
+    ]
+
+    private static let dashboard = [
+        Command(id: .cursorLeft, title: "Cursor back in time", keys: ["left", "h"], context: .dashboard, hint: "cursor"),
+        Command(id: .cursorRight, title: "Cursor forward in time", keys: ["right", "l"], context: .dashboard),
+        Command(id: .shorterWindow, title: "Shorter window: 5 m, 1 h, 24 h", keys: ["["], context: .dashboard, hint: "window"),
+        Command(id: .longerWindow, title: "Longer window: 5 m, 1 h, 24 h", keys: ["]"], context: .dashboard),
+        Command(id: .earlier, title: "Scroll back in time", keys: ["<", "shift-left"], context: .dashboard),
+        Command(id: .later, title: "Scroll forward in time", keys: [">", "shift-right"], context: .dashboard),
+        Command(id: .pauseCharts, title: "Pause or go on", keys: ["p"], context: .dashboard, hint: "pause"),
+    ]
+
+    private static let logs = [
+        Command(id: .pauseLogs, title: "Pause or follow", keys: ["p"], context: .logs, hint: "pause"),
+        Command(id: .nextError, title: "Next error", keys: ["n"], context: .logs, hint: "next error"),
+        Command(id: .previousError, title: "Previous error", keys: ["N"], context: .logs),
+        Command(id: .sameCaller, title: "Only this caller", keys: ["="], context: .logs, hint: "same caller"),
+        Command(id: .jumpToTime, title: "Jump to a time", keys: ["t"], context: .logs, hint: "time"),
+    ]
+
+    private static let record = [
+        Command(id: .copyCurl, title: "Copy as a curl command", keys: ["Y"], context: .record, hint: "copy as curl")
+    ]
+
+    private static let keys = [
+        Command(id: .newKey, title: "New client key", keys: ["n"], context: .keys, hint: "new", isChange: true),
+        Command(id: .editKey, title: "Edit", keys: ["e"], context: .keys, hint: "edit", isChange: true),
+        Command(id: .toggleKey, title: "Disable or enable", keys: ["d"], context: .keys, hint: "disable", isChange: true),
+        Command(id: .rotateKey, title: "Rotate: a new value, the old one for a while", keys: ["R"], context: .keys, hint: "rotate", isChange: true),
+        Command(id: .revokeKey, title: "Revoke for ever", keys: ["X"], context: .keys, hint: "revoke", isChange: true),
+        Command(id: .deleteKey, title: "Delete", keys: ["D"], context: .keys, isChange: true),
+        Command(id: .keyLogs, title: "Its requests in the logs", keys: ["L"], context: .keys, hint: "logs"),
+    ]
+
+    private static let system = [
+        Command(id: .reload, title: "Read the configuration file again", keys: ["ctrl-r"], context: .system, hint: "reload", isChange: true)
+    ]
+}

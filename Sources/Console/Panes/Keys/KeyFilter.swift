@@ -1,0 +1,47 @@
+import Operations
+
+/// The shared filter, asked of a client key: what speaks of requests only is left out of account.
+enum KeyFilter {
+    static func accepts(_ filter: LogFilter, _ key: ClientKey) -> Bool {
+        verdict(filter, key) ?? true
+    }
+
+    /// nil when the filter says nothing about keys.
+    private static func verdict(_ filter: LogFilter, _ key: ClientKey) -> Bool? {
+        switch filter {
+        case .all: return nil
+        case .text(let word):
+            let texts = [key.name, key.owner, key.prefix, key.notes]
+            return texts.contains { $0.lowercased().contains(word.lowercased()) }
+        case .not(let inner): return verdict(inner, key).map { !$0 }
+        case .and(let left, let right):
+            let (left, right) = (verdict(left, key), verdict(right, key))
+            guard left != nil || right != nil else { return nil }
+            return left ?? true && right ?? true
+        case .or(let left, let right):
+            // Half of a choice that may hold for some request keeps the key.
+            guard let left = verdict(left, key), let right = verdict(right, key) else { return nil }
+            return left || right
+        case .condition(let condition): return verdict(condition, key)
+        }
+    }
+
+    private static func verdict(_ condition: LogFilter.Condition, _ key: ClientKey) -> Bool? {
+        guard case .text(let wanted) = condition.value else { return nil }
+        let text: String
+        switch condition.field {
+        case .client: text = key.name
+        case .owner: text = key.owner
+        case .upstream:
+            let allowed = key.permissions.upstreams
+            return allowed.isEmpty || allowed.contains { $0.contains(wanted) }
+        default: return nil
+        }
+        switch condition.relation {
+        case .contains: return text.lowercased().contains(wanted.lowercased())
+        case .equal: return text == wanted
+        case .unequal: return text != wanted
+        default: return nil
+        }
+    }
+}

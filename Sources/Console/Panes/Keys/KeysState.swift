@@ -1,0 +1,20 @@
+import Operations
+
+extension ClientKey: Identifiable {}
+
+/// What the keys pane shows.
+struct KeysState: Sendable {
+    /// Every key that is known here, in the gateway's order.
+    var all: [ClientKey] = []
+    /// Those that the filter lets through, sorted.
+    var table = TableState<ClientKey>()
+    var sort = SortOrder(column: "client", isDescending: false)
+    var usage: [Int: KeyUsage] = [:]
+    var upstreams: [Upstream] = []
+    var isLoading = true
+    var fault: String?
+    /// Whether all keys of the gateway are in `all`.
+    var isComplete = true
+    /// The newest change that this list knows of.
+    var knownChange: Int?
+}

@@ -1,0 +1,106 @@
+import Operations
+
+/// What a console wants done; the reducer only says so.
+enum ConsoleEffect: Sendable, Equatable {
+    case watchLive(filter: String)
+    case followLogs(filter: String)
+    case stopFollowing
+    case loadCharts(ChartRequest)
+    case loadStats(filter: String)
+    case loadRecent(filter: String)
+    case loadLogs(filter: String, cursor: String?, to: Timestamp?)
+    case loadRecord(Int)
+    case loadKeys
+    case loadUsage([ClientKey])
+    case loadSystem
+    case change(ConsoleChange)
+    case saveSettings(ConsoleSettings)
+    case copy(String)
+    case setMouse(Bool)
+    case repaint
+    case suspend
+    case end(ConsoleEnd)
+}
+
+/// Why a console ends.
+package enum ConsoleEnd: Sendable, Equatable {
+    /// The operator leaves; the gateway goes on.
+    case detach
+    /// The operator wants the gateway to stop.
+    case stopGateway
+    /// The terminal is gone.
+    case hangUp
+}
+
+/// A change to the gateway that an operator has decided on.
+enum ConsoleChange: Sendable, Equatable {
+    case createKey(ClientKeyDraftFields)
+    case editKey(id: Int, name: String, version: Int, ClientKeyDraftFields)
+    case setEnabled(ids: [Int], names: [String], Bool)
+    case rotate(id: Int, name: String, overlap: Duration)
+    case revoke(ids: [Int], names: [String])
+    case delete(ids: [Int], names: [String])
+    case reload
+
+    /// For messages: `“lab”`, or `3 keys`.
+    var object: String {
+        switch self {
+        case .createKey(let fields): "“\(fields.name)”"
+        case .editKey(_, let name, _, _), .rotate(_, let name, _): "“\(name)”"
+        case .setEnabled(_, let names, _), .revoke(_, let names), .delete(_, let names):
+            names.count == 1 ? "“\(names[0])”" : "\(names.count) keys"
+        case .reload: "the configuration"
+        }
+    }
+}
+
+/// The fields of a client key that a form fills in.
+struct ClientKeyDraftFields: Sendable, Equatable {
+    var name = ""
+    var owner = ""
+    var expiresAt: Timestamp?
+    var permissions = ClientKeyPermissions()
+    var notes = ""
+}
+
+/// What an operator has chosen for themselves, kept by the gateway.
+package struct ConsoleSettings: Codable, Sendable, Equatable {
+    var theme: String?
+    var charts: String?
+    var hiddenColumns: [String: [String]] = [:]
+    var window: ChartWindow = .fiveMinutes
+
+    init() {}
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        theme = try container.decodeIfPresent(String.self, forKey: .theme)
+        charts = try container.decodeIfPresent(String.self, forKey: .charts)
+        hiddenColumns = try container.decodeIfPresent([String: [String]].self, forKey: .hiddenColumns) ?? [:]
+        window = try container.decodeIfPresent(ChartWindow.self, forKey: .window) ?? .fiveMinutes
+    }
+}
+
+/// How much time a chart shows.
+enum ChartWindow: String, Codable, Sendable, CaseIterable {
+    case fiveMinutes = "5m"
+    case hour = "1h"
+    case day = "24h"
+
+    var seconds: Int {
+        switch self {
+        case .fiveMinutes: 300
+        case .hour: 3600
+        case .day: 86_400
+        }
+    }
+
+    /// Seconds from one value to the next.
+    var step: Int {
+        switch self {
+        case .fiveMinutes: 1
+        case .hour: 10
+        case .day: 60
+        }
+    }
+}

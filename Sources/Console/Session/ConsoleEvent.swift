@@ -1,0 +1,76 @@
+import Operations
+
+/// Whatever can happen to a console.
+enum ConsoleEvent: Sendable {
+    case terminal(TerminalEvent)
+    case resize(Size)
+    /// A second or a deadline has passed.
+    case tick(Timestamp)
+    case answer(Answer)
+    /// Themes or other files of the operator's were edited.
+    case themes(ThemeLibrary)
+
+    enum Answer: Sendable {
+        case live(LiveSnapshot)
+        case connection(String?)
+        case charts(Charts, ChartRequest)
+        case stats([StatsGrouping: [StatsItem]], filter: String)
+        case recent([LogRecord], filter: String)
+        case logs(LogPage)
+        case logBatch(LogBatch, filter: String)
+        case logDetail(Int, Result<LogDetail, OperationsError>)
+        case keys([ClientKey], isComplete: Bool)
+        case upstreams([Upstream])
+        case usage([Int: KeyUsage])
+        case status(Status)
+        case operators([OperatorPresence])
+        case changes([OperatorChange])
+        case changed(ChangeOutcome)
+        case failed(String, what: LoadKind)
+    }
+
+    /// What a failure was about.
+    enum LoadKind: Sendable, Equatable {
+        case charts, recent, stats, logs, keys, system
+    }
+}
+
+/// A stretch of the log that was asked for.
+struct LogPage: Sendable {
+    let records: [LogRecord]
+    let filter: String
+    /// Whether they go before what is there, or replace it.
+    let isOlder: Bool
+    let cursor: String?
+    /// The moment that was jumped to, if one was.
+    var time: Timestamp?
+}
+
+/// What the charts show, as asked of the gateway.
+struct ChartRequest: Equatable, Sendable {
+    var filter: String
+    var window: ChartWindow
+    /// nil: now.
+    var end: Timestamp?
+}
+
+/// How often a client key was used today.
+struct KeyUsage: Sendable, Equatable {
+    var today: Int
+    /// Requests of the last 24 hours in eight parts.
+    var parts: [Double]
+}
+
+/// What came of a change.
+struct ChangeOutcome: Sendable {
+    enum Result: Sendable {
+        case done(String)
+        case created(ClientKey)
+        case refused(OperationsError)
+    }
+
+    let change: ConsoleChange
+    let result: Result
+    /// What takes it back.
+    var undo: ConsoleChange?
+}

@@ -1,0 +1,76 @@
+/// Where everything stands; shared by the view, which draws, and the reducer, which scrolls.
+struct ConsoleLayout {
+    /// How much a screen has room for.
+    enum Kind {
+        /// From 120 columns on.
+        case full
+        /// From 80 columns on.
+        case compact
+        /// From 40 columns on.
+        case single
+        /// A line of figures.
+        case line
+    }
+
+    let kind: Kind
+    let breadcrumb: Rect
+    let tabs: Rect
+    let welcome: Rect
+    let body: Rect
+    let footer: Rect
+
+    init(_ state: ConsoleState) {
+        let size = state.size
+        if size.columns < 40 || size.lines < 8 {
+            kind = .line
+        } else {
+            kind = size.columns >= 120 ? .full : size.columns >= 80 ? .compact : .single
+        }
+        var rest = Rect(x: 0, y: 0, width: size.columns, height: size.lines)
+        breadcrumb = rest.cutTop(1)
+        footer = rest.cutBottom(kind == .line ? 0 : 1)
+        let hasTabs = kind == .full || kind == .compact || size.lines >= 16
+        tabs = rest.cutTop(kind == .line || !hasTabs ? 0 : 1)
+        welcome = rest.cutTop(kind != .line && size.lines >= 16 ? state.welcome.count : 0)
+        if size.lines >= 30 { _ = rest.cutTop(1) }
+        body = rest
+    }
+
+    // MARK: Logs
+
+    /// The list, its status line, and the record below it when one is open.
+    func logs(_ logs: LogsState) -> (list: Rect, status: Rect, heading: Rect, record: Rect) {
+        var rest = body
+        let empty = Rect(x: rest.x, y: rest.maxY, width: 0, height: 0)
+        guard logs.record != nil else {
+            let status = rest.cutBottom(1)
+            return (rest, status, empty, empty)
+        }
+        guard canSplit, !logs.isRecordFull else {
+            let heading = rest.cutTop(1)
+            return (empty, empty, heading, rest)
+        }
+        let list = rest.cutTop(max(rest.height * 2 / 5, 5))
+        let status = rest.cutTop(1)
+        let heading = rest.cutTop(1)
+        return (list, status, heading, rest)
+    }
+
+    /// Whether list and record fit above each other.
+    var canSplit: Bool { body.height >= 22 }
+
+    // MARK: Lists of the other panes
+
+    var keys: Rect {
+        var rest = body
+        _ = rest.cutBottom(1)
+        return rest
+    }
+
+    var changes: Rect {
+        var rest = body
+        _ = rest.cutTop(SystemView.figureLines(rest))
+        _ = rest.cutTop(1)
+        return rest
+    }
+}

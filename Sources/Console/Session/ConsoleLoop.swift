@@ -1,0 +1,189 @@
+import Operations
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The console's own thread: waits for keys, news and the clock, and paints.
+///
+/// It never waits for anything else: not for the gateway, and not for the terminal to take what is painted.
+final class ConsoleLoop {
+    private var state: ConsoleState
+    private let device: TerminalDevice
+    private let painter: NcursesPainter
+    private let mailbox: Mailbox
+    private let send: ([ConsoleEffect]) -> Void
+    private var parser = KeyParser()
+    private var governor = FrameGovernor()
+    private var shown: ConsoleView.Frame?
+    private var ended: ConsoleEnd?
+    private var isDirty = true
+    /// Whether a key waits to be seen.
+    private var isUrgent = true
+    private var needsResize = false
+
+    /// How long a lone Esc waits for the rest of a sequence.
+    private static let escapeDelay: Int32 = 25
+
+    init(
+        state: ConsoleState,
+        device: TerminalDevice,
+        painter: NcursesPainter,
+        mailbox: Mailbox,
+        send: @escaping ([ConsoleEffect]) -> Void
+    ) {
+        self.state = state
+        self.device = device
+        self.painter = painter
+        self.mailbox = mailbox
+        self.send = send
+    }
+
+    func run() -> ConsoleEnd {
+        device.makeRaw()
+        device.send(RestoreSequence.claim)
+        perform(state.begin())
+        paintIfDue()
+        while ended == nil {
+            wait()
+            guard !device.isGone else {
+                ended = .hangUp
+                break
+            }
+            takeMail()
+            tick()
+            paintIfDue()
+        }
+        if ended != .hangUp { device.restore(after: painter.end()) }
+        return ended ?? .hangUp
+    }
+
+    // MARK: Waiting
+
+    private func wait() {
+        var entries = [
+            pollfd(fd: device.input, events: Int16(device.isBusy ? POLLIN | POLLOUT : POLLIN), revents: 0),
+            pollfd(fd: mailbox.wakeReader, events: Int16(POLLIN), revents: 0),
+        ]
+        let count = poll(&entries, 2, timeout())
+        if count == 0, parser.isWaiting { take(parser.flush()) }
+        guard count > 0 else { return }
+        let news = Int32(entries[0].revents)
+        if news & (POLLHUP | POLLERR | POLLNVAL) != 0 { device.hangUp() }
+        if news & POLLOUT != 0 {
+            device.sendMore()
+            if !device.isBusy { governor.drained(at: .now) }
+        }
+        if news & POLLIN != 0, !device.isGone { take(parser.feed(device.read())) }
+    }
+
+    /// Milliseconds to the next thing to do by itself.
+    private func timeout() -> Int32 {
+        if parser.isWaiting { return Self.escapeDelay }
+        var wait = 1000 - Int32(Self.microseconds() / 1000 % 1000)
+        if isDirty, !device.isBusy, let due = governor.earliest(isUrgent: isUrgent, isFocused: state.isFocused) {
+            let left = Int32(clamping: (due - .now).milliseconds)
+            wait = min(wait, max(0, left + 1))
+        }
+        return max(wait, 0)
+    }
+
+    private static func microseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+    }
+
+    // MARK: Events
+
+    private func take(_ events: [TerminalEvent]) {
+        for event in events {
+            perform(state.reduce(.terminal(event)))
+            isDirty = true
+            isUrgent = true
+        }
+    }
+
+    private func takeMail() {
+        let (events, orders) = mailbox.take()
+        for order in orders {
+            switch order {
+            case .resized: needsResize = true
+            case .end(let end): ended = ended ?? end
+            }
+        }
+        for event in events {
+            perform(state.reduce(event))
+            isDirty = true
+        }
+    }
+
+    private func tick() {
+        let now = Timestamp(microseconds: Self.microseconds())
+        guard now.seconds != state.now.seconds else { return }
+        perform(state.reduce(.tick(now)))
+        isDirty = true
+        // A change of size whose signal went astray.
+        if let size = device.size, size != state.size { needsResize = true }
+    }
+
+    private func perform(_ effects: [ConsoleEffect]) {
+        var others: [ConsoleEffect] = []
+        for effect in effects {
+            switch effect {
+            case .copy(let text): device.send(RestoreSequence.clipboard(text))
+            case .setMouse(let isOn): device.send(isOn ? RestoreSequence.mouseOn : RestoreSequence.mouseOff)
+            case .repaint:
+                painter.repaint()
+                shown = nil
+                isDirty = true
+            case .suspend: suspend()
+            case .end(let end): ended = ended ?? end
+            default: others.append(effect)
+            }
+        }
+        if !others.isEmpty { send(others) }
+    }
+
+    /// Gives the terminal back to the shell and stops, until the shell brings the process back.
+    private func suspend() {
+        device.restore(after: painter.end())
+        kill(0, SIGTSTP)
+        device.makeRaw()
+        device.send(RestoreSequence.claim + (state.isMouseOn ? RestoreSequence.mouseOn : []))
+        painter.repaint()
+        shown = nil
+        needsResize = true
+        isDirty = true
+    }
+
+    // MARK: Painting
+
+    private func paintIfDue() {
+        guard isDirty || needsResize, !device.isBusy, ended == nil else { return }
+        let now = ContinuousClock.now
+        if let due = governor.earliest(isUrgent: isUrgent, isFocused: state.isFocused), due > now {
+            isDirty = true
+            return
+        }
+        if needsResize { resize() }
+        let frame = ConsoleView.draw(state)
+        isDirty = false
+        isUrgent = false
+        guard frame != shown else { return }
+        shown = frame
+        let bytes = painter.paint(frame.buffer, cursor: frame.cursor.map { ($0.x, $0.y) })
+        guard !bytes.isEmpty else { return }
+        governor.painted(at: now)
+        // A few characters cannot be seen half painted, and the wrapping would double them.
+        device.send(bytes.count < 200 ? bytes : RestoreSequence.frameBegin + bytes + RestoreSequence.frameEnd)
+        if !device.isBusy { governor.drained(at: .now) }
+    }
+
+    private func resize() {
+        needsResize = false
+        guard let size = device.size, size != state.size else { return }
+        painter.resize(to: size)
+        perform(state.reduce(.resize(size)))
+    }
+}

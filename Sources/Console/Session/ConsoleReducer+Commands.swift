@@ -1,0 +1,214 @@
+import Operations
+
+/// What each command does.
+extension ConsoleState {
+    /// Runs a command, or says why it is not to be had now.
+    mutating func run(_ id: CommandID) -> [ConsoleEffect] {
+        if let refusal = refusal(of: id) {
+            say(refusal, .warning)
+            return []
+        }
+        switch id {
+        case .showDashboard: return show(.dashboard)
+        case .showLogs: return show(.logs)
+        case .showKeys: return show(.keys)
+        case .showSystem: return show(.system)
+        case .filter:
+            let prompt = Prompt(kind: .filter, editor: LineEditor(filter.text), before: filter.text)
+            overlays.append(.prompt(prompt))
+        case .clearFilter: return setFilter("")
+        case .palette: overlays.append(.palette(palettePicker()))
+        case .help: overlays.append(.help(helpPicker()))
+        case .back: return back()
+        case .quit: return leave()
+        case .suspend: return [.suspend]
+        case .repaint: return [.repaint]
+        case .mouse:
+            isMouseOn.toggle()
+            say(isMouseOn ? "mouse on: select text with Shift held" : "mouse off", .info)
+            return [.setMouse(isMouseOn)]
+        case .theme: overlays.append(.themes(themePicker(), before: themeName))
+        case .charts: return nextGlyphs()
+        case .refetch: return refetch()
+        case .undo:
+            guard let undo else { return [] }
+            self.undo = nil
+            return [.change(undo.change)]
+        case .nextFocus: moveFocus(by: 1)
+        case .previousFocus: moveFocus(by: -1)
+        case .up: return move(.up)
+        case .down: return move(.down)
+        case .pageUp: return move(.pageUp)
+        case .pageDown: return move(.pageDown)
+        case .halfUp: return move(.halfUp)
+        case .halfDown: return move(.halfDown)
+        case .top: return move(.top)
+        case .bottom: return move(.bottom)
+        case .open: return open()
+        case .sort: overlays.append(.sort(sortPicker()))
+        case .columns: overlays.append(.columns(columnPicker()))
+        case .mark, .range: mark(isRange: id == .range)
+        case .copy: return copy()
+        case .cursorLeft, .cursorRight, .shorterWindow, .longerWindow, .earlier, .later, .pauseCharts:
+            return runDashboard(id)
+        case .pauseLogs, .nextError, .previousError, .sameCaller, .jumpToTime, .copyCurl: return runLogs(id)
+        case .newKey, .editKey, .toggleKey, .rotateKey, .revokeKey, .deleteKey, .keyLogs: return runKeys(id)
+        case .reload: return [.change(.reload)]
+        }
+        return []
+    }
+
+    mutating func show(_ pane: PaneID) -> [ConsoleEffect] {
+        self.pane = pane
+        switch pane {
+        case .keys: return [.loadUsage(shownKeys)]
+        case .system: return [.loadSystem]
+        case .dashboard, .logs: return []
+        }
+    }
+
+    // MARK: Leaving
+
+    /// One step back, never out.
+    private mutating func back() -> [ConsoleEffect] {
+        toast = nil
+        switch pane {
+        case .logs:
+            if logs.isRecordFull, ConsoleLayout(self).canSplit {
+                logs.isRecordFull = false
+                return []
+            }
+            if logs.record != nil {
+                logs.record = nil
+                logs.isRecordFull = false
+                logs.isRecordFocused = false
+                return []
+            }
+            if logs.table.clearMarks() { return [] }
+        case .keys:
+            if keys.table.clearMarks() { return [] }
+        case .dashboard:
+            if dashboard.cursor != nil {
+                dashboard.cursor = nil
+                return []
+            }
+            if dashboard.end != nil { return goLive() }
+        case .system: break
+        }
+        return filter.text.isEmpty ? [] : setFilter("")
+    }
+
+    private mutating func leave() -> [ConsoleEffect] {
+        guard case .inProcess = mode else { return [.end(.detach)] }
+        let running = live?.exchanges.count ?? 0
+        let dialog = Dialog(
+            title: "Leave",
+            text: [
+                "The gateway runs in this process and has \(running) exchanges in flight.",
+                "Close only the console, and callers are served on (attach again with `fastgate console`); or stop "
+                    + "the gateway: open exchanges may end, new ones are refused.",
+            ],
+            buttons: [
+                .init(label: "Close the console", key: Key("c")), .init(label: "Stop the gateway", key: Key("S")),
+            ]
+        )
+        overlays.append(.dialog(dialog, .leave))
+        return []
+    }
+
+    // MARK: Lists
+
+    mutating func move(_ movement: Movement) -> [ConsoleEffect] {
+        let layout = ConsoleLayout(self)
+        switch pane {
+        case .logs: return moveLogs(movement)
+        case .keys: keys.table.move(movement, page: layout.keys.height - 1)
+        case .system: system.changes.move(movement, page: layout.changes.height - 1)
+        case .dashboard: moveDashboard(movement)
+        }
+        return []
+    }
+
+    private mutating func open() -> [ConsoleEffect] {
+        switch pane {
+        case .dashboard: return openDashboard()
+        case .logs: return openLog()
+        case .keys: return refusal(of: .editKey) == nil ? runKeys(.editKey) : runKeys(.keyLogs)
+        case .system:
+            guard let change = system.changes.selection else { return [] }
+            overlays.append(.text(title: "Change \(change.id)", TextView(ChangeText.lines(change, zone: zone))))
+            return []
+        }
+    }
+
+    private mutating func mark(isRange: Bool) {
+        switch pane {
+        case .logs:
+            if isRange { logs.table.toggleRange() } else { logs.table.toggleMark() }
+            if !isRange { logs.table.move(.down, page: 1) }
+        case .keys:
+            if isRange { keys.table.toggleRange() } else { keys.table.toggleMark() }
+            if !isRange { keys.table.move(.down, page: 1) }
+        case .dashboard, .system: break
+        }
+    }
+
+    private mutating func copy() -> [ConsoleEffect] {
+        let text: String? =
+            switch pane {
+            case .dashboard: copyOfDashboard()
+            case .logs: copyOfLogs()
+            case .keys:
+                keys.table.targets.isEmpty
+                    ? nil : keys.table.targets.map { "\($0.name)\t\($0.owner)\t\($0.prefix)" }.joined(separator: "\n")
+            case .system: system.changes.selection.map { ChangeText.line($0, zone: zone) }
+            }
+        guard let text else { return [] }
+        return copy(text)
+    }
+
+    mutating func copy(_ text: String) -> [ConsoleEffect] {
+        guard text.utf8.count <= RestoreSequence.clipboardLimit else {
+            say("too long to copy: \(ByteText.short(text.utf8.count)), terminals take 56 kB", .warning)
+            return []
+        }
+        say("copied \(ByteText.short(text.utf8.count)) to your terminal's clipboard", .ok, for: 3)
+        return [.copy(text)]
+    }
+
+    private mutating func moveFocus(by step: Int) {
+        switch pane {
+        case .dashboard:
+            let count = DashboardState.Part.allCases.count
+            dashboard.part = DashboardState.Part(rawValue: (dashboard.part.rawValue + step + count) % count) ?? .charts
+        case .logs:
+            if logs.record != nil, !logs.isRecordFull { logs.isRecordFocused.toggle() }
+        case .keys, .system: break
+        }
+    }
+
+    private mutating func refetch() -> [ConsoleEffect] {
+        say("fetching again", .info, for: 2)
+        switch pane {
+        case .dashboard:
+            return [
+                .loadCharts(dashboard.request(filter.text)), .loadRecent(filter: filter.text),
+                .loadStats(filter: filter.text),
+            ]
+        case .logs:
+            logs.isLoading = true
+            return [.loadLogs(filter: filter.text, cursor: nil, to: nil)]
+        case .keys: return [.loadKeys]
+        case .system: return [.loadSystem]
+        }
+    }
+
+    private mutating func nextGlyphs() -> [ConsoleEffect] {
+        let all = bestGlyphs == .ascii ? [Glyphs.Kind.ascii] : Glyphs.Kind.allCases
+        let place = all.firstIndex(of: glyphs.kind) ?? 0
+        glyphs = .of(all[(place + 1) % all.count])
+        settings.charts = glyphs.kind.rawValue
+        say("drawing with \(glyphs.kind.rawValue)", .info, for: 2)
+        return [.saveSettings(settings)]
+    }
+}

@@ -1,0 +1,152 @@
+import Operations
+
+/// Events change the state and say what is to be done; nothing here waits, reads a clock or touches a terminal.
+extension ConsoleState {
+    mutating func reduce(_ event: ConsoleEvent) -> [ConsoleEffect] {
+        var effects: [ConsoleEffect]
+        switch event {
+        case .terminal(let event): effects = reduce(event)
+        case .resize(let new):
+            size = new
+            effects = []
+        case .tick(let time): effects = tick(time)
+        case .answer(let answer): effects = take(answer)
+        case .themes(let library):
+            themes = library
+            if let fault = library.faults.first { say(fault, .error, for: 10) }
+            effects = []
+        }
+        settle()
+        return effects
+    }
+
+    /// What a console asks for when it opens.
+    mutating func begin() -> [ConsoleEffect] {
+        var effects = filterChanged()
+        effects += [.loadKeys, .loadSystem]
+        return effects
+    }
+
+    /// Keeps every selection in sight.
+    private mutating func settle() {
+        let layout = ConsoleLayout(self)
+        let logRects = layout.logs(logs)
+        logs.table.settle(height: logRects.list.height - 1)
+        logs.record?.view.settle(height: logRects.record.height)
+        keys.table.settle(height: layout.keys.height - 1)
+        system.changes.settle(height: layout.changes.height - 1)
+        if case .text(let title, var view) = overlays.last {
+            view.settle(height: max(1, size.lines - 6))
+            overlays[overlays.count - 1] = .text(title: title, view)
+        }
+    }
+
+    // MARK: Terminal
+
+    private mutating func reduce(_ event: TerminalEvent) -> [ConsoleEffect] {
+        switch event {
+        case .key(let key): return press(key)
+        case .paste(let text): return paste(text)
+        case .focus(let isOn):
+            isFocused = isOn
+            return []
+        case .click(let x, let y): return click(x, y)
+        case .wheel(_, _, let lines): return overlays.isEmpty ? move(.lines(lines)) : []
+        }
+    }
+
+    private mutating func press(_ key: Key) -> [ConsoleEffect] {
+        if !overlays.isEmpty { return pressOverlay(key) }
+        guard let command = keymap.command(for: key, in: contexts) else { return [] }
+        return run(command)
+    }
+
+    /// Where keys mean something now, the nearest meaning first.
+    var contexts: [CommandContext] {
+        switch pane {
+        case .dashboard: [.dashboard, .list, .everywhere]
+        case .logs: logs.record == nil ? [.logs, .list, .everywhere] : [.record, .logs, .list, .everywhere]
+        case .keys: [.keys, .list, .everywhere]
+        case .system: [.system, .list, .everywhere]
+        }
+    }
+
+    private mutating func click(_ x: Int, _ y: Int) -> [ConsoleEffect] {
+        guard overlays.isEmpty else { return [] }
+        let layout = ConsoleLayout(self)
+        if layout.tabs.contains(x: x, y: y) {
+            guard let tab = TabBar.places(self, layout.tabs).first(where: { $0.rect.contains(x: x, y: y) }) else {
+                return []
+            }
+            return run(tab.pane.command)
+        }
+        switch pane {
+        case .logs:
+            let list = layout.logs(logs).list
+            guard list.contains(x: x, y: y), y > list.y else { return [] }
+            return selectLog(logs.table.top + y - list.y - 1)
+        case .keys:
+            guard layout.keys.contains(x: x, y: y), y > layout.keys.y else { return [] }
+            keys.table.select(keys.table.top + y - layout.keys.y - 1)
+        case .system:
+            guard layout.changes.contains(x: x, y: y), y > layout.changes.y else { return [] }
+            system.changes.select(system.changes.top + y - layout.changes.y - 1)
+        case .dashboard: break
+        }
+        return []
+    }
+
+    // MARK: Time
+
+    private mutating func tick(_ time: Timestamp) -> [ConsoleEffect] {
+        let before = now
+        now = time
+        if let toast, toast.until <= now { self.toast = nil }
+        guard outage == nil, before.seconds != now.seconds else { return [] }
+        func isDue(_ seconds: Int) -> Bool { before.seconds / seconds != now.seconds / seconds }
+        var effects: [ConsoleEffect] = []
+        switch pane {
+        case .dashboard:
+            if dashboard.isLive {
+                if dashboard.window != .fiveMinutes, isDue(dashboard.window.step) {
+                    effects.append(.loadCharts(dashboard.request(filter.text)))
+                }
+                if isDue(dashboard.window.step * 10) { effects.append(.loadStats(filter: filter.text)) }
+            }
+        case .keys:
+            if isDue(10) { effects.append(.loadUsage(shownKeys)) }
+            if isDue(30) { effects.append(.loadKeys) }
+        case .system:
+            if isDue(2) { effects.append(.loadSystem) }
+        case .logs: break
+        }
+        return effects
+    }
+
+    // MARK: Filter
+
+    /// Everything follows the filter.
+    mutating func filterChanged() -> [ConsoleEffect] {
+        dashboard.isLoading = true
+        dashboard.cursor = nil
+        dashboard.stats = [:]
+        logs = LogsState()
+        applyKeyFilter()
+        return [
+            .watchLive(filter: filter.text), .followLogs(filter: filter.text),
+            .loadCharts(dashboard.request(filter.text)), .loadRecent(filter: filter.text),
+            .loadStats(filter: filter.text), .loadLogs(filter: filter.text, cursor: nil, to: nil),
+        ]
+    }
+
+    mutating func setFilter(_ text: String) -> [ConsoleEffect] {
+        guard text != filter.text else { return [] }
+        do throws(LogFilterError) {
+            filter = FilterState(text: text, parsed: try LogFilter(parsing: text))
+        } catch {
+            say("the filter does not hold: \(error)", .error)
+            return []
+        }
+        return filterChanged()
+    }
+}

@@ -1,0 +1,146 @@
+import Operations
+
+/// The panes that there are, by the keys that show them.
+enum PaneID: String, CaseIterable, Sendable {
+    case dashboard = "Dashboard"
+    case logs = "Logs"
+    case keys = "Keys"
+    case system = "System"
+
+    var number: String {
+        switch self {
+        case .dashboard: "1"
+        case .logs: "3"
+        case .keys: "4"
+        case .system: "0"
+        }
+    }
+
+    var command: CommandID {
+        switch self {
+        case .dashboard: .showDashboard
+        case .logs: .showLogs
+        case .keys: .showKeys
+        case .system: .showSystem
+        }
+    }
+}
+
+/// How this console came to be, which decides what leaving means.
+package enum ConsoleMode: Sendable, Equatable {
+    case inProcess
+    case attached(place: String)
+}
+
+/// A short message that goes away by itself.
+struct Toast: Sendable, Equatable {
+    var text: String
+    var role: Role
+    var until: Timestamp
+}
+
+/// Everything that a console shows; changed by the reducer, drawn by the view, and nothing else.
+struct ConsoleState: Sendable {
+    var size: Size
+    var now: Timestamp
+    /// Seconds east of UTC, for the times of day that are shown.
+    var zone: Int
+    let mode: ConsoleMode
+    let user: Operator
+    let isReadOnly: Bool
+    var settings = ConsoleSettings()
+    var keymap: Keymap
+    var themes: ThemeLibrary
+    var themeName: String
+    var depth: ColorDepth
+    var glyphs: Glyphs
+    /// The set that the terminal began with: the most it can show.
+    let bestGlyphs: Glyphs.Kind
+    var isMouseOn = false
+    var isFocused = true
+
+    var pane = PaneID.dashboard
+    var filter = FilterState()
+    var dashboard = DashboardState()
+    var logs = LogsState()
+    var keys = KeysState()
+    var system = SystemState()
+    var live: LiveSnapshot?
+    /// Why nothing comes from the gateway; nil while all is well.
+    var outage: String?
+    var overlays: [Overlay] = []
+    var toast: Toast?
+    /// The change that undo would make, and what it would take back.
+    var undo: (change: ConsoleChange, title: String)?
+    /// A line that stays above the panes, as the demo's curl.
+    var welcome: [String] = []
+
+    var look: Look {
+        Look(themes.theme(themeName) ?? .plain, depth: depth, glyphs: glyphs)
+    }
+
+    mutating func say(_ text: String, _ role: Role = .info, for seconds: Int = 5) {
+        toast = Toast(text: text, role: role, until: now.advanced(by: .seconds(seconds)))
+    }
+}
+
+/// The filter that dashboard, logs and keys share.
+struct FilterState: Sendable, Equatable {
+    /// The one in force.
+    var text = ""
+    /// Parsed from `text`, which always holds.
+    var parsed = LogFilter.all
+}
+
+/// What floats over the panes; the last one has the keys.
+enum Overlay: Sendable {
+    case palette(Picker)
+    case help(Picker)
+    case prompt(Prompt)
+    case sort(Picker)
+    case columns(Picker)
+    case themes(Picker, before: String)
+    case form(Form, FormPurpose)
+    case dialog(Dialog, DialogPurpose)
+    case secret(Secret)
+    case text(title: String, TextView)
+
+    /// What a form is for.
+    enum FormPurpose: Sendable, Equatable {
+        case newKey
+        case editKey(ClientKey)
+    }
+
+    /// What the buttons of a dialog do.
+    enum DialogPurpose: Sendable, Equatable {
+        /// Its only button besides Cancel makes the change.
+        case change(ConsoleChange)
+        /// Its buttons choose how long the old value lives on.
+        case rotate(id: Int, name: String)
+        case leave
+        /// Throw away what is in the form below.
+        case discard
+    }
+
+    /// A value that is shown this once.
+    struct Secret: Sendable, Equatable {
+        let title: String
+        let value: String
+        let lines: [String]
+        var isCopied = false
+    }
+}
+
+/// A line at the bottom in which something is typed.
+struct Prompt: Sendable, Equatable {
+    enum Kind: Sendable, Equatable {
+        case filter
+        case time
+    }
+
+    let kind: Kind
+    var editor: LineEditor
+    var fault: String?
+    /// What `filter` was, for Esc.
+    let before: String
+}

@@ -1,0 +1,92 @@
+import CLinux
+import Operations
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Where other threads leave events for the console's thread, which it wakes.
+///
+/// Bounded: of snapshots only the newest counts, and of log batches so many wait; more are counted as skipped.
+final class Mailbox: Sendable {
+    /// What is asked of the loop itself.
+    enum Order: Sendable, Equatable {
+        case resized
+        case end(ConsoleEnd)
+    }
+
+    private struct Content {
+        var events: [ConsoleEvent] = []
+        var orders: [Order] = []
+    }
+
+    static let batchLimit = 64
+
+    private let content = Mutex(Content())
+    /// Readable while something is here.
+    let wakeReader: Int32
+    private let wakeWriter: Int32
+
+    init() {
+        var ends: [Int32] = [-1, -1]
+        // Without descriptors nothing is woken; the loop then looks once a second.
+        if clinux_pipe(&ends) != 0 { ends = [-1, -1] }
+        (wakeReader, wakeWriter) = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(wakeReader)
+        close(wakeWriter)
+    }
+
+    func post(_ answer: ConsoleEvent.Answer) {
+        content.withLock { content in
+            switch answer {
+            case .live:
+                content.events.removeAll { if case .answer(.live) = $0 { true } else { false } }
+            case .logBatch(let batch, let filter):
+                if let merged = Self.drop(from: &content.events, batch, filter) {
+                    content.events.append(.answer(.logBatch(merged, filter: filter)))
+                    return
+                }
+            default: break
+            }
+            content.events.append(.answer(answer))
+        }
+        wake()
+    }
+
+    /// With too many batches waiting the oldest goes, and its rows are counted.
+    private static func drop(from events: inout [ConsoleEvent], _ batch: LogBatch, _ filter: String) -> LogBatch? {
+        let waiting = events.indices.filter { if case .answer(.logBatch) = events[$0] { true } else { false } }
+        guard waiting.count >= batchLimit, let first = waiting.first,
+            case .answer(.logBatch(let oldest, _)) = events.remove(at: first)
+        else { return nil }
+        return LogBatch(records: batch.records, skipped: batch.skipped + oldest.skipped + oldest.records.count)
+    }
+
+    func post(_ themes: ThemeLibrary) {
+        content.withLock { $0.events.append(.themes(themes)) }
+        wake()
+    }
+
+    func order(_ order: Order) {
+        content.withLock { $0.orders.append(order) }
+        wake()
+    }
+
+    func take() -> (events: [ConsoleEvent], orders: [Order]) {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        while read(wakeReader, &bytes, bytes.count) == bytes.count {}
+        return content.withLock { content in
+            defer { content = Content() }
+            return (content.events, content.orders)
+        }
+    }
+
+    private func wake() {
+        // A full pipe is already awake.
+        _ = write(wakeWriter, [1], 1)
+    }
+}

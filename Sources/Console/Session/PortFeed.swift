@@ -1,0 +1,223 @@
+import Operations
+
+/// Does what the reducer wants of the gateway, and posts what comes of it.
+final class PortFeed: Sendable {
+    let port: any GatewayPort
+    let user: Operator
+    let mailbox: Mailbox
+    private let effects: AsyncStream<ConsoleEffect>
+    private let continuation: AsyncStream<ConsoleEffect>.Continuation
+
+    init(port: any GatewayPort, user: Operator, mailbox: Mailbox) {
+        self.port = port
+        self.user = user
+        self.mailbox = mailbox
+        (effects, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1000))
+    }
+
+    func send(_ wanted: [ConsoleEffect]) {
+        for effect in wanted {
+            continuation.yield(effect)
+        }
+    }
+
+    func finish() {
+        continuation.finish()
+    }
+
+    /// Works until the console ends.
+    func run() async {
+        var live: Task<Void, Never>?
+        var follow: Task<Void, Never>?
+        await withDiscardingTaskGroup { group in
+            for await effect in effects {
+                switch effect {
+                case .watchLive(let filter):
+                    live?.cancel()
+                    live = Task { await watchLive(filter) }
+                case .followLogs(let filter):
+                    follow?.cancel()
+                    follow = Task { await followLogs(filter) }
+                case .stopFollowing: follow?.cancel()
+                default: group.addTask { await self.perform(effect) }
+                }
+            }
+            live?.cancel()
+            follow?.cancel()
+            group.cancelAll()
+        }
+    }
+
+    // MARK: What goes on
+
+    private static let retryInterval = Duration.seconds(1)
+
+    private func watchLive(_ filter: String) async {
+        while !Task.isCancelled {
+            do {
+                for try await snapshot in try await port.live(filter: filter, by: user) {
+                    mailbox.post(.connection(nil))
+                    mailbox.post(.live(snapshot))
+                }
+                if Task.isCancelled { return }
+                mailbox.post(.connection("the gateway has closed the connection"))
+            } catch {
+                if Task.isCancelled { return }
+                mailbox.post(.connection(Self.reason(error)))
+            }
+            // Cancelled sleep ends the loop above.
+            try? await Task.sleep(for: Self.retryInterval)
+        }
+    }
+
+    /// Enough for a screen that changes five times a second.
+    private static let rowsPerSecond = 200
+
+    private func followLogs(_ filter: String) async {
+        while !Task.isCancelled {
+            do {
+                let batches = try await port.followLogs(filter: filter, maxPerSecond: Self.rowsPerSecond, by: user)
+                for try await batch in batches {
+                    mailbox.post(.logBatch(batch, filter: filter))
+                }
+            } catch {
+                // The live figures of the same gateway say what is wrong; here it is only tried again.
+            }
+            try? await Task.sleep(for: Self.retryInterval)
+        }
+    }
+
+    static func reason(_ error: any Error) -> String {
+        (error as? OperationsError)?.description ?? "\(error)"
+    }
+
+    // MARK: What is asked once
+
+    private func perform(_ effect: ConsoleEffect) async {
+        do {
+            switch effect {
+            case .loadCharts(let request): try await loadCharts(request)
+            case .loadStats(let filter): try await loadStats(filter)
+            case .loadRecent(let filter):
+                var query = LogQuery()
+                query.filter = filter
+                query.limit = 50
+                mailbox.post(.recent(try await port.logs(query, by: user).items, filter: filter))
+            case .loadLogs(let filter, let cursor, let time): try await loadLogs(filter, cursor, time)
+            case .loadRecord(let id): await loadRecord(id)
+            case .loadKeys: try await loadKeys()
+            case .loadUsage(let keys): try await loadUsage(keys)
+            case .loadSystem: try await loadSystem()
+            case .change(let change):
+                mailbox.post(.changed(await ChangeRunner(port: port, user: user).run(change)))
+            case .saveSettings(let settings):
+                try await port.saveSettings(try ConsoleJSON.text(settings), by: user)
+            default: break
+            }
+        } catch {
+            guard !(error is CancellationError) else { return }
+            mailbox.post(.failed(Self.reason(error), what: Self.kind(effect)))
+        }
+    }
+
+    private static func kind(_ effect: ConsoleEffect) -> ConsoleEvent.LoadKind {
+        switch effect {
+        case .loadCharts: .charts
+        case .loadStats: .stats
+        case .loadRecent: .recent
+        case .loadLogs: .logs
+        case .loadKeys: .keys
+        default: .system
+        }
+    }
+
+    private func loadCharts(_ request: ChartRequest) async throws {
+        var query = SeriesQuery()
+        query.filter = request.filter
+        let end = request.end ?? Timestamp(seconds: Int(Self.now()))
+        query.to = end
+        query.from = end.advanced(by: .seconds(-request.window.seconds))
+        query.step = request.window.step
+        mailbox.post(.charts(try await port.charts(query, by: user), request))
+    }
+
+    private func loadStats(_ filter: String) async throws {
+        var stats: [StatsGrouping: [StatsItem]] = [:]
+        let from = Timestamp(seconds: Int(Self.now()) - 3600)
+        for grouping in [StatsGrouping.clientKey, .owner, .upstream, .error] {
+            stats[grouping] = try await port.stats(by: grouping, filter: filter, from: from, by: user).items
+        }
+        mailbox.post(.stats(stats, filter: filter))
+    }
+
+    private func loadLogs(_ filter: String, _ cursor: String?, _ time: Timestamp?) async throws {
+        var query = LogQuery()
+        query.filter = filter
+        query.cursor = cursor
+        query.to = time
+        query.limit = LogsState.pageSize
+        let page = try await port.logs(query, by: user)
+        mailbox.post(
+            .logs(
+                LogPage(
+                    records: page.items,
+                    filter: filter,
+                    isOlder: cursor != nil,
+                    cursor: page.nextCursor,
+                    time: time
+                )
+            )
+        )
+    }
+
+    private func loadRecord(_ id: Int) async {
+        do {
+            mailbox.post(.logDetail(id, .success(try await port.log(id, by: user))))
+        } catch {
+            let refusal = error as? OperationsError ?? OperationsError(.internalError, "\(error)")
+            mailbox.post(.logDetail(id, .failure(refusal)))
+        }
+    }
+
+    /// Keys in one list; with more of them the filter has to narrow.
+    private static let keyLimit = 5000
+
+    private func loadKeys() async throws {
+        var query = ClientKeyQuery()
+        query.limit = 1000
+        var keys: [ClientKey] = []
+        repeat {
+            let page = try await port.clientKeys(query, by: user)
+            keys += page.items
+            query.cursor = page.nextCursor
+        } while query.cursor != nil && keys.count < Self.keyLimit
+        mailbox.post(.keys(keys, isComplete: query.cursor == nil))
+        mailbox.post(.upstreams(try await port.upstreams(by: user).items))
+    }
+
+    private static let usageLimit = 40
+
+    private func loadUsage(_ keys: [ClientKey]) async throws {
+        var usage: [Int: KeyUsage] = [:]
+        for key in keys.prefix(Self.usageLimit) {
+            var query = SeriesQuery()
+            query.filter = "client=\"\(key.name)\""
+            query.to = Timestamp(seconds: Int(Self.now()))
+            query.from = query.to?.advanced(by: .seconds(-86_400))
+            query.step = 10_800
+            let parts = try await port.series(query, by: user).points.map { $0.value ?? 0 }
+            usage[key.id] = KeyUsage(today: Int(parts.reduce(0, +)), parts: Array(parts.suffix(8)))
+        }
+        mailbox.post(.usage(usage))
+    }
+
+    private func loadSystem() async throws {
+        mailbox.post(.status(try await port.status(by: user)))
+        mailbox.post(.operators(try await port.operators(by: user).items))
+        mailbox.post(.changes(try await port.operatorChanges(limit: 200, cursor: nil, by: user).items))
+    }
+
+    private static func now() -> Int64 {
+        WallTime.seconds()
+    }
+}

@@ -1,0 +1,205 @@
+/// Fields being filled in: checked as they are typed, kept when the gateway refuses them.
+struct Form: Equatable, Sendable {
+    struct Field: Equatable, Sendable {
+        enum Kind: Equatable, Sendable {
+            case text(LineEditor)
+            case choices([Choice], cursor: Int)
+        }
+
+        struct Choice: Equatable, Sendable {
+            let name: String
+            var isOn: Bool
+        }
+
+        let id: String
+        let label: String
+        var kind: Kind
+        var placeholder = ""
+
+        static func text(_ id: String, _ label: String, _ value: String = "", placeholder: String = "") -> Field {
+            Field(id: id, label: label, kind: .text(LineEditor(value)), placeholder: placeholder)
+        }
+    }
+
+    enum Outcome {
+        case changed, moved, submit, cancel, ignored
+    }
+
+    let title: String
+    let submitLabel: String
+    var fields: [Field]
+    /// Of a field, then the two buttons.
+    private(set) var focus = 0
+    /// What is wrong with a field, by its id.
+    var errors: [String: String] = [:]
+    /// What a field means, by its id.
+    var notes: [String: String] = [:]
+    var isChanged = false
+    /// Sent, and not answered yet.
+    var isBusy = false
+    /// What the gateway has said against it as a whole.
+    var failure: String?
+
+    init(title: String, submitLabel: String, fields: [Field]) {
+        self.title = title
+        self.submitLabel = submitLabel
+        self.fields = fields
+    }
+
+    var isFieldFocused: Bool { focus < fields.count }
+
+    func text(_ id: String) -> String {
+        guard case .text(let editor) = fields.first(where: { $0.id == id })?.kind else { return "" }
+        return editor.text
+    }
+
+    /// The chosen ones' names.
+    func choices(_ id: String) -> [String] {
+        guard case .choices(let choices, _) = fields.first(where: { $0.id == id })?.kind else { return [] }
+        return choices.filter(\.isOn).map(\.name)
+    }
+
+    mutating func focus(on id: String) {
+        if let index = fields.firstIndex(where: { $0.id == id }) { focus = index }
+    }
+
+    // MARK: Keys
+
+    mutating func handle(_ key: Key) -> Outcome {
+        switch key {
+        case Key("ctrl-s"): return .submit
+        case .escape: return .cancel
+        case .tab, .down: return moveFocus(by: 1)
+        case .backTab, .up: return moveFocus(by: -1)
+        case .enter:
+            if focus == fields.count { return .submit }
+            if focus == fields.count + 1 { return .cancel }
+            return moveFocus(by: 1)
+        default: break
+        }
+        guard fields.indices.contains(focus) else {
+            if key == .left || key == .right { return moveFocus(by: focus == fields.count ? 1 : -1) }
+            return .ignored
+        }
+        return edit(key)
+    }
+
+    private mutating func moveFocus(by step: Int) -> Outcome {
+        let count = fields.count + 2
+        focus = (focus + step + count) % count
+        return .moved
+    }
+
+    private mutating func edit(_ key: Key) -> Outcome {
+        switch fields[focus].kind {
+        case .text(var editor):
+            let outcome = editor.handle(key)
+            fields[focus].kind = .text(editor)
+            return outcome == .changed ? changed() : outcome == .moved ? .moved : .ignored
+        case .choices(var choices, var cursor):
+            switch key {
+            case .left: cursor = max(0, cursor - 1)
+            case .right: cursor = min(choices.count - 1, cursor + 1)
+            case .space:
+                guard choices.indices.contains(cursor) else { return .ignored }
+                choices[cursor].isOn.toggle()
+                fields[focus].kind = .choices(choices, cursor: cursor)
+                return changed()
+            default: return .ignored
+            }
+            fields[focus].kind = .choices(choices, cursor: cursor)
+            return .moved
+        }
+    }
+
+    private mutating func changed() -> Outcome {
+        isChanged = true
+        errors[fields[focus].id] = nil
+        failure = nil
+        return .changed
+    }
+
+    mutating func paste(_ text: String) -> Outcome {
+        guard fields.indices.contains(focus), case .text(var editor) = fields[focus].kind else { return .ignored }
+        editor.insert(text)
+        fields[focus].kind = .text(editor)
+        return changed()
+    }
+
+    // MARK: Drawing
+
+    /// Draws it in the middle and returns where the cursor is.
+    func draw(on canvas: inout Canvas, in area: Rect) -> (x: Int, y: Int)? {
+        let labels = (fields.map { canvas.columns(of: $0.label) }.max() ?? 0) + 3
+        // Small screens get no empty lines.
+        let isDense = area.height < fields.count + 6
+        let height = fields.count + (isDense ? 3 : 6) + (failure == nil ? 0 : 1)
+        var inside = canvas.box(area.centered(width: 76, height: height), title: title)
+        if !isDense { _ = inside.cutTop(1) }
+        let buttons = inside.cutBottom(isDense ? 1 : 2)
+        if let failure {
+            let line = inside.cutBottom(1)
+            canvas.write("\(canvas.glyphs.bad) \(failure)", x: line.x, y: line.y, .error, width: line.width)
+        }
+        let shown = min(max(focus - inside.height + 1, 0), max(fields.count - inside.height, 0))
+        var cursor: (x: Int, y: Int)?
+        for (index, field) in fields.enumerated().dropFirst(shown).prefix(inside.height) {
+            let y = inside.y + index - shown
+            let isActive = index == focus
+            canvas.write(field.label, x: inside.x, y: y, isActive ? .accent : .muted, width: labels)
+            let place = Rect(x: inside.x + labels, y: y, width: inside.width - labels, height: 1)
+            if let column = draw(field, isActive: isActive, on: &canvas, in: place), isActive {
+                cursor = (column, y)
+            }
+        }
+        drawButtons(on: &canvas, buttons)
+        return cursor
+    }
+
+    private func draw(_ field: Field, isActive: Bool, on canvas: inout Canvas, in place: Rect) -> Int? {
+        var place = place
+        let remark = errors[field.id] ?? notes[field.id] ?? ""
+        let mark = errors[field.id] == nil ? canvas.glyphs.arrow : canvas.glyphs.warning
+        if !remark.isEmpty {
+            let wanted = min(canvas.columns(of: remark) + 3, place.width * 3 / 5)
+            let side = place.cutRight(wanted)
+            canvas.write(
+                " \(mark) \(remark)",
+                x: side.x,
+                y: side.y,
+                errors[field.id] == nil ? .info : .error,
+                width: side.width
+            )
+        }
+        switch field.kind {
+        case .text(let editor):
+            return editor.draw(
+                on: &canvas,
+                x: place.x,
+                y: place.y,
+                width: place.width,
+                isActive: isActive,
+                placeholder: field.placeholder
+            )
+        case .choices(let choices, let cursor):
+            var x = place.x
+            for (index, choice) in choices.enumerated() {
+                let text = "[\(choice.isOn ? "x" : " ")] \(choice.name)"
+                let role: Role = isActive && index == cursor ? .inputActive : .input
+                x += canvas.write(text, x: x, y: place.y, role, width: max(0, place.maxX - x)) + 2
+            }
+            if choices.isEmpty { canvas.write(field.placeholder, x: x, y: place.y, .placeholder, width: place.width) }
+            return nil
+        }
+    }
+
+    private func drawButtons(on canvas: inout Canvas, _ rect: Rect) {
+        let texts = ["[ \(isBusy ? "…" : submitLabel)  Ctrl-S ]", "[ Cancel  Esc ]"]
+        let width = texts.reduce(3) { $0 + canvas.columns(of: $1) }
+        var x = rect.x + max(0, (rect.width - width) / 2)
+        for (index, text) in texts.enumerated() {
+            let role: Role = focus == fields.count + index ? .buttonActive : .button
+            x += canvas.write(text, x: x, y: rect.y, role, width: max(0, rect.maxX - x)) + 3
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import GRDB
+import Operations
+
+/// Traffic over time, counted from the audit's rows.
+extension AuditQueries {
+    /// What a filter accepts of the exchanges that began in a stretch of seconds, by steps of it; newest counted
+    /// first, so that what a search cut short has missed is the oldest.
+    func traffic(
+        matching filter: LogFilter,
+        _ resolution: Resolution,
+        from: Int,
+        to: Int
+    ) throws -> [Int: TrafficCell] {
+        var cells: [Int: TrafficCell] = [:]
+        let deadline = ContinuousClock.now + Self.timeLimit
+        for file in files.files(.rows).reversed() {
+            let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
+            let sql = """
+                SELECT time, status, error, latency, ttft, bytes_in, bytes_out, prompt_tokens, completion_tokens
+                FROM exchanges WHERE id >= ? AND is_open = 0 AND time >= ? AND time < ? AND \(condition.sql)
+                ORDER BY id DESC
+                """
+            try file.database.read { db in
+                let first = try Self.firstID(from: from * 1_000_000, db)
+                BodySearch.add(to: db, files: files)
+                try QueryBound.run(db, until: deadline) {
+                    let times = [first, from * 1_000_000, to * 1_000_000]
+                    let rows = try Row.fetchCursor(
+                        db,
+                        sql: sql,
+                        arguments: StatementArguments(times + condition.arguments)
+                    )
+                    do {
+                        while let row = try rows.next() {
+                            let second = (row["time"] as Int) / 1_000_000
+                            cells[resolution.start(of: second), default: TrafficCell()].add(row)
+                        }
+                    } catch let error as DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
+                        // What has been counted by then is what there is to show.
+                    }
+                }
+            }
+            if file.firstID < from * 1_000_000 { break }
+        }
+        return cells
+    }
+
+    func stats(_ grouping: StatsGrouping, filter: LogFilter, from: Timestamp?) throws -> [StatsItem] {
+        var items: [String?: StatsItem] = [:]
+        for file in files.files(.rows).reversed() {
+            let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
+            let sql = """
+                SELECT \(grouping.rawValue) AS name, count(*) AS requests,
+                sum(error IS NOT NULL OR status >= 400) AS errors, sum(latency) AS latency,
+                sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(prompt_tokens) AS prompt_tokens,
+                sum(completion_tokens) AS completion_tokens
+                FROM exchanges WHERE id >= ? AND is_open = 0 AND time >= ? AND \(condition.sql) GROUP BY 1
+                """
+            let deadline = ContinuousClock.now + Self.timeLimit
+            let moment = from?.microseconds ?? 0
+            try file.database.read { db in
+                let bounds = [from == nil ? 0 : try Self.firstID(from: moment, db), moment]
+                BodySearch.add(to: db, files: files)
+                try QueryBound.run(db, until: deadline) {
+                    let arguments = StatementArguments(bounds + condition.arguments)
+                    for row in try Row.fetchAll(db, sql: sql, arguments: arguments) {
+                        let name: String? = row["name"]
+                        if grouping == .error, name == nil { continue }
+                        items[name, default: StatsItem(name: name, requests: 0, errors: 0, latencyAvgMs: nil)]
+                            .add(row)
+                    }
+                }
+            }
+            if file.firstID < moment { break }
+        }
+        return items.values.sorted { ($0.requests, $1.name ?? "") > ($1.requests, $0.name ?? "") }
+    }
+
+    /// The first id of a file's exchanges that began at a moment or later: ids rise with time, so it is found by
+    /// halving instead of by reading.
+    private static func firstID(from moment: Int, _ db: Database) throws -> Int {
+        guard var low = try Int.fetchOne(db, sql: "SELECT min(id) FROM exchanges"),
+            var high = try Int.fetchOne(db, sql: "SELECT max(id) FROM exchanges")
+        else { return 0 }
+        let probe = try db.cachedStatement(
+            sql: "SELECT id, time FROM exchanges WHERE id >= ? ORDER BY id LIMIT 1"
+        )
+        while low < high {
+            let middle = low + (high - low) / 2
+            guard let row = try Row.fetchOne(probe, arguments: [middle]) else { break }
+            if (row["time"] as Int) >= moment { high = middle } else { low = (row["id"] as Int) + 1 }
+        }
+        // A long exchange may stand before its elders by its clock; a little more is read than needed.
+        return low - 1000
+    }
+}
+
+extension TrafficCell {
+    fileprivate mutating func add(_ row: Row) {
+        count(status: row["status"], error: row["error"])
+        bytesIn += row["bytes_in"] ?? 0
+        bytesOut += row["bytes_out"] ?? 0
+        promptTokens += row["prompt_tokens"] ?? 0
+        completionTokens += row["completion_tokens"] ?? 0
+        if let microseconds: Int = row["latency"] {
+            latencySum += microseconds
+            latency.record(microseconds: microseconds)
+        }
+        if let microseconds: Int = row["ttft"] { timeToFirstByte.record(microseconds: microseconds) }
+    }
+}
+
+extension StatsItem {
+    fileprivate mutating func add(_ row: Row) {
+        let count: Int = row["requests"]
+        let latency = Double(row["latency"] as Int? ?? 0) / 1000
+        latencyAvgMs = ((latencyAvgMs ?? 0) * Double(requests) + latency) / Double(requests + count)
+        requests += count
+        errors += row["errors"] ?? 0
+        bytesIn += row["bytes_in"] ?? 0
+        bytesOut += row["bytes_out"] ?? 0
+        promptTokens += row["prompt_tokens"] ?? 0
+        completionTokens += row["completion_tokens"] ?? 0
+    }
+}
