@@ -3,7 +3,7 @@ SHELL := /bin/bash
 SWIFT ?= swift
 PYTHON := .venv/bin/python
 
-.PHONY: help run test build debug unit integration lint format bench clean setup
+.PHONY: help run test build debug unit integration lint format docs bench clean setup
 
 help:
 	@echo "make run    build and start the demo gateway"
@@ -11,6 +11,7 @@ help:
 	@echo "make build  build the release binary"
 	@echo "make lint   check format and house rules"
 	@echo "make format rewrite sources in the house format"
+	@echo "make docs   write the pages of docs/ that are made from the program"
 	@echo "make bench  measure against nginx and Envoy; see bench/RESULTS.md"
 
 setup:
@@ -38,6 +39,9 @@ lint:
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+
+docs: debug
+	.build/debug/fastgate docs console-keys > docs/console-keys.md
 
 bench: build
 	@scripts/setup bench

@@ -114,6 +114,7 @@ let package = Package(
         .testTarget(
             name: "ConsoleTests",
             dependencies: ["Console", "CNcurses", "Operations"],
+            exclude: ["Goldens"],
             swiftSettings: house
         ),
         .testTarget(name: "OperationsTests", dependencies: ["Operations"], swiftSettings: house),

@@ -36,7 +36,12 @@ struct ConsoleCommand: AsyncParsableCommand {
             options.isReadOnly = readOnly
             options.theme = theme ?? options.theme
             do {
-                _ = try await Console.run(client, user: user, options: options, signals: ConsoleEnvironment.signals())
+                _ = try await Console.run(
+                    client,
+                    user: user,
+                    options: options,
+                    signals: ConsoleEnvironment.signals()
+                )
                 clinux_forget_terminal()
             } catch let unusable as Console.Unusable {
                 Output.errorLine("fastgate: \(unusable); showing a line a second instead (Ctrl-C ends it)")
@@ -87,7 +92,9 @@ enum ResourceFolder {
         var path = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         guard count > 0 else { return nil }
-        var parts = String(decoding: path.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self).split(separator: "/")
+        var parts = String(decoding: path.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self).split(
+            separator: "/"
+        )
         while !parts.isEmpty {
             parts.removeLast()
             let folder = "/" + (parts + [Substring(name)]).joined(separator: "/")

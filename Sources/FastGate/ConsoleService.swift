@@ -27,7 +27,9 @@ struct ConsoleService: Service {
             guard end != .hangUp else { return try await gracefulShutdown() }
             bringBack(terminal)
             if end == .stopGateway { return }
-            Output.line("The console is closed and the gateway serves on. Attach: fastgate console. Ctrl-C stops it.")
+            Output.line(
+                "The console is closed and the gateway serves on. Attach: fastgate console. Ctrl-C stops it."
+            )
         } catch let unusable as Console.Unusable {
             bringBack(terminal)
             Output.errorLine("fastgate: no console: \(unusable). Attach with: fastgate console")

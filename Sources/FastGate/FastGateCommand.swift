@@ -8,8 +8,9 @@ struct FastGateCommand: AsyncParsableCommand {
         abstract: "An LLM/API gateway with its operations room built in.",
         version: Version.text,
         subcommands: [
-            ServeCommand.self, ConsoleCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self, LogsCommand.self,
-            ReloadCommand.self, CheckCommand.self, MockUpstreamCommand.self,
+            ServeCommand.self, ConsoleCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self,
+            LogsCommand.self,
+            ReloadCommand.self, CheckCommand.self, MockUpstreamCommand.self, DocsCommand.self,
         ]
     )
 }

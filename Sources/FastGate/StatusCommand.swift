@@ -42,16 +42,17 @@ enum StatusText {
                 + "\(status.openFiles) open files, \(status.eventLoops) event loops",
         ]
         lines += dashboard.problems.map { problem in
-                let name = problem.name.isEmpty ? problem.kind : "\(problem.kind) \(problem.name)"
-                return LogLine.safe("! \(name): \(problem.state), \(problem.detail)")
-            }
+            let name = problem.name.isEmpty ? problem.kind : "\(problem.kind) \(problem.name)"
+            return LogLine.safe("! \(name): \(problem.state), \(problem.detail)")
+        }
         return lines.joined(separator: "\n")
     }
 
     /// The figures of one second.
     static func line(_ snapshot: LiveSnapshot) -> String {
         let figures = snapshot.dashboard
-        return "\(snapshot.time.description.dropFirst(11).prefix(8))  \(number(figures.requestsPerSecond))/s  "
+        return
+            "\(snapshot.time.description.dropFirst(11).prefix(8))  \(number(figures.requestsPerSecond))/s  "
             + "success \(percent(figures.successRate))  p95 \(number(figures.latencyP95Ms)) ms  "
             + "\(snapshot.exchanges.count) in flight  \(figures.requests) requests  \(figures.state)"
     }

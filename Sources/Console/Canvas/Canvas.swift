@@ -27,7 +27,7 @@ struct Canvas {
         _ text: String,
         x: Int,
         y: Int,
-        _ role: Role = .text,
+        _ role: StyleRole = .text,
         width: Int = .max,
         align: Alignment = .left
     ) -> Int {
@@ -80,7 +80,7 @@ struct Canvas {
 
     // MARK: Surfaces
 
-    mutating func fill(_ rect: Rect, _ role: Role = .text) {
+    mutating func fill(_ rect: Rect, _ role: StyleRole = .text) {
         let rect = rect.clipped(to: bounds)
         let cell = Cell(style: look.style(role))
         for y in rect.y..<rect.maxY {
@@ -91,20 +91,20 @@ struct Canvas {
     }
 
     /// Lays a look over what is drawn, as a selection does.
-    mutating func highlight(_ rect: Rect, _ role: Role) {
+    mutating func highlight(_ rect: Rect, _ role: StyleRole) {
         let over = look.style(role)
         buffer.restyle(rect) { $0.overlaid(with: over) }
     }
 
-    mutating func horizontalLine(x: Int, y: Int, width: Int, _ role: Role = .rule) {
+    mutating func horizontalLine(x: Int, y: Int, width: Int, _ role: StyleRole = .rule) {
         let style = look.style(role)
         for column in x..<max(x, x + width) {
             put(glyphs.horizontal, x: column, y: y, style)
         }
     }
 
-    /// `─ Heading ───────── note ─`
-    mutating func heading(_ title: String, note: String = "", noteRole: Role = .muted, in rect: Rect) {
+    /// A rule with a title and a note in it: `─ Heading ───────── note ─`.
+    mutating func heading(_ title: String, note: String = "", noteRole: StyleRole = .muted, in rect: Rect) {
         guard !rect.isEmpty else { return }
         horizontalLine(x: rect.x, y: rect.y, width: rect.width)
         let titleWidth = columns(of: title)
@@ -118,7 +118,7 @@ struct Canvas {
     }
 
     /// A frame with a title and everything inside it cleared; returns the inside.
-    mutating func box(_ rect: Rect, title: String, _ role: Role = .border) -> Rect {
+    mutating func box(_ rect: Rect, title: String, _ role: StyleRole = .border) -> Rect {
         fill(rect, .floating)
         guard rect.width >= 2, rect.height >= 2 else { return rect }
         let style = look.style(role)
@@ -129,7 +129,8 @@ struct Canvas {
             put(glyphs.vertical, x: rect.maxX - 1, y: y, style)
         }
         let places = [
-            (rect.x, rect.y), (rect.maxX - 1, rect.y), (rect.x, rect.maxY - 1), (rect.maxX - 1, rect.maxY - 1),
+            (rect.x, rect.y), (rect.maxX - 1, rect.y), (rect.x, rect.maxY - 1),
+            (rect.maxX - 1, rect.maxY - 1),
         ]
         for (corner, place) in zip(glyphs.corners, places) {
             put(corner, x: place.0, y: place.1, style)
@@ -149,20 +150,20 @@ struct Size: Equatable, Sendable {
 struct StyledText: Equatable, Sendable {
     struct Run: Equatable, Sendable {
         var text: String
-        var role: Role
+        var role: StyleRole
     }
 
     var runs: [Run] = []
 
-    init(_ text: String = "", _ role: Role = .text) {
+    init(_ text: String = "", _ role: StyleRole = .text) {
         if !text.isEmpty { runs = [Run(text: text, role: role)] }
     }
 
-    mutating func append(_ text: String, _ role: Role = .text) {
+    mutating func append(_ text: String, _ role: StyleRole = .text) {
         runs.append(Run(text: text, role: role))
     }
 
-    func appending(_ text: String, _ role: Role = .text) -> StyledText {
+    func appending(_ text: String, _ role: StyleRole = .text) -> StyledText {
         var copy = self
         copy.append(text, role)
         return copy

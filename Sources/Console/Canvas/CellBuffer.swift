@@ -41,7 +41,9 @@ struct CellBuffer: Equatable, Sendable {
         if cells[place].width == 2, x + 1 < width { cells[place + 1] = Cell(style: cells[place + 1].style) }
         cells[place] = cell
         guard cell.width == 2 else { return }
-        if cells[place + 1].width == 2, x + 2 < width { cells[place + 2] = Cell(style: cells[place + 2].style) }
+        if cells[place + 1].width == 2, x + 2 < width {
+            cells[place + 2] = Cell(style: cells[place + 2].style)
+        }
         cells[place + 1] = Cell(scalar: 0, style: cell.style, width: 0)
     }
 

@@ -37,24 +37,81 @@ struct Glyphs: Equatable, Sendable {
     var isASCII: Bool { kind == .ascii }
 
     static let unicode = Glyphs(
-        kind: .unicode, good: "●", warning: "▲", bad: "✖", idle: "○", horizontal: "─", vertical: "│",
-        corners: ["╭", "╮", "╰", "╯"], axis: "┤", axisCorner: "└", crumb: "▸", chosen: "▌", marked: "◆",
-        stream: "≋", ellipsis: "…", up: "↑", down: "↓", left: "←", right: "→", arrow: "→", middleDot: "·",
-        dash: "–", levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+        kind: .unicode,
+        good: "●",
+        warning: "▲",
+        bad: "✖",
+        idle: "○",
+        horizontal: "─",
+        vertical: "│",
+        corners: ["╭", "╮", "╰", "╯"],
+        axis: "┤",
+        axisCorner: "└",
+        crumb: "▸",
+        chosen: "▌",
+        marked: "◆",
+        stream: "≋",
+        ellipsis: "…",
+        up: "↑",
+        down: "↓",
+        left: "←",
+        right: "→",
+        arrow: "→",
+        middleDot: "·",
+        dash: "–",
+        levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
     )
 
     static let blocks = Glyphs(
-        kind: .blocks, good: "●", warning: "▲", bad: "✖", idle: "○", horizontal: "─", vertical: "│",
-        corners: ["┌", "┐", "└", "┘"], axis: "┤", axisCorner: "└", crumb: "▸", chosen: "▌", marked: "◆",
-        stream: "≈", ellipsis: "…", up: "↑", down: "↓", left: "←", right: "→", arrow: "→", middleDot: "·",
-        dash: "–", levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+        kind: .blocks,
+        good: "●",
+        warning: "▲",
+        bad: "✖",
+        idle: "○",
+        horizontal: "─",
+        vertical: "│",
+        corners: ["┌", "┐", "└", "┘"],
+        axis: "┤",
+        axisCorner: "└",
+        crumb: "▸",
+        chosen: "▌",
+        marked: "◆",
+        stream: "≈",
+        ellipsis: "…",
+        up: "↑",
+        down: "↓",
+        left: "←",
+        right: "→",
+        arrow: "→",
+        middleDot: "·",
+        dash: "–",
+        levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
     )
 
     static let ascii = Glyphs(
-        kind: .ascii, good: "+", warning: "!", bad: "x", idle: "o", horizontal: "-", vertical: "|",
-        corners: ["+", "+", "+", "+"], axis: "|", axisCorner: "+", crumb: ">", chosen: ">", marked: "*",
-        stream: "~", ellipsis: "~", up: "^", down: "v", left: "<", right: ">", arrow: ">", middleDot: "|",
-        dash: "-", levels: [" ", ".", ".", ":", ":", "-", "=", "#", "#"]
+        kind: .ascii,
+        good: "+",
+        warning: "!",
+        bad: "x",
+        idle: "o",
+        horizontal: "-",
+        vertical: "|",
+        corners: ["+", "+", "+", "+"],
+        axis: "|",
+        axisCorner: "+",
+        crumb: ">",
+        chosen: ">",
+        marked: "*",
+        stream: "~",
+        ellipsis: "~",
+        up: "^",
+        down: "v",
+        left: "<",
+        right: ">",
+        arrow: ">",
+        middleDot: "|",
+        dash: "-",
+        levels: [" ", ".", ".", ":", ":", "-", "=", "#", "#"]
     )
 
     static func of(_ kind: Kind) -> Glyphs {

@@ -15,16 +15,19 @@ extension ConsoleState {
             case .system: "changes stand in the order of time"
             case .keys: nil
             }
-        case .columns: return pane == .logs || pane == .keys ? nil : "this pane has no table to choose columns of"
+        case .columns:
+            return pane == .logs || pane == .keys ? nil : "this pane has no table to choose columns of"
         case .mark, .range: return pane == .logs || pane == .keys ? nil : "nothing here can be marked"
         case .copy: return nothingToCopy ? "nothing to copy here" : nil
         case .clearFilter: return filter.text.isEmpty ? "there is no filter" : nil
         case .editKey:
             if keys.table.markCount > 1 { return "edit one key at a time; Esc takes the marks away" }
-            return refusalOfKey ?? (keys.table.selection?.revokedAt != nil ? "a revoked key cannot be edited" : nil)
+            return refusalOfKey
+                ?? (keys.table.selection?.revokedAt != nil ? "a revoked key cannot be edited" : nil)
         case .rotateKey:
             if keys.table.markCount > 1 { return "rotate one key at a time; Esc takes the marks away" }
-            return refusalOfKey ?? (keys.table.selection?.revokedAt != nil ? "a revoked key cannot be rotated" : nil)
+            return refusalOfKey
+                ?? (keys.table.selection?.revokedAt != nil ? "a revoked key cannot be rotated" : nil)
         case .toggleKey, .revokeKey:
             if let refusalOfKey { return refusalOfKey }
             return keys.table.targets.allSatisfy { $0.revokedAt != nil } ? "already revoked" : nil

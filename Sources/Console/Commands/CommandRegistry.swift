@@ -5,10 +5,34 @@ enum CommandRegistry {
     static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
 
     private static let everywhere = [
-        Command(id: .filter, title: "Filter dashboard, logs and keys", keys: ["/"], context: .everywhere, hint: "filter"),
-        Command(id: .palette, title: "Any command by name", keys: [":", "ctrl-p"], context: .everywhere, hint: "command"),
-        Command(id: .help, title: "The keys that work here", keys: ["?", "f1"], context: .everywhere, hint: "keys"),
-        Command(id: .quit, title: "Leave the console", keys: ["q", "ctrl-c"], context: .everywhere, hint: "quit"),
+        Command(
+            id: .filter,
+            title: "Filter dashboard, logs and keys",
+            keys: ["/"],
+            context: .everywhere,
+            hint: "filter"
+        ),
+        Command(
+            id: .palette,
+            title: "Any command by name",
+            keys: [":", "ctrl-p"],
+            context: .everywhere,
+            hint: "command"
+        ),
+        Command(
+            id: .help,
+            title: "The keys that work here",
+            keys: ["?", "f1"],
+            context: .everywhere,
+            hint: "keys"
+        ),
+        Command(
+            id: .quit,
+            title: "Leave the console",
+            keys: ["q", "ctrl-c"],
+            context: .everywhere,
+            hint: "quit"
+        ),
         Command(id: .back, title: "One step back", keys: ["esc"], context: .everywhere),
         Command(id: .showDashboard, title: "Show the dashboard", keys: ["1"], context: .everywhere),
         Command(id: .showLogs, title: "Show the logs", keys: ["3"], context: .everywhere),
@@ -16,13 +40,23 @@ enum CommandRegistry {
         Command(id: .showSystem, title: "Show the system", keys: ["0"], context: .everywhere),
         Command(id: .clearFilter, title: "Clear the filter", keys: ["\\"], context: .everywhere),
         Command(id: .nextFocus, title: "Next part of the pane", keys: ["tab"], context: .everywhere),
-        Command(id: .previousFocus, title: "Previous part of the pane", keys: ["shift-tab"], context: .everywhere),
+        Command(
+            id: .previousFocus,
+            title: "Previous part of the pane",
+            keys: ["shift-tab"],
+            context: .everywhere
+        ),
         Command(id: .refetch, title: "Fetch everything again", keys: ["r"], context: .everywhere),
         Command(id: .undo, title: "Undo your last change", keys: ["u"], context: .everywhere, isChange: true),
         Command(id: .repaint, title: "Paint the screen anew", keys: ["ctrl-l"], context: .everywhere),
         Command(id: .mouse, title: "Mouse on or off", keys: ["f2"], context: .everywhere),
         Command(id: .theme, title: "Choose a theme", keys: ["f3"], context: .everywhere),
-        Command(id: .charts, title: "Draw charts in braille, blocks or ASCII", keys: ["f4"], context: .everywhere),
+        Command(
+            id: .charts,
+            title: "Draw charts in braille, blocks or ASCII",
+            keys: ["f4"],
+            context: .everywhere
+        ),
         Command(id: .suspend, title: "Back to the shell for a while", keys: ["ctrl-z"], context: .everywhere),
     ]
 
@@ -44,12 +78,34 @@ enum CommandRegistry {
     ]
 
     private static let dashboard = [
-        Command(id: .cursorLeft, title: "Cursor back in time", keys: ["left", "h"], context: .dashboard, hint: "cursor"),
-        Command(id: .cursorRight, title: "Cursor forward in time", keys: ["right", "l"], context: .dashboard),
-        Command(id: .shorterWindow, title: "Shorter window: 5 m, 1 h, 24 h", keys: ["["], context: .dashboard, hint: "window"),
+        Command(
+            id: .cursorLeft,
+            title: "Cursor back in time",
+            keys: ["left", "h"],
+            context: .dashboard,
+            hint: "cursor"
+        ),
+        Command(
+            id: .cursorRight,
+            title: "Cursor forward in time",
+            keys: ["right", "l"],
+            context: .dashboard
+        ),
+        Command(
+            id: .shorterWindow,
+            title: "Shorter window: 5 m, 1 h, 24 h",
+            keys: ["["],
+            context: .dashboard,
+            hint: "window"
+        ),
         Command(id: .longerWindow, title: "Longer window: 5 m, 1 h, 24 h", keys: ["]"], context: .dashboard),
         Command(id: .earlier, title: "Scroll back in time", keys: ["<", "shift-left"], context: .dashboard),
-        Command(id: .later, title: "Scroll forward in time", keys: [">", "shift-right"], context: .dashboard),
+        Command(
+            id: .later,
+            title: "Scroll forward in time",
+            keys: [">", "shift-right"],
+            context: .dashboard
+        ),
         Command(id: .pauseCharts, title: "Pause or go on", keys: ["p"], context: .dashboard, hint: "pause"),
     ]
 
@@ -62,20 +118,61 @@ enum CommandRegistry {
     ]
 
     private static let record = [
-        Command(id: .copyCurl, title: "Copy as a curl command", keys: ["Y"], context: .record, hint: "copy as curl")
+        Command(
+            id: .copyCurl,
+            title: "Copy as a curl command",
+            keys: ["Y"],
+            context: .record,
+            hint: "copy as curl"
+        )
     ]
 
     private static let keys = [
-        Command(id: .newKey, title: "New client key", keys: ["n"], context: .keys, hint: "new", isChange: true),
+        Command(
+            id: .newKey,
+            title: "New client key",
+            keys: ["n"],
+            context: .keys,
+            hint: "new",
+            isChange: true
+        ),
         Command(id: .editKey, title: "Edit", keys: ["e"], context: .keys, hint: "edit", isChange: true),
-        Command(id: .toggleKey, title: "Disable or enable", keys: ["d"], context: .keys, hint: "disable", isChange: true),
-        Command(id: .rotateKey, title: "Rotate: a new value, the old one for a while", keys: ["R"], context: .keys, hint: "rotate", isChange: true),
-        Command(id: .revokeKey, title: "Revoke for ever", keys: ["X"], context: .keys, hint: "revoke", isChange: true),
+        Command(
+            id: .toggleKey,
+            title: "Disable or enable",
+            keys: ["d"],
+            context: .keys,
+            hint: "disable",
+            isChange: true
+        ),
+        Command(
+            id: .rotateKey,
+            title: "Rotate: a new value, the old one for a while",
+            keys: ["R"],
+            context: .keys,
+            hint: "rotate",
+            isChange: true
+        ),
+        Command(
+            id: .revokeKey,
+            title: "Revoke for ever",
+            keys: ["X"],
+            context: .keys,
+            hint: "revoke",
+            isChange: true
+        ),
         Command(id: .deleteKey, title: "Delete", keys: ["D"], context: .keys, isChange: true),
         Command(id: .keyLogs, title: "Its requests in the logs", keys: ["L"], context: .keys, hint: "logs"),
     ]
 
     private static let system = [
-        Command(id: .reload, title: "Read the configuration file again", keys: ["ctrl-r"], context: .system, hint: "reload", isChange: true)
+        Command(
+            id: .reload,
+            title: "Read the configuration file again",
+            keys: ["ctrl-r"],
+            context: .system,
+            hint: "reload",
+            isChange: true
+        )
     ]
 }

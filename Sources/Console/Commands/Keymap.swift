@@ -61,7 +61,8 @@ package struct Keymap: Sendable {
 
     /// Contexts that are active together share their keys.
     private func taken(_ key: Key, in context: CommandContext) -> CommandID? {
-        CommandContext.allCases.filter { Self.overlap($0, context) }.lazy.compactMap { commands[$0]?[key] }.first
+        CommandContext.allCases.filter { Self.overlap($0, context) }.lazy.compactMap { commands[$0]?[key] }
+            .first
     }
 
     private static func overlap(_ left: CommandContext, _ right: CommandContext) -> Bool {

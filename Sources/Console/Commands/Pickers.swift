@@ -4,7 +4,12 @@ import Operations
 extension ConsoleState {
     func item(_ command: Command) -> Picker.Item {
         let keys = (keymap.keys[command.id] ?? []).map(\.description).joined(separator: " ")
-        return Picker.Item(id: command.id.rawValue, title: command.title, note: keys, refusal: refusal(of: command.id))
+        return Picker.Item(
+            id: command.id.rawValue,
+            title: command.title,
+            note: keys,
+            refusal: refusal(of: command.id)
+        )
     }
 
     /// Every command by name, those of this pane first.
@@ -14,7 +19,9 @@ extension ConsoleState {
             CommandRegistry.all.filter { here.contains($0.context) && $0.context != .list }
             + CommandRegistry.all.filter { !here.contains($0.context) }
         var items = sorted.map(item)
-        items += themes.names.map { Picker.Item(id: "theme \($0)", title: "Theme \($0)", note: ":theme \($0)") }
+        items += themes.names.map {
+            Picker.Item(id: "theme \($0)", title: "Theme \($0)", note: ":theme \($0)")
+        }
         return Picker(title: "Command", prompt: ": ", items: items)
     }
 
@@ -43,7 +50,11 @@ extension ConsoleState {
             items: columns.map { column in
                 let isNow = keys.sort.column == column.id
                 let direction = keys.sort.isDescending ? "descending" : "ascending"
-                return Picker.Item(id: column.id, title: column.title, note: isNow ? "\(direction): again turns it" : "")
+                return Picker.Item(
+                    id: column.id,
+                    title: column.title,
+                    note: isNow ? "\(direction): again turns it" : ""
+                )
             },
             isSearchable: false
         )

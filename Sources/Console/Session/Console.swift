@@ -135,7 +135,8 @@ package enum Console {
         let size = device.size ?? Size(columns: 80, lines: 24)
         guard let painter = NcursesPainter(capabilities, size: size) else {
             throw Unusable(
-                description: "the terminal database knows none of \(capabilities.terminalNames.joined(separator: ", "))"
+                description:
+                    "the terminal database knows none of \(capabilities.terminalNames.joined(separator: ", "))"
             )
         }
         var state = ConsoleState(
@@ -147,7 +148,10 @@ package enum Console {
             depth: painter.depth
         )
         if painter.terminalName != capabilities.terminalNames.first {
-            state.say("TERM \(capabilities.terminalNames[0]) is not known here; drawing for \(painter.terminalName)", .info)
+            state.say(
+                "TERM \(capabilities.terminalNames[0]) is not known here; drawing for \(painter.terminalName)",
+                .info
+            )
         }
         return ConsoleLoop(state: state, device: device, painter: painter, mailbox: mailbox) { feed.send($0) }
     }
@@ -174,7 +178,9 @@ extension ConsoleState {
         self.depth = depth
         bestGlyphs = capabilities.glyphSet
         glyphs = .of(capabilities.glyphSet)
-        if let set = settings.charts.flatMap(Glyphs.Kind.init(rawValue:)), bestGlyphs != .ascii { glyphs = .of(set) }
+        if let set = settings.charts.flatMap(Glyphs.Kind.init(rawValue:)), bestGlyphs != .ascii {
+            glyphs = .of(set)
+        }
         welcome = options.welcome
         dashboard.window = settings.window
         keymap = Keymap()
@@ -204,7 +210,9 @@ enum WallTime {
 }
 
 /// Runs work that has to stay on one thread, and may wait there, on a thread of its own.
-private func onOwnThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+private func onOwnThread<Value: Sendable>(
+    _ work: @escaping @Sendable () throws -> Value
+) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         let thread = Thread {
             continuation.resume(with: Result { try work() })

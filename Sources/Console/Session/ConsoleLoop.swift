@@ -81,7 +81,9 @@ final class ConsoleLoop {
     private func timeout() -> Int32 {
         if parser.isWaiting { return Self.escapeDelay }
         var wait = 1000 - Int32(Self.microseconds() / 1000 % 1000)
-        if isDirty, !device.isBusy, let due = governor.earliest(isUrgent: isUrgent, isFocused: state.isFocused) {
+        if isDirty, !device.isBusy,
+            let due = governor.earliest(isUrgent: isUrgent, isFocused: state.isFocused)
+        {
             let left = Int32(clamping: (due - .now).milliseconds)
             wait = min(wait, max(0, left + 1))
         }

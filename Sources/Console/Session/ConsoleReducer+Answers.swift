@@ -17,7 +17,7 @@ extension ConsoleState {
         case .stats(let stats, let filter):
             if filter == self.filter.text { dashboard.stats = stats }
         case .recent(let records, let filter):
-            if filter == self.filter.text { dashboard.recent.replace(records) }
+            if filter == self.filter.text { dashboard.recent.replace(records, isNewestFirst: true) }
         case .logs(let page): take(page)
         case .logBatch(let batch, let filter):
             if filter == self.filter.text { take(batch) }
@@ -36,7 +36,7 @@ extension ConsoleState {
             system.isLoading = false
             system.fault = nil
         case .operators(let operators): system.operators = operators
-        case .changes(let changes): system.changes.replace(changes)
+        case .changes(let changes): system.changes.replace(changes, isNewestFirst: true)
         case .changed(let outcome): return take(outcome)
         case .failed(let message, let what): fail(message, what)
         }
@@ -67,7 +67,8 @@ extension ConsoleState {
         live = snapshot
         dashboard.append(snapshot.points)
         if dashboard.isLive, !logs.table.rows.isEmpty, logs.shownFilter == filter.text {
-            dashboard.recent.replace(Array((logs.table.rows + logs.waiting).suffix(50).reversed()))
+            let newest = Array((logs.table.rows + logs.waiting).suffix(50).reversed())
+            dashboard.recent.replace(newest, isNewestFirst: true)
         }
         guard let change = snapshot.lastChange, let known, change.id != known.id else { return [] }
         // One's own changes have been said already.
@@ -94,7 +95,11 @@ extension ConsoleState {
         case .created(let key):
             if case .form = overlays.last { overlays.removeLast() }
             undo = nil
-            overlays.append(.secret(KeyForm.secret(key, address: system.status?.address)))
+            overlays.append(
+                .secret(
+                    KeyForm.secret(key, address: system.status?.address, upstream: keys.upstreams.first?.slug)
+                )
+            )
             return [.loadKeys, .loadSystem]
         case .refused(let error):
             guard case .form(var form, let purpose) = overlays.last else {

@@ -109,7 +109,8 @@ extension ConsoleState {
                     + "the gateway: open exchanges may end, new ones are refused.",
             ],
             buttons: [
-                .init(label: "Close the console", key: Key("c")), .init(label: "Stop the gateway", key: Key("S")),
+                .init(label: "Close the console", key: Key("c")),
+                .init(label: "Stop the gateway", key: Key("S")),
             ]
         )
         overlays.append(.dialog(dialog, .leave))
@@ -136,7 +137,9 @@ extension ConsoleState {
         case .keys: return refusal(of: .editKey) == nil ? runKeys(.editKey) : runKeys(.keyLogs)
         case .system:
             guard let change = system.changes.selection else { return [] }
-            overlays.append(.text(title: "Change \(change.id)", TextView(ChangeText.lines(change, zone: zone))))
+            overlays.append(
+                .text(title: "Change \(change.id)", TextView(ChangeText.lines(change, zone: zone)))
+            )
             return []
         }
     }
@@ -160,7 +163,10 @@ extension ConsoleState {
             case .logs: copyOfLogs()
             case .keys:
                 keys.table.targets.isEmpty
-                    ? nil : keys.table.targets.map { "\($0.name)\t\($0.owner)\t\($0.prefix)" }.joined(separator: "\n")
+                    ? nil
+                    : keys.table.targets.map { "\($0.name)\t\($0.owner)\t\($0.prefix)" }.joined(
+                        separator: "\n"
+                    )
             case .system: system.changes.selection.map { ChangeText.line($0, zone: zone) }
             }
         guard let text else { return [] }
@@ -180,7 +186,8 @@ extension ConsoleState {
         switch pane {
         case .dashboard:
             let count = DashboardState.Part.allCases.count
-            dashboard.part = DashboardState.Part(rawValue: (dashboard.part.rawValue + step + count) % count) ?? .charts
+            dashboard.part =
+                DashboardState.Part(rawValue: (dashboard.part.rawValue + step + count) % count) ?? .charts
         case .logs:
             if logs.record != nil, !logs.isRecordFull { logs.isRecordFocused.toggle() }
         case .keys, .system: break

@@ -198,7 +198,11 @@ extension ConsoleState {
 
     // MARK: Forms and dialogs
 
-    private mutating func pressForm(_ form: Form, _ purpose: Overlay.FormPurpose, _ key: Key) -> [ConsoleEffect] {
+    private mutating func pressForm(
+        _ form: Form,
+        _ purpose: Overlay.FormPurpose,
+        _ key: Key
+    ) -> [ConsoleEffect] {
         var form = form
         switch form.handle(key) {
         case .cancel:
@@ -221,7 +225,9 @@ extension ConsoleState {
             KeyForm.check(&form, now: now, zone: zone, isComplete: true)
             let change = form.errors.isEmpty ? KeyForm.change(form, purpose, now: now, zone: zone) : nil
             form.isBusy = change != nil
-            if let field = form.fields.first(where: { form.errors[$0.id] != nil }) { form.focus(on: field.id) }
+            if let field = form.fields.first(where: { form.errors[$0.id] != nil }) {
+                form.focus(on: field.id)
+            }
             overlays.append(.form(form, purpose))
             return change.map { [.change($0)] } ?? []
         case .moved, .ignored: overlays.append(.form(form, purpose))

@@ -75,7 +75,8 @@ extension ConsoleState {
         guard overlays.isEmpty else { return [] }
         let layout = ConsoleLayout(self)
         if layout.tabs.contains(x: x, y: y) {
-            guard let tab = TabBar.places(self, layout.tabs).first(where: { $0.rect.contains(x: x, y: y) }) else {
+            guard let tab = TabBar.places(self, layout.tabs).first(where: { $0.rect.contains(x: x, y: y) })
+            else {
                 return []
             }
             return run(tab.pane.command)
@@ -114,8 +115,7 @@ extension ConsoleState {
                 if isDue(dashboard.window.step * 10) { effects.append(.loadStats(filter: filter.text)) }
             }
         case .keys:
-            if isDue(10) { effects.append(.loadUsage(shownKeys)) }
-            if isDue(30) { effects.append(.loadKeys) }
+            if isDue(10) { effects.append(.loadKeys) }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
         case .logs: break

@@ -35,7 +35,7 @@ package enum ConsoleMode: Sendable, Equatable {
 /// A short message that goes away by itself.
 struct Toast: Sendable, Equatable {
     var text: String
-    var role: Role
+    var role: StyleRole
     var until: Timestamp
 }
 
@@ -79,7 +79,7 @@ struct ConsoleState: Sendable {
         Look(themes.theme(themeName) ?? .plain, depth: depth, glyphs: glyphs)
     }
 
-    mutating func say(_ text: String, _ role: Role = .info, for seconds: Int = 5) {
+    mutating func say(_ text: String, _ role: StyleRole = .info, for seconds: Int = 5) {
         toast = Toast(text: text, role: role, until: now.advanced(by: .seconds(seconds)))
     }
 }

@@ -37,7 +37,10 @@ enum ConsoleView {
             FooterView.draw(state, on: &canvas, in: layout.footer)
         }
         let cursor = drawOverlays(state, on: &canvas, layout)
-        return Frame(buffer: canvas.buffer, cursor: cursor.map { Place(x: min($0.x, state.size.columns - 1), y: $0.y) })
+        return Frame(
+            buffer: canvas.buffer,
+            cursor: cursor.map { Place(x: min($0.x, state.size.columns - 1), y: $0.y) }
+        )
     }
 
     private static func drawOverlays(
@@ -46,10 +49,13 @@ enum ConsoleView {
         _ layout: ConsoleLayout
     ) -> (x: Int, y: Int)? {
         var cursor: (x: Int, y: Int)?
-        let area = layout.body.isEmpty ? canvas.bounds : canvas.bounds.inset(x: 0, y: canvas.bounds.height > 12 ? 1 : 0)
+        let area =
+            layout.body.isEmpty
+            ? canvas.bounds : canvas.bounds.inset(x: 0, y: canvas.bounds.height > 12 ? 1 : 0)
         for overlay in state.overlays {
             switch overlay {
-            case .palette(let picker), .help(let picker), .sort(let picker), .columns(let picker), .themes(let picker, _):
+            case .palette(let picker), .help(let picker), .sort(let picker), .columns(let picker),
+                .themes(let picker, _):
                 cursor = picker.draw(on: &canvas, in: area)
             case .form(let form, _): cursor = form.draw(on: &canvas, in: area)
             case .dialog(let dialog, _): cursor = dialog.draw(on: &canvas, in: area)
@@ -65,6 +71,8 @@ enum ConsoleView {
     }
 }
 
+/// Where one is, what is filtered, and how the gateway is.
+///
 /// `FastGate ▸ Logs ▸ status>=400            ● serving · 3 operators · up 12d · 14:22:09`
 enum BreadcrumbView {
     static func draw(_ state: ConsoleState, on canvas: inout Canvas, in rect: Rect) {
@@ -96,7 +104,10 @@ enum BreadcrumbView {
             let isOK = live.dashboard.state == "ok"
             text.append("\(isOK ? glyphs.good : glyphs.warning)", isOK ? .ok : .warning)
             text.append(isOK ? " serving" : " \(live.dashboard.state)")
-            text.append("\(dot)\(live.operators) \(isShort ? "ops" : live.operators == 1 ? "operator" : "operators")", .muted)
+            text.append(
+                "\(dot)\(live.operators) \(isShort ? "ops" : live.operators == 1 ? "operator" : "operators")",
+                .muted
+            )
             text.append("\(dot)up \(TimeText.uptime(live.uptimeSeconds))", .muted)
         } else {
             text.append("connecting \(glyphs.ellipsis)", .muted)
@@ -124,7 +135,13 @@ enum TabBar {
             let isActive = pane == state.pane
             let key = state.keymap.key(for: pane.command)?.description ?? pane.number
             let x = place.x + canvas.write(key, x: place.x, y: place.y, isActive ? .tabActive : .key)
-            canvas.write(" \(pane.rawValue)", x: x, y: place.y, isActive ? .tabActive : .tab, width: rect.maxX - x)
+            canvas.write(
+                " \(pane.rawValue)",
+                x: x,
+                y: place.y,
+                isActive ? .tabActive : .tab,
+                width: rect.maxX - x
+            )
         }
     }
 }
@@ -148,8 +165,12 @@ enum FooterView {
         var x = rect.x + 1
         // The last ones lead everywhere else, so they stay.
         var kept = hints
-        func width(_ hint: (key: String, text: String)) -> Int { canvas.columns(of: hint.key + hint.text) + 4 }
-        while kept.count > 3, kept.reduce(0, { $0 + width($1) }) > rect.width { kept.remove(at: kept.count - 4) }
+        func width(_ hint: (key: String, text: String)) -> Int {
+            canvas.columns(of: hint.key + hint.text) + 4
+        }
+        while kept.count > 4, kept.reduce(0, { $0 + width($1) }) > rect.width {
+            kept.remove(at: kept.count - 5)
+        }
         for hint in kept {
             guard x < rect.maxX - 2 else { return }
             x += canvas.write(hint.key, x: x, y: rect.y, .key, width: rect.maxX - x)
@@ -160,8 +181,10 @@ enum FooterView {
     private static func hints(_ state: ConsoleState) -> [(key: String, text: String)] {
         let fixed: [CommandID] = [.filter, .palette, .help, .quit]
         let order = state.contexts.filter { $0 != .everywhere && $0 != .list } + [.list]
-        let local = order.flatMap { context in CommandRegistry.all.filter { $0.context == context && $0.hint != nil } }
-            .filter { state.refusal(of: $0.id) == nil }
+        let local = order.flatMap { context in
+            CommandRegistry.all.filter { $0.context == context && $0.hint != nil }
+        }
+        .filter { state.refusal(of: $0.id) == nil }
         let commands = local + fixed.compactMap { CommandRegistry.byID[$0] }
         return commands.compactMap { command in
             guard let key = state.keymap.key(for: command.id), let hint = command.hint else { return nil }
@@ -170,7 +193,9 @@ enum FooterView {
                 return ("\(key) \(longer)", hint)
             }
             if command.id == .quit, case .attached = state.mode { return (key.description, "detach") }
-            if command.id == .toggleKey, state.keys.table.selection?.enabled == false { return (key.description, "enable") }
+            if command.id == .toggleKey, state.keys.table.selection?.enabled == false {
+                return (key.description, "enable")
+            }
             return (key.description, hint)
         }
     }
@@ -181,7 +206,12 @@ enum SummaryView {
     static func draw(_ state: ConsoleState, on canvas: inout Canvas) {
         let glyphs = canvas.glyphs
         guard state.outage == nil, let live = state.live else {
-            canvas.write(state.outage.map { "\(glyphs.bad) \($0)" } ?? "connecting", x: 0, y: 0, width: state.size.columns)
+            canvas.write(
+                state.outage.map { "\(glyphs.bad) \($0)" } ?? "connecting",
+                x: 0,
+                y: 0,
+                width: state.size.columns
+            )
             return
         }
         let figures = live.dashboard
@@ -200,7 +230,10 @@ enum SummaryView {
 enum SecretView {
     static func draw(_ secret: Overlay.Secret, on canvas: inout Canvas, in area: Rect) -> (x: Int, y: Int)? {
         let width = max(canvas.columns(of: secret.value) + 6, 66)
-        let inside = canvas.box(area.centered(width: width, height: secret.lines.count + 6), title: secret.title)
+        let inside = canvas.box(
+            area.centered(width: width, height: secret.lines.count + 6),
+            title: secret.title
+        )
         var y = inside.y
         if inside.height > secret.lines.count + 3 { y += 1 }
         canvas.write(secret.value, x: inside.x, y: y, .accent, width: inside.width)
@@ -231,8 +264,20 @@ enum PromptView {
             ?? (prompt.kind == .filter
                 ? "status>=400 and owner:team-a and latency>2s" : "14:05, -10m, 2026-11-21 or RFC 3339")
         let hintWidth = min(canvas.columns(of: hint) + 1, line.width / 2)
-        canvas.write(hint, x: line.maxX - hintWidth, y: y, prompt.fault == nil ? .placeholder : .error, width: hintWidth)
-        let column = prompt.editor.draw(on: &canvas, x: start, y: y, width: max(4, line.width - start - hintWidth - 2), isActive: true)
+        canvas.write(
+            hint,
+            x: line.maxX - hintWidth,
+            y: y,
+            prompt.fault == nil ? .placeholder : .error,
+            width: hintWidth
+        )
+        let column = prompt.editor.draw(
+            on: &canvas,
+            x: start,
+            y: y,
+            width: max(4, line.width - start - hintWidth - 2),
+            isActive: true
+        )
         return (column, y)
     }
 }

@@ -58,12 +58,21 @@ final class Mailbox: Sendable {
     }
 
     /// With too many batches waiting the oldest goes, and its rows are counted.
-    private static func drop(from events: inout [ConsoleEvent], _ batch: LogBatch, _ filter: String) -> LogBatch? {
-        let waiting = events.indices.filter { if case .answer(.logBatch) = events[$0] { true } else { false } }
+    private static func drop(
+        from events: inout [ConsoleEvent],
+        _ batch: LogBatch,
+        _ filter: String
+    ) -> LogBatch? {
+        let waiting = events.indices.filter {
+            if case .answer(.logBatch) = events[$0] { true } else { false }
+        }
         guard waiting.count >= batchLimit, let first = waiting.first,
             case .answer(.logBatch(let oldest, _)) = events.remove(at: first)
         else { return nil }
-        return LogBatch(records: batch.records, skipped: batch.skipped + oldest.skipped + oldest.records.count)
+        return LogBatch(
+            records: batch.records,
+            skipped: batch.skipped + oldest.skipped + oldest.records.count
+        )
     }
 
     func post(_ themes: ThemeLibrary) {

@@ -76,7 +76,11 @@ final class PortFeed: Sendable {
     private func followLogs(_ filter: String) async {
         while !Task.isCancelled {
             do {
-                let batches = try await port.followLogs(filter: filter, maxPerSecond: Self.rowsPerSecond, by: user)
+                let batches = try await port.followLogs(
+                    filter: filter,
+                    maxPerSecond: Self.rowsPerSecond,
+                    by: user
+                )
                 for try await batch in batches {
                     mailbox.post(.logBatch(batch, filter: filter))
                 }

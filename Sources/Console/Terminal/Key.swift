@@ -14,7 +14,9 @@ struct Key: Hashable, Sendable, CustomStringConvertible {
 
     /// As shown to people: `Ctrl-D`, `Enter`, `j`.
     var description: String {
-        name.count == 1
+        if name == "pgup" { return "PgUp" }
+        if name == "pgdn" { return "PgDn" }
+        return name.count == 1
             ? name
             : name.split(separator: "-", omittingEmptySubsequences: false).map { part in
                 part.count == 1 || part.isEmpty
@@ -40,7 +42,8 @@ struct Key: Hashable, Sendable, CustomStringConvertible {
 
     static let named: Set<String> = {
         var names: Set<String> = [
-            "enter", "esc", "tab", "shift-tab", "backspace", "delete", "insert", "up", "down", "left", "right",
+            "enter", "esc", "tab", "shift-tab", "backspace", "delete", "insert", "up", "down", "left",
+            "right",
             "home", "end", "pgup", "pgdn", "space",
         ]
         for number in 1...12 {

@@ -16,8 +16,16 @@ struct KeyParser {
     var isWaiting: Bool { !bytes.isEmpty && paste == nil }
 
     mutating func feed(_ new: some Sequence<UInt8>) -> [TerminalEvent] {
-        bytes += new
         var events: [TerminalEvent] = []
+        // Alt with a letter arrives in one piece. What comes after an Esc that has been waiting is a key of its own,
+        // unless it is the rest of a sequence that the network has cut in two.
+        if bytes == [0x1B], paste == nil, let first = new.first(where: { _ in true }),
+            !Self.openers.contains(first)
+        {
+            bytes = []
+            events.append(.key(.escape))
+        }
+        bytes += new
         while !bytes.isEmpty {
             if paste != nil {
                 guard let event = takePaste() else { break }
@@ -68,7 +76,9 @@ struct KeyParser {
         let first = bytes[0]
         let length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0
         guard length > 0 else { return (nil, 1) }
-        guard bytes.count >= length else { return bytes.dropFirst().allSatisfy { $0 >> 6 == 2 } ? nil : (nil, 1) }
+        guard bytes.count >= length else {
+            return bytes.dropFirst().allSatisfy { $0 >> 6 == 2 } ? nil : (nil, 1)
+        }
         let text = String(decoding: bytes[0..<length], as: UTF8.self)
         guard text.unicodeScalars.count == 1, text != "\u{FFFD}" else { return (nil, 1) }
         // One byte of the upper control block is no text.
@@ -98,12 +108,14 @@ struct KeyParser {
     private func string() -> (TerminalEvent?, Int)? {
         for index in 2..<max(2, bytes.count) {
             if bytes[index] == 0x07 { return (nil, index + 1) }
-            if bytes[index] == 0x1B, index + 1 < bytes.count, bytes[index + 1] == 0x5C { return (nil, index + 2) }
+            if bytes[index] == 0x1B, index + 1 < bytes.count, bytes[index + 1] == 0x5C {
+                return (nil, index + 2)
+            }
         }
         return bytes.count > 4096 ? (nil, bytes.count) : nil
     }
 
-    /// `ESC [ parameters intermediates final`
+    /// A control sequence: `ESC [`, parameters, intermediates, and a final byte.
     private mutating func control() -> (TerminalEvent?, Int)? {
         // The Linux console's function keys: `ESC [ [ A`.
         if bytes.count > 2, bytes[2] == 0x5B {
@@ -131,8 +143,12 @@ struct KeyParser {
         return (Self.event(final: bytes[end], numbers), length)
     }
 
+    /// What may follow an Esc in a sequence: CSI, SS3, OSC, DCS, APC, PM.
+    private static let openers: Set<UInt8> = [0x5B, 0x4F, 0x5D, 0x50, 0x5F, 0x5E]
+
     private static let letters: [UInt8: String] = [
-        0x41: "up", 0x42: "down", 0x43: "right", 0x44: "left", 0x48: "home", 0x46: "end", 0x50: "f1", 0x51: "f2",
+        0x41: "up", 0x42: "down", 0x43: "right", 0x44: "left", 0x48: "home", 0x46: "end", 0x50: "f1",
+        0x51: "f2",
         0x52: "f3", 0x53: "f4", 0x4D: "enter", 0x5A: "shift-tab",
     ]
 
@@ -150,7 +166,8 @@ struct KeyParser {
         }
         guard let name = final == 0x7E ? numbered[numbers.first ?? 0] : letters[final] else { return nil }
         let modifiers = (numbers.count > 1 ? numbers[1] : 1) - 1
-        let prefix = modifiers & 4 != 0 ? "ctrl-" : modifiers & 2 != 0 ? "alt-" : modifiers & 1 != 0 ? "shift-" : ""
+        let prefix =
+            modifiers & 4 != 0 ? "ctrl-" : modifiers & 2 != 0 ? "alt-" : modifiers & 1 != 0 ? "shift-" : ""
         let key = Key(name.hasPrefix("shift-") ? name : prefix + name)
         return .key(Key.named.contains(key.name) ? key : Key(name))
     }

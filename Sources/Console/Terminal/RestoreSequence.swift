@@ -1,7 +1,9 @@
 /// What every way out of the console writes, so that the shell after it finds a sane terminal.
 package enum RestoreSequence {
-    /// Ends synchronized output, pastes, focus and mouse reports, resets colours, keys and the cursor, and leaves
-    /// the other screen. Understood or ignored by every terminal that the console draws on.
+    /// Ends everything that the console has turned on, and leaves the other screen.
+    ///
+    /// Synchronized output, pastes, focus and mouse reports, colours, keys, the cursor; understood or ignored by
+    /// every terminal that the console draws on.
     package static let bytes = Array(
         "\u{1B}[?2026l\u{1B}[?2004l\u{1B}[?1004l\u{1B}[?1000l\u{1B}[?1006l\u{1B}[r\u{1B}[m\u{1B}[?1l\u{1B}>\u{1B}[?25h\u{1B}[?1049l\r"
             .utf8

@@ -25,9 +25,9 @@ struct Theme: Equatable, Sendable {
     }
 
     var name: String
-    var entries: [Role: Entry]
+    var entries: [StyleRole: Entry]
     /// What replaces colours where there are none.
-    var mono: [Role: Attributes]
+    var mono: [StyleRole: Attributes]
 
     /// Without files: the terminal's own colours, told apart by letters' weight.
     static let plain = Theme(
@@ -50,7 +50,7 @@ struct Look: Sendable {
     init(_ theme: Theme, depth: ColorDepth, glyphs: Glyphs) {
         self.glyphs = glyphs
         self.theme = theme.name
-        styles = Role.allCases.map { role in
+        styles = StyleRole.allCases.map { role in
             if depth == .mono { return Style(attributes: theme.mono[role] ?? []) }
             let entry = theme.entries[role] ?? Theme.Entry()
             return Style(
@@ -62,10 +62,10 @@ struct Look: Sendable {
     }
 
     private static let places = Dictionary(
-        uniqueKeysWithValues: Role.allCases.enumerated().map { ($1, $0) }
+        uniqueKeysWithValues: StyleRole.allCases.enumerated().map { ($1, $0) }
     )
 
-    func style(_ role: Role) -> Style {
+    func style(_ role: StyleRole) -> Style {
         Self.places[role].map { styles[$0] } ?? .plain
     }
 }

@@ -21,8 +21,8 @@ struct ThemeFile {
     private(set) var name = ""
     private(set) var parent: String?
     private(set) var palette: [String: Theme.Shade] = [:]
-    private(set) var styles: [(role: Role, text: String, line: Int)] = []
-    private(set) var mono: [Role: Attributes] = [:]
+    private(set) var styles: [(role: StyleRole, text: String, line: Int)] = []
+    private(set) var mono: [StyleRole: Attributes] = [:]
     private(set) var faults: [ThemeFault] = []
 
     init(text: String, file: String) {
@@ -75,12 +75,15 @@ struct ThemeFile {
                 mono[role] = attributes((words.string ?? "").split(separator: " "), words)
             }
         default:
-            fault(key, "\(key.string ?? "?") is unknown; a theme has name, inherits, palette, styles and mono")
+            fault(
+                key,
+                "\(key.string ?? "?") is unknown; a theme has name, inherits, palette, styles and mono"
+            )
         }
     }
 
-    private mutating func role(_ node: Node) -> Role? {
-        let role = Role(rawValue: node.string ?? "")
+    private mutating func role(_ node: Node) -> StyleRole? {
+        let role = StyleRole(rawValue: node.string ?? "")
         if role == nil { fault(node, "there is no style \(node.string ?? "?")") }
         return role
     }
@@ -135,7 +138,7 @@ struct ThemeFile {
 
     /// `FOREGROUND [on BACKGROUND] [ATTRIBUTE…]`, colours by their names in the palette.
     mutating func entry(
-        _ style: (role: Role, text: String, line: Int),
+        _ style: (role: StyleRole, text: String, line: Int),
         palette: [String: Theme.Shade]
     ) -> Theme.Entry {
         var entry = Theme.Entry()

@@ -3,7 +3,7 @@ struct Chart {
     /// Values from old to new, one a step; nil is a gap, which stays empty.
     struct Line {
         let values: [Double?]
-        let role: Role
+        let role: StyleRole
     }
 
     /// From the lowest to the highest, as percentiles are: each covers what is below it.
@@ -33,7 +33,11 @@ struct Chart {
             canvas.put(canvas.glyphs.axis, x: axis.maxX - 1, y: y, style)
         }
         var marks = [(0, high), (axis.height - 1, low)]
-        if axis.height >= 5 { marks.append((axis.height / 2, high - (high - low) * Double(axis.height / 2) / Double(axis.height))) }
+        if axis.height >= 5 {
+            marks.append(
+                (axis.height / 2, high - (high - low) * Double(axis.height / 2) / Double(axis.height))
+            )
+        }
         for (line, value) in marks {
             let text = line == axis.height / 2 && axis.height >= 5 ? label((high + low) / 2) : label(value)
             canvas.write(text, x: axis.x, y: axis.y + line, .axis, width: axisWidth, align: .right)
@@ -48,7 +52,9 @@ struct Chart {
         var end = plot.x - 1
         for (share, text) in times {
             let width = canvas.columns(of: text)
-            let wanted = plot.x + Int(Double(plot.width - 1) * share) - (share > 0.9 ? width - 1 : share > 0.1 ? width / 2 : 0)
+            let wanted =
+                plot.x + Int(Double(plot.width - 1) * share)
+                - (share > 0.9 ? width - 1 : share > 0.1 ? width / 2 : 0)
             guard wanted > end, wanted + width <= plot.maxX else { continue }
             canvas.write(text, x: wanted, y: y, .axis)
             end = wanted + width

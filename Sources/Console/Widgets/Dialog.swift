@@ -7,7 +7,8 @@ struct Dialog: Equatable, Sendable {
     }
 
     enum Outcome: Equatable {
-        case chosen(Int), changed, ignored
+        case chosen(Int)
+        case changed, ignored
     }
 
     let title: String
@@ -66,7 +67,13 @@ struct Dialog: Equatable, Sendable {
             let line = inside.cutBottom(2)
             let label = "Type \(typed.wanted) to go on: "
             let x = line.x + canvas.write(label, x: line.x, y: line.y, .warning, width: line.width)
-            let column = typed.editor.draw(on: &canvas, x: x, y: line.y, width: max(0, line.maxX - x), isActive: true)
+            let column = typed.editor.draw(
+                on: &canvas,
+                x: x,
+                y: line.y,
+                width: max(0, line.maxX - x),
+                isActive: true
+            )
             cursor = (column, line.y)
         }
         for (index, line) in lines.prefix(inside.height).enumerated() {
@@ -74,8 +81,15 @@ struct Dialog: Equatable, Sendable {
         }
         var x = footer.x
         for (index, button) in buttons.enumerated() {
-            let role: Role = index == focus ? .buttonActive : index > 0 && isLocked ? .disabled : .button
-            x += canvas.write("[ \(button.label)  \(button.key) ]", x: x, y: footer.y, role, width: max(0, footer.maxX - x)) + 2
+            let role: StyleRole = index == focus ? .buttonActive : index > 0 && isLocked ? .disabled : .button
+            x +=
+                canvas.write(
+                    "[ \(button.label)  \(button.key) ]",
+                    x: x,
+                    y: footer.y,
+                    role,
+                    width: max(0, footer.maxX - x)
+                ) + 2
         }
         return cursor
     }

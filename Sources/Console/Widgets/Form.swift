@@ -16,7 +16,12 @@ struct Form: Equatable, Sendable {
         var kind: Kind
         var placeholder = ""
 
-        static func text(_ id: String, _ label: String, _ value: String = "", placeholder: String = "") -> Field {
+        static func text(
+            _ id: String,
+            _ label: String,
+            _ value: String = "",
+            placeholder: String = ""
+        ) -> Field {
             Field(id: id, label: label, kind: .text(LineEditor(value)), placeholder: placeholder)
         }
     }
@@ -120,7 +125,9 @@ struct Form: Equatable, Sendable {
     }
 
     mutating func paste(_ text: String) -> Outcome {
-        guard fields.indices.contains(focus), case .text(var editor) = fields[focus].kind else { return .ignored }
+        guard fields.indices.contains(focus), case .text(var editor) = fields[focus].kind else {
+            return .ignored
+        }
         editor.insert(text)
         fields[focus].kind = .text(editor)
         return changed()
@@ -185,10 +192,12 @@ struct Form: Equatable, Sendable {
             var x = place.x
             for (index, choice) in choices.enumerated() {
                 let text = "[\(choice.isOn ? "x" : " ")] \(choice.name)"
-                let role: Role = isActive && index == cursor ? .inputActive : .input
+                let role: StyleRole = isActive && index == cursor ? .inputActive : .input
                 x += canvas.write(text, x: x, y: place.y, role, width: max(0, place.maxX - x)) + 2
             }
-            if choices.isEmpty { canvas.write(field.placeholder, x: x, y: place.y, .placeholder, width: place.width) }
+            if choices.isEmpty {
+                canvas.write(field.placeholder, x: x, y: place.y, .placeholder, width: place.width)
+            }
             return nil
         }
     }
@@ -198,7 +207,7 @@ struct Form: Equatable, Sendable {
         let width = texts.reduce(3) { $0 + canvas.columns(of: $1) }
         var x = rect.x + max(0, (rect.width - width) / 2)
         for (index, text) in texts.enumerated() {
-            let role: Role = focus == fields.count + index ? .buttonActive : .button
+            let role: StyleRole = focus == fields.count + index ? .buttonActive : .button
             x += canvas.write(text, x: x, y: rect.y, role, width: max(0, rect.maxX - x)) + 3
         }
     }

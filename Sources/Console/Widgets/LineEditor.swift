@@ -80,9 +80,16 @@ struct LineEditor: Equatable, Sendable {
     // MARK: Drawing
 
     /// Draws what fits around the cursor and returns the cursor's column.
-    func draw(on canvas: inout Canvas, x: Int, y: Int, width: Int, isActive: Bool, placeholder: String = "") -> Int {
+    func draw(
+        on canvas: inout Canvas,
+        x: Int,
+        y: Int,
+        width: Int,
+        isActive: Bool,
+        placeholder: String = ""
+    ) -> Int {
         guard width > 0 else { return x }
-        let role = isActive ? Role.inputActive : .input
+        let role = isActive ? StyleRole.inputActive : .input
         if isActive { canvas.fill(Rect(x: x, y: y, width: width, height: 1), role) }
         if characters.isEmpty {
             canvas.write(placeholder, x: x, y: y, .placeholder, width: width)

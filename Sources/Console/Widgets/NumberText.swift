@@ -1,6 +1,6 @@
 /// Numbers as people read them.
 enum NumberText {
-    /// `1,284,511`
+    /// A whole number: `1,284,511`.
     static func count(_ number: Int) -> String {
         let digits = Array(String(abs(number)))
         var text = ""
@@ -11,12 +11,12 @@ enum NumberText {
         return (number < 0 ? "-" : "") + text
     }
 
-    /// `98.91 %`
+    /// A share of one: `98.91 %`.
     static func percent(_ share: Double?) -> String {
         share.map { "\(decimal($0 * 100, $0 > 0.9995 || $0 == 0 ? 0 : 2)) %" } ?? "–"
     }
 
-    /// `0.1 ms`, `412 ms`, `3.41 s`, `2 m 05 s`
+    /// Milliseconds: `0.1 ms`, `412 ms`, `3.41 s`, `2 m 05 s`.
     static func latency(_ milliseconds: Double?) -> String {
         guard let milliseconds else { return "–" }
         if milliseconds < 10 { return "\(decimal(milliseconds, 1)) ms" }
@@ -28,7 +28,9 @@ enum NumberText {
     }
 
     static func rate(_ value: Double) -> String {
-        value >= 100 ? count(Int(value.rounded())) : decimal(value, value == value.rounded() ? 0 : value >= 10 ? 1 : 2)
+        if value >= 100 || value == value.rounded() { return count(Int(value.rounded())) }
+        let tenths = (value * 10).rounded()
+        return decimal(value, value >= 10 || tenths == value * 10 ? 1 : 2)
     }
 
     /// With so many digits behind the point.
@@ -40,7 +42,8 @@ enum NumberText {
         let sign = value < 0 && whole > 0 ? "-" : ""
         guard digits > 0 else { return sign + String(whole) }
         let fraction = String(whole % Int(scale))
-        return sign + "\(whole / Int(scale)).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
+        return sign
+            + "\(whole / Int(scale)).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
     }
 }
 

@@ -12,7 +12,8 @@ struct Picker: Equatable, Sendable {
     }
 
     enum Outcome: Equatable {
-        case chosen(String), cancel, changed, ignored
+        case chosen(String)
+        case cancel, changed, ignored
     }
 
     let title: String
@@ -94,17 +95,37 @@ struct Picker: Equatable, Sendable {
         if isSearchable {
             let line = inside.cutTop(inside.height > 3 ? 2 : 1)
             let x = line.x + canvas.write(prompt, x: line.x, y: line.y, .key)
-            let column = query.draw(on: &canvas, x: x, y: line.y, width: max(0, line.maxX - x), isActive: true)
+            let column = query.draw(
+                on: &canvas,
+                x: x,
+                y: line.y,
+                width: max(0, line.maxX - x),
+                isActive: true
+            )
             cursor = (column, line.y)
         }
         let found = found
-        if found.isEmpty { canvas.write("nothing fits", x: inside.x, y: inside.y, .muted, width: inside.width) }
+        if found.isEmpty {
+            canvas.write("nothing fits", x: inside.x, y: inside.y, .muted, width: inside.width)
+        }
         let top = max(0, min(selected - inside.height / 2, found.count - inside.height))
         for (index, item) in found.enumerated().dropFirst(top).prefix(inside.height) {
-            draw(item, on: &canvas, Rect(x: inside.x, y: inside.y + index - top, width: inside.width, height: 1))
+            draw(
+                item,
+                on: &canvas,
+                Rect(x: inside.x, y: inside.y + index - top, width: inside.width, height: 1)
+            )
             if index == selected {
-                canvas.highlight(Rect(x: inside.x, y: inside.y + index - top, width: inside.width, height: 1), .selection)
-                canvas.put(canvas.glyphs.chosen, x: inside.x, y: inside.y + index - top, canvas.look.style(.accent))
+                canvas.highlight(
+                    Rect(x: inside.x, y: inside.y + index - top, width: inside.width, height: 1),
+                    .selection
+                )
+                canvas.put(
+                    canvas.glyphs.chosen,
+                    x: inside.x,
+                    y: inside.y + index - top,
+                    canvas.look.style(.accent)
+                )
             }
         }
         return cursor
@@ -114,9 +135,15 @@ struct Picker: Equatable, Sendable {
         let note = item.refusal ?? item.note
         let noteWidth = min(canvas.columns(of: note), line.width / 2)
         let box = item.isOn.map { "[\($0 ? "x" : " ")] " } ?? ""
-        let role: Role = item.refusal == nil ? .text : .disabled
+        let role: StyleRole = item.refusal == nil ? .text : .disabled
         canvas.write(box + item.title, x: line.x + 2, y: line.y, role, width: line.width - noteWidth - 3)
-        canvas.write(note, x: line.maxX - noteWidth, y: line.y, item.refusal == nil ? .key : .disabled, width: noteWidth)
+        canvas.write(
+            note,
+            x: line.maxX - noteWidth,
+            y: line.y,
+            item.refusal == nil ? .key : .disabled,
+            width: noteWidth
+        )
     }
 }
 

@@ -76,7 +76,13 @@ struct Table<Row: Identifiable & Sendable> where Row.ID == Int {
         for line in 0..<body.height {
             let index = state.top + line
             guard index < state.rows.count else { break }
-            drawRow(state, index, on: &canvas, Rect(x: rect.x, y: body.y + line, width: rect.width, height: 1), placed)
+            drawRow(
+                state,
+                index,
+                on: &canvas,
+                Rect(x: rect.x, y: body.y + line, width: rect.width, height: 1),
+                placed
+            )
         }
     }
 

@@ -34,9 +34,11 @@ struct TableState<Row: Identifiable & Sendable>: Sendable where Row.ID == Int {
         rows.firstIndex { $0.id == id }
     }
 
-    /// New rows; the selection stays on the same one while it is there, else at the same place.
-    mutating func replace(_ new: [Row]) {
-        let id = selection?.id
+    /// Takes new rows; the selection stays on the same one while it is there, else at the same place.
+    ///
+    /// At the top of a list that grows there it stays at the top.
+    mutating func replace(_ new: [Row], isNewestFirst: Bool = false) {
+        let id = isNewestFirst && selected == 0 ? nil : selection?.id
         rows = new
         if let id, let place = index(of: id) {
             selected = place

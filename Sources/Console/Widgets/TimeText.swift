@@ -11,28 +11,28 @@ enum TimeText {
         return (text.prefix(10), text.dropFirst(11))
     }
 
-    /// `14:22:09`
+    /// The time of day: `14:22:09`.
     static func clock(_ time: Timestamp, zone: Int) -> String {
         String(parts(time, zone).time.prefix(8))
     }
 
-    /// `14:22`
+    /// The same without seconds: `14:22`.
     static func minute(_ time: Timestamp, zone: Int) -> String {
         String(parts(time, zone).time.prefix(5))
     }
 
-    /// `14:22:09.123`
+    /// The same to the millisecond: `14:22:09.123`.
     static func precise(_ time: Timestamp, zone: Int) -> String {
         let text = parts(time, zone).time.prefix { $0 != "Z" }
         return text.count > 8 ? String(text.prefix(12)) : text + ".000"
     }
 
-    /// `2026-11-21`
+    /// The day: `2026-11-21`.
     static func date(_ time: Timestamp, zone: Int) -> String {
         String(parts(time, zone).date)
     }
 
-    /// `2 s`, `4 min`, `3 h`, `6 days`, `3 weeks`
+    /// A length of time in one unit: `2 s`, `4 min`, `3 h`, `6 days`, `3 weeks`.
     static func span(_ seconds: Int) -> String {
         switch seconds {
         case ..<60: "\(max(seconds, 0)) s"
@@ -51,7 +51,7 @@ enum TimeText {
         return seconds < 2 ? "now" : "\(span(seconds)) ago"
     }
 
-    /// `12d 4h`, `3h 12m`, `41s`
+    /// A length of time in two units: `12d 4h`, `3h 12m`, `41s`.
     static func uptime(_ seconds: Int) -> String {
         if seconds >= 86_400 { return "\(seconds / 86_400)d \(seconds % 86_400 / 3600)h" }
         if seconds >= 3600 { return "\(seconds / 3600)h \(seconds % 3600 / 60)m" }
@@ -62,7 +62,9 @@ enum TimeText {
     // MARK: Reading
 
     private static func length(_ text: Substring) -> Int? {
-        guard let last = text.last, let number = Int(text.dropLast()), number >= 0, number < 1_000_000 else { return nil }
+        guard let last = text.last, let number = Int(text.dropLast()), number >= 0, number < 1_000_000 else {
+            return nil
+        }
         switch last {
         case "s": return number
         case "m": return number * 60
@@ -108,12 +110,16 @@ enum TimeText {
                 short = String(short.dropLast(ending.count)) + letter
             }
         }
-        if let seconds = length(short[...]), seconds > 0 { return .success(now.advanced(by: .seconds(seconds))) }
-        let moment = text.count == 10 ? Timestamp(text: "\(text)T00:00:00Z") : Timestamp(text: text.uppercased())
+        if let seconds = length(short[...]), seconds > 0 {
+            return .success(now.advanced(by: .seconds(seconds)))
+        }
+        let moment =
+            text.count == 10 ? Timestamp(text: "\(text)T00:00:00Z") : Timestamp(text: text.uppercased())
         guard let moment else {
             return .failure(Fault(message: "90d, in 3 weeks, 2027-02-19, or never"))
         }
-        let shifted = text.count == 10 ? Timestamp(microseconds: moment.microseconds - zone * 1_000_000) : moment
+        let shifted =
+            text.count == 10 ? Timestamp(microseconds: moment.microseconds - zone * 1_000_000) : moment
         guard shifted > now else { return .failure(Fault(message: "this is in the past")) }
         return .success(shifted)
     }

@@ -8,26 +8,34 @@ final class FigureCache: Sendable {
         var live: (dashboard: Dashboard, points: [ChartPoint], at: ContinuousClock.Instant)?
     }
 
-    /// The sum of a day moves slowly; counting it from the audit can be dear.
-    static let daySeconds = 10
-    static let dayOfAuditSeconds = 60
+    /// The sum of a day up to a minute that is over moves once a minute; counting it from the audit can be dear.
+    static let daySeconds = 60
+    static let dayOfAuditSeconds = 300
     /// Less than the second between two snapshots of one console, so that each gets new figures.
     static let liveTime = Duration.milliseconds(700)
     private static let limit = 64
 
     private let entries = Mutex<[String: Entry]>([:])
 
-    func day(_ filter: String, now: Int, validFor seconds: Int, _ count: () throws -> TrafficCell) rethrows
-        -> TrafficCell
-    {
-        if let day = entries.withLock({ $0[filter]?.day }), now - day.at < seconds { return day.cell }
+    /// What `count` gives for the day up to a minute, counted again when `seconds` have passed.
+    func day(
+        _ filter: String,
+        upTo minute: Int,
+        validFor seconds: Int,
+        _ count: () throws -> TrafficCell
+    ) rethrows -> (cell: TrafficCell, upTo: Int) {
+        if let day = entries.withLock({ $0[filter]?.day }), minute - day.at < seconds {
+            return (day.cell, day.at)
+        }
         let cell = try count()
-        set(filter) { $0.day = (cell, now) }
-        return cell
+        set(filter) { $0.day = (cell, minute) }
+        return (cell, minute)
     }
 
     func live(_ filter: String) -> (dashboard: Dashboard, points: [ChartPoint])? {
-        guard let live = entries.withLock({ $0[filter]?.live }), .now - live.at < Self.liveTime else { return nil }
+        guard let live = entries.withLock({ $0[filter]?.live }), .now - live.at < Self.liveTime else {
+            return nil
+        }
         return (live.dashboard, live.points)
     }
 

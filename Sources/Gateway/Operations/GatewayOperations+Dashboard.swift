@@ -6,21 +6,30 @@ extension GatewayOperations {
     }
 
     /// The figures of now, and the last seconds that are over.
-    func figures(_ filter: String, by user: Operator) async throws -> (dashboard: Dashboard, points: [ChartPoint]) {
+    func figures(
+        _ filter: String,
+        by user: Operator
+    ) async throws -> (dashboard: Dashboard, points: [ChartPoint]) {
         if let known = gateway.figures.live(filter) { return known }
         let now = WallClock.now().seconds
         let history = try TrafficHistory(filter, self)
         let isSeries = if case .series = history.source { true } else { false }
         let validity = isSeries ? FigureCache.daySeconds : FigureCache.dayOfAuditSeconds
-        // Whole minutes up to the one at hand are kept for a while; the rest is counted anew.
-        let day = try gateway.figures.day(filter, now: now, validFor: validity) {
-            try history.sum(.minute, from: now - 86_400, to: now + 60)
+        // Whole minutes up to the one at hand are kept for a while; what came since is counted anew.
+        let minuteStart = now - now % 60
+        let known = try gateway.figures.day(filter, upTo: minuteStart, validFor: validity) {
+            try history.sum(.minute, from: minuteStart - 86_400, to: minuteStart)
         }
+        let since = try history.sum(.tenSeconds, from: known.upTo, to: now + 10)
         // The second at hand is not over, and would pull the rate down.
         let seconds = try history.cells(step: 1, from: now - 60, to: now)
         let minute = seconds.values.reduce(into: TrafficCell()) { $0.merge($1) }
         let status = try await status(by: user)
-        var dashboard = Dashboard(requests: day.requests, inFlight: status.inFlight, state: status.state)
+        var dashboard = Dashboard(
+            requests: known.cell.requests + since.requests,
+            inFlight: status.inFlight,
+            state: status.state
+        )
         dashboard.requestsPerSecond = Double(minute.requests) / 60
         dashboard.successRate = minute.successRate
         dashboard.latencyAvgMs = minute.value(.latencyAvg)
@@ -37,7 +46,11 @@ extension GatewayOperations {
     }
 
     private static func point(_ second: Int, _ cell: TrafficCell) -> ChartPoint {
-        var point = ChartPoint(time: Timestamp(seconds: second), requests: cell.requests, errors: cell.failures)
+        var point = ChartPoint(
+            time: Timestamp(seconds: second),
+            requests: cell.requests,
+            errors: cell.failures
+        )
         point.successRate = cell.successRate
         point.latencyP50Ms = cell.value(.latencyP50)
         point.latencyP95Ms = cell.value(.latencyP95)
@@ -60,7 +73,9 @@ extension GatewayOperations {
         var problems: [Problem] = []
         let audit = status.audit
         if let trouble = audit.trouble {
-            problems.append(Problem(.error, kind: "audit", name: "", state: "cannot be written", detail: trouble))
+            problems.append(
+                Problem(.error, kind: "audit", name: "", state: "cannot be written", detail: trouble)
+            )
         }
         if audit.dropped > 0 {
             let detail = "\(audit.dropped) records since the start"
@@ -90,7 +105,9 @@ extension GatewayOperations {
         }
         if audit.bodiesDropped > 0 {
             let detail = "\(audit.bodiesDropped) since the start"
-            problems.append(Problem(.warning, kind: "audit", name: "", state: "bodies dropped", detail: detail))
+            problems.append(
+                Problem(.warning, kind: "audit", name: "", state: "bodies dropped", detail: detail)
+            )
         }
         return problems.filter { $0.severity == .error } + problems.filter { $0.severity == .warning }
     }

@@ -109,7 +109,11 @@ extension GatewayOperations {
 
     package func saveSettings(_ json: String, by user: Operator) async throws {
         guard json.utf8.count <= Self.settingsLimit else {
-            throw OperationsError(.invalid, "must have at most \(Self.settingsLimit) bytes", parameter: "settings")
+            throw OperationsError(
+                .invalid,
+                "must have at most \(Self.settingsLimit) bytes",
+                parameter: "settings"
+            )
         }
         try await gateway.store.database.write { db in
             try db.execute(

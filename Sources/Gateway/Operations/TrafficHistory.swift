@@ -28,7 +28,9 @@ struct TrafficHistory {
             else { return .audit(filter) }
             if condition.field == .upstream {
                 let slugs = try operations.upstreamStore.all().upstreams
-                let fitting = slugs.filter { $0.slug == name || condition.relation == .contains && $0.slug.contains(name) }
+                let fitting = slugs.filter {
+                    $0.slug == name || condition.relation == .contains && $0.slug.contains(name)
+                }
                 guard fitting.count == 1, let found = fitting.first else { return .audit(filter) }
                 return .series(.upstream(found.id))
             }

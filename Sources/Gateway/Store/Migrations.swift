@@ -12,7 +12,8 @@ enum Migrations {
         }
         migrator.registerMigration("3 settings of operators") { db in
             try db.execute(
-                sql: "CREATE TABLE operator_settings (operator TEXT PRIMARY KEY, settings TEXT NOT NULL) STRICT"
+                sql:
+                    "CREATE TABLE operator_settings (operator TEXT PRIMARY KEY, settings TEXT NOT NULL) STRICT"
             )
         }
         return migrator

@@ -43,7 +43,8 @@ extension ConsoleState {
         dashboard.isLoading = true
         settings.window = all[place]
         return [
-            .loadCharts(dashboard.request(filter.text)), .loadStats(filter: filter.text), .saveSettings(settings),
+            .loadCharts(dashboard.request(filter.text)), .loadStats(filter: filter.text),
+            .saveSettings(settings),
         ]
     }
 
@@ -122,7 +123,8 @@ extension ConsoleState {
         switch dashboard.part {
         case .charts:
             guard let point = dashboard.pointed else { return nil }
-            return "\(point.time)\trequests \(point.requests)\tsuccess \(NumberText.percent(point.successRate))"
+            return
+                "\(point.time)\trequests \(point.requests)\tsuccess \(NumberText.percent(point.successRate))"
                 + "\tp50 \(NumberText.latency(point.latencyP50Ms))\tp95 \(NumberText.latency(point.latencyP95Ms))"
                 + "\tp99 \(NumberText.latency(point.latencyP99Ms))"
         case .recent: return dashboard.recent.selection.map { RecordText.line($0, zone: zone) }

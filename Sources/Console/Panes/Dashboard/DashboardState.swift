@@ -51,12 +51,16 @@ struct DashboardState: Sendable {
 
     /// Seconds that have just ended; only the finest window is made of them.
     mutating func append(_ new: [ChartPoint]) {
-        guard window == .fiveMinutes, isLive, let last = points.last, shown?.window == .fiveMinutes else { return }
+        guard window == .fiveMinutes, isLive, let last = points.last, shown?.window == .fiveMinutes else {
+            return
+        }
         for point in new where point.time > last.time {
             // A second that brought no snapshot is one without a value, not one less.
             let gap = point.time.seconds - (points.last?.time.seconds ?? point.time.seconds)
             for missing in stride(from: gap - 1, to: 0, by: -1) where gap <= window.seconds {
-                points.append(ChartPoint(time: Timestamp(seconds: point.time.seconds - missing), requests: 0, errors: 0))
+                points.append(
+                    ChartPoint(time: Timestamp(seconds: point.time.seconds - missing), requests: 0, errors: 0)
+                )
             }
             points.append(point)
         }

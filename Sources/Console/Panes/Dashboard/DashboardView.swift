@@ -85,7 +85,14 @@ enum DashboardView {
             high: 1,
             label: { NumberText.decimal($0 * 100, low >= 0.95 ? 1 : 0) }
         )
-        draw(chart, "Success %", state.dashboard.pointed.map { NumberText.percent($0.successRate) }, state, on: &canvas, rect)
+        draw(
+            chart,
+            "Success %",
+            state.dashboard.pointed.map { NumberText.percent($0.successRate) },
+            state,
+            on: &canvas,
+            rect
+        )
     }
 
     private static func drawLatency(_ state: ConsoleState, on canvas: inout Canvas, _ rect: Rect) {
@@ -102,8 +109,8 @@ enum DashboardView {
             axisWidth: 7
         )
         let reading = state.dashboard.pointed.map { point in
-            "p50 \(NumberText.latency(point.latencyP50Ms))  p95 \(NumberText.latency(point.latencyP95Ms))"
-                + "  p99 \(NumberText.latency(point.latencyP99Ms))"
+            [("p50", point.latencyP50Ms), ("p95", point.latencyP95Ms), ("p99", point.latencyP99Ms)]
+                .map { "\($0) \(NumberText.latency($1).replacing(" ", with: ""))" }.joined(separator: " ")
         }
         draw(chart, "Latency", reading, state, on: &canvas, rect)
     }
@@ -122,11 +129,18 @@ enum DashboardView {
         let note = note(reading, state, canvas.glyphs)
         canvas.heading(title, note: note.text, noteRole: note.role, in: head)
         if let fault = dashboard.fault {
-            canvas.write("\(canvas.glyphs.bad) \(fault)", x: area.x + 1, y: area.y, .error, width: area.width - 1)
+            canvas.write(
+                "\(canvas.glyphs.bad) \(fault)",
+                x: area.x + 1,
+                y: area.y,
+                .error,
+                width: area.width - 1
+            )
             return
         }
         guard !dashboard.points.isEmpty else {
-            let text = dashboard.isLoading ? "loading \(canvas.glyphs.ellipsis)" : "nothing recorded in this time"
+            let text =
+                dashboard.isLoading ? "loading \(canvas.glyphs.ellipsis)" : "nothing recorded in this time"
             canvas.write(text, x: area.x + 1, y: area.y, .muted, width: area.width - 1)
             return
         }
@@ -137,18 +151,29 @@ enum DashboardView {
     }
 
     /// `231 now`, or what the cursor reads and when.
-    private static func note(_ reading: String?, _ state: ConsoleState, _ glyphs: Glyphs) -> (text: String, role: Role) {
+    private static func note(
+        _ reading: String?,
+        _ state: ConsoleState,
+        _ glyphs: Glyphs
+    ) -> (text: String, role: StyleRole) {
         let dashboard = state.dashboard
         guard let reading, let point = dashboard.pointed else { return ("", .muted) }
         if dashboard.cursor != nil {
             return ("\(reading)  at \(TimeText.clock(point.time, zone: state.zone))", .accent)
         }
-        if dashboard.end != nil { return ("\(reading)  until \(TimeText.minute(point.time, zone: state.zone))", .warning) }
-        return ("\(reading) \(dashboard.isPaused ? "paused" : "now")  \(dashboard.window.rawValue)", dashboard.isPaused ? .warning : .muted)
+        if dashboard.end != nil {
+            return ("\(reading)  until \(TimeText.minute(point.time, zone: state.zone))", .warning)
+        }
+        return (
+            "\(reading) \(dashboard.isPaused ? "paused" : "now")  \(dashboard.window.rawValue)",
+            dashboard.isPaused ? .warning : .muted
+        )
     }
 
     private static func times(_ dashboard: DashboardState, zone: Int) -> [(share: Double, text: String)] {
-        guard let first = dashboard.points.first?.time, let last = dashboard.points.last?.time else { return [] }
+        guard let first = dashboard.points.first?.time, let last = dashboard.points.last?.time else {
+            return []
+        }
         return [0, 1.0 / 3, 2.0 / 3, 1].map { share in
             let moment = Timestamp(seconds: first.seconds + Int(Double(last.seconds - first.seconds) * share))
             return (share, TimeText.minute(moment, zone: zone))
@@ -157,11 +182,21 @@ enum DashboardView {
 
     // MARK: Lists
 
-    private static func drawProblems(_ state: ConsoleState, on canvas: inout Canvas, _ rect: Rect, withStats: Bool) {
+    private static func drawProblems(
+        _ state: ConsoleState,
+        on canvas: inout Canvas,
+        _ rect: Rect,
+        withStats: Bool
+    ) {
         var area = Rect(x: rect.x + 1, y: rect.y, width: rect.width - 2, height: rect.height)
         let problems = state.live?.dashboard.problems ?? []
         let head = area.cutTop(1)
-        canvas.heading("Needs a look", note: problems.isEmpty ? "" : "\(problems.count)", noteRole: .warning, in: head)
+        canvas.heading(
+            "Needs a look",
+            note: problems.isEmpty ? "" : "\(problems.count)",
+            noteRole: .warning,
+            in: head
+        )
         guard state.live != nil else {
             canvas.write(state.outage ?? "connecting", x: area.x + 1, y: area.y, .muted, width: area.width)
             return
@@ -169,7 +204,12 @@ enum DashboardView {
         let glyphs = canvas.glyphs
         if problems.isEmpty {
             canvas.write("\(glyphs.good) ", x: area.x + 1, y: area.y, .ok)
-            canvas.write("audit, upstreams, keys, traffic: all well", x: area.x + 3, y: area.y, width: area.width - 3)
+            canvas.write(
+                "audit, upstreams, keys, traffic: all well",
+                x: area.x + 3,
+                y: area.y,
+                width: area.width - 3
+            )
         }
         let isFocused = state.dashboard.part == .problems
         let shown = withStats ? max(1, area.height - 5) : area.height
@@ -177,7 +217,7 @@ enum DashboardView {
         for (index, problem) in problems.enumerated().dropFirst(first).prefix(shown) {
             let y = area.y + index - first
             let isError = problem.severity == .error
-            let role: Role = isError ? .error : .warning
+            let role: StyleRole = isError ? .error : .warning
             var text = StyledText("\(isError ? glyphs.bad : glyphs.warning) ", role)
             text.append(padded(problem.kind, 9), .muted)
             if !problem.name.isEmpty { text.append(padded(problem.name, 17) + " ") }

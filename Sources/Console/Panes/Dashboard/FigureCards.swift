@@ -5,7 +5,7 @@ enum FigureCards {
     private struct Card {
         let title: String
         let value: String
-        let role: Role
+        let role: StyleRole
         let note: StyledText
     }
 
@@ -60,7 +60,8 @@ enum FigureCards {
             ),
             Card(
                 title: "Keys",
-                value: "\(figures.clientKeysActive) \(glyphs.middleDot) \(figures.upstreamKeysActive) in pool",
+                value:
+                    "\(figures.clientKeysActive) \(glyphs.middleDot) \(figures.upstreamKeysActive) in pool",
                 role: .accent,
                 note: pool(figures, glyphs)
             ),
@@ -82,15 +83,24 @@ enum FigureCards {
     /// All of it on one line.
     static func drawLine(_ state: ConsoleState, on canvas: inout Canvas, in rect: Rect) {
         guard let live = state.live else {
-            canvas.write("connecting \(canvas.glyphs.ellipsis)", x: rect.x + 1, y: rect.y, .muted, width: rect.width - 1)
+            canvas.write(
+                "connecting \(canvas.glyphs.ellipsis)",
+                x: rect.x + 1,
+                y: rect.y,
+                .muted,
+                width: rect.width - 1
+            )
             return
         }
         let figures = live.dashboard
         let bad = figures.problems.count
         var text = StyledText()
         for (name, value, role) in [
-            ("requests", NumberText.count(figures.requests), Role.text),
-            ("success", NumberText.percent(figures.successRate), (figures.successRate ?? 1) < 0.95 ? .error : .ok),
+            ("requests", NumberText.count(figures.requests), StyleRole.text),
+            (
+                "success", NumberText.percent(figures.successRate),
+                (figures.successRate ?? 1) < 0.95 ? .error : .ok
+            ),
             ("p95", NumberText.latency(figures.latencyP95Ms), .text),
             ("in flight", NumberText.count(live.exchanges.count), .text),
             ("pool", "\(figures.upstreamKeysActive)", .text),
@@ -115,14 +125,28 @@ enum StatsView {
         for (index, group) in groups.enumerated() {
             let x = rect.x + 1 + index * width
             canvas.write("Top \(group.title.lowercased())", x: x, y: rect.y, .muted, width: width - 1)
-            let items = (state.dashboard.stats[group.grouping] ?? []).filter { $0.name != nil && $0.name != "" }
+            let items = (state.dashboard.stats[group.grouping] ?? []).filter {
+                $0.name != nil && $0.name != ""
+            }
             if items.isEmpty {
-                canvas.write(group.grouping == .error ? "none" : "–", x: x, y: rect.y + 1, .muted, width: width - 1)
+                canvas.write(
+                    group.grouping == .error ? "none" : "–",
+                    x: x,
+                    y: rect.y + 1,
+                    .muted,
+                    width: width - 1
+                )
             }
             for (line, item) in items.prefix(rect.height - 1).enumerated() {
                 let count = NumberText.count(item.requests)
                 let y = rect.y + 1 + line
-                canvas.write(item.name ?? "", x: x, y: y, group.grouping == .error ? .error : .text, width: width - count.count - 2)
+                canvas.write(
+                    item.name ?? "",
+                    x: x,
+                    y: y,
+                    group.grouping == .error ? .error : .text,
+                    width: width - count.count - 3
+                )
                 canvas.write(count, x: x + width - count.count - 2, y: y, .muted)
             }
         }

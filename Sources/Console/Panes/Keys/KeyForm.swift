@@ -3,14 +3,17 @@ import Operations
 /// The form of a client key: its fields, what they must be, and what they become.
 enum KeyForm {
     static let overlaps: [(label: String, key: Key, duration: Duration)] = [
-        ("At once", Key("n"), .zero), ("In 1 hour", Key("h"), .seconds(3600)), ("In 1 day", Key("d"), .seconds(86_400)),
+        ("At once", Key("n"), .zero), ("In 1 hour", Key("h"), .seconds(3600)),
+        ("In 1 day", Key("d"), .seconds(86_400)),
     ]
 
     static func make(_ key: ClientKey?, upstreams: [Upstream], zone: Int) -> Form {
         let permissions = key?.permissions ?? ClientKeyPermissions()
         let allowed = Set(permissions.upstreams)
         // Names that no upstream has any more stay choices, so that saving does not silently drop them.
-        let names = upstreams.map(\.slug) + allowed.filter { name in !upstreams.contains { $0.slug == name } }.sorted()
+        let names =
+            upstreams.map(\.slug)
+            + allowed.filter { name in !upstreams.contains { $0.slug == name } }.sorted()
         var form = Form(
             title: key.map { "Edit \($0.name)" } ?? "New client key",
             submitLabel: key == nil ? "Create" : "Save",
@@ -32,9 +35,19 @@ enum KeyForm {
                     ),
                     placeholder: "all (there are none yet)"
                 ),
-                .text("paths", "Paths", permissions.paths.joined(separator: ", "), placeholder: "all; /v1/chat/*, /v1/models"),
+                .text(
+                    "paths",
+                    "Paths",
+                    permissions.paths.joined(separator: ", "),
+                    placeholder: "all; /v1/chat/*, /v1/models"
+                ),
                 .text("models", "Models", permissions.models.joined(separator: ", "), placeholder: "all"),
-                .text("cidrs", "From", permissions.cidrs.joined(separator: ", "), placeholder: "anywhere; 10.0.0.0/8"),
+                .text(
+                    "cidrs",
+                    "From",
+                    permissions.cidrs.joined(separator: ", "),
+                    placeholder: "anywhere; 10.0.0.0/8"
+                ),
                 .text("notes", "Notes", key?.notes ?? ""),
             ]
         )
@@ -46,7 +59,9 @@ enum KeyForm {
     static func field(of parameter: String) -> String? {
         let last = parameter.split(separator: ".").last.map(String.init) ?? parameter
         let name = last.prefix { $0 != "[" }
-        return ["name", "owner", "expires_at", "upstreams", "paths", "models", "cidrs", "notes"].first { $0 == name }
+        return ["name", "owner", "expires_at", "upstreams", "paths", "models", "cidrs", "notes"].first {
+            $0 == name
+        }
     }
 
     /// Judges what stands in the fields; an empty name only when the form is handed in.
@@ -68,7 +83,8 @@ enum KeyForm {
             form.errors["cidrs"] = "\(range) is no address"
         }
         form.notes["upstreams"] = upstreamNote(form)
-        if isComplete, case .choices(let choices, _) = form.fields.first(where: { $0.id == "upstreams" })?.kind,
+        if isComplete,
+            case .choices(let choices, _) = form.fields.first(where: { $0.id == "upstreams" })?.kind,
             !choices.isEmpty, form.choices("upstreams").isEmpty
         {
             form.errors["upstreams"] = "allow at least one"
@@ -83,7 +99,9 @@ enum KeyForm {
     }
 
     private static func list(_ form: Form, _ id: String) -> [String] {
-        form.text(id).split(separator: ",").map { String($0).trimmingSpaces() }.filter { !$0.isEmpty && $0 != "all" }
+        form.text(id).split(separator: ",").map { String($0).trimmingSpaces() }.filter {
+            !$0.isEmpty && $0 != "all"
+        }
     }
 
     static func change(
@@ -92,7 +110,8 @@ enum KeyForm {
         now: Timestamp,
         zone: Int
     ) -> ConsoleChange? {
-        guard case .success(let expiry) = TimeText.expiry(form.text("expires_at"), now: now, zone: zone) else {
+        guard case .success(let expiry) = TimeText.expiry(form.text("expires_at"), now: now, zone: zone)
+        else {
             return nil
         }
         var fields = ClientKeyDraftFields()
@@ -112,21 +131,23 @@ enum KeyForm {
         fields.expiresAt = expiry
         guard case .editKey(let key) = purpose else { return .createKey(fields) }
         // A date shows no time of day: untouched, the old moment stays.
-        if let old = key.expiresAt, form.text("expires_at") == TimeText.date(old, zone: zone) { fields.expiresAt = old }
+        if let old = key.expiresAt, form.text("expires_at") == TimeText.date(old, zone: zone) {
+            fields.expiresAt = old
+        }
         return .editKey(id: key.id, name: key.name, version: key.version, fields)
     }
 
     /// The one time that the whole key is shown.
-    static func secret(_ key: ClientKey, address: String?) -> Overlay.Secret {
-        let path = key.permissions.upstreams.first ?? "UPSTREAM"
+    static func secret(_ key: ClientKey, address: String?, upstream: String?) -> Overlay.Secret {
+        let path = key.permissions.upstreams.first ?? upstream ?? "UPSTREAM"
         let place = address.map { $0.replacing("0.0.0.0", with: "127.0.0.1") } ?? "127.0.0.1:8514"
         return Overlay.Secret(
             title: "Client key \(key.name)",
             value: key.key ?? "",
             lines: [
-                "This is the only time that it is shown; the gateway keeps its digest.",
-                "Callers send it as  X-API-Key: …  or  Authorization: Bearer …",
-                "to  http://\(place)/proxy/\(path)/…",
+                "Shown this once: the gateway keeps only its digest.",
+                "Send it as X-API-Key, or as Authorization: Bearer, to",
+                "http://\(place)/proxy/\(path)/",
             ]
         )
     }

@@ -42,7 +42,9 @@ extension ConsoleState {
             title: isOn ? "Enable" : "Disable",
             text: [
                 "\(targets.count) client keys: \(Self.names(targets)).",
-                isOn ? "Their callers are served again at once." : "Their callers get 401 at once, until enabled again.",
+                isOn
+                    ? "Their callers are served again at once."
+                    : "Their callers get 401 at once, until enabled again.",
             ],
             buttons: [.init(label: isOn ? "Enable" : "Disable", key: Key("y"))]
         )
@@ -77,16 +79,26 @@ extension ConsoleState {
         let verb = ending == .revoke ? "Revoke" : "Delete"
         let object = targets.count == 1 ? first.name : "\(targets.count) client keys"
         let used = targets.count(where: { now.seconds - ($0.lastUsedAt?.seconds ?? 0) < 3600 })
-        var text = [targets.count == 1 ? "“\(first.name)” of \(first.owner.isEmpty ? "no owner" : first.owner), \(first.prefix)…" : Self.names(targets)]
+        var text = [
+            targets.count == 1
+                ? "“\(first.name)” of \(first.owner.isEmpty ? "no owner" : first.owner), \(first.prefix)…"
+                : Self.names(targets)
+        ]
         text.append(
             ending == .revoke
                 ? "Callers with it get 401 at once, for ever; it stays in the list and in the logs."
                 : "Callers with it get 401 at once, and it leaves the list; the logs keep its name. This cannot be undone."
         )
-        if used > 0 { text.append(targets.count == 1 ? "It was used within the last hour." : "\(used) of them were used within the last hour.") }
+        if used > 0 {
+            text.append(
+                targets.count == 1
+                    ? "It was used within the last hour." : "\(used) of them were used within the last hour."
+            )
+        }
         let ids = targets.map(\.id)
         let names = targets.map(\.name)
-        let change: ConsoleChange = ending == .revoke ? .revoke(ids: ids, names: names) : .delete(ids: ids, names: names)
+        let change: ConsoleChange =
+            ending == .revoke ? .revoke(ids: ids, names: names) : .delete(ids: ids, names: names)
         let dialog = Dialog(
             title: "\(verb) \(object)",
             text: text,

@@ -8,8 +8,11 @@ enum KeysView {
         let glyphs = state.glyphs
         let usage = state.keys.usage
         return [
-            Column(id: "client", title: "CLIENT", width: 14, stretch: 2, order: .text { $0.name }) { StyledText($0.name) },
-            Column(id: "owner", title: "OWNER", width: 12, stretch: 1, priority: 3, order: .text { $0.owner }) {
+            Column(id: "client", title: "CLIENT", width: 14, stretch: 2, order: .text { $0.name }) {
+                StyledText($0.name)
+            },
+            Column(id: "owner", title: "OWNER", width: 12, stretch: 1, priority: 3, order: .text { $0.owner })
+            {
                 StyledText($0.owner.isEmpty ? "–" : $0.owner, $0.owner.isEmpty ? .muted : .text)
             },
             Column(id: "key", title: "KEY", width: 13, priority: 4, order: .text { $0.prefix }) {
@@ -19,7 +22,13 @@ enum KeysView {
                 let state = condition(key, now)
                 return StyledText("\(state.mark(glyphs)) \(state.word)", state.role)
             },
-            Column(id: "today", title: "24 H", width: 7, isRight: true, order: .number { Double(usage[$0.id]?.today ?? 0) }) {
+            Column(
+                id: "today",
+                title: "24 H",
+                width: 7,
+                isRight: true,
+                order: .number { Double(usage[$0.id]?.today ?? 0) }
+            ) {
                 StyledText(usage[$0.id].map { NumberText.count($0.today) } ?? "", .text)
             },
             Column(id: "usage", title: "", width: 8, priority: 5) { key in
@@ -42,7 +51,8 @@ enum KeysView {
             Column(id: "allowed", title: "ALLOWED", width: 10, stretch: 2, priority: 7) {
                 StyledText(allowed($0.permissions), .muted)
             },
-            Column(id: "notes", title: "NOTES", width: 8, stretch: 2, priority: 8, order: .text { $0.notes }) {
+            Column(id: "notes", title: "NOTES", width: 8, stretch: 2, priority: 8, order: .text { $0.notes })
+            {
                 StyledText($0.notes, .muted)
             },
         ]
@@ -62,7 +72,7 @@ enum KeysView {
             }
         }
 
-        var role: Role {
+        var role: StyleRole {
             switch self {
             case .active: .ok
             case .expiring: .warning
@@ -116,9 +126,14 @@ enum KeysView {
         table.empty = emptyText(state)
         table.draw(state.keys.table, on: &canvas, in: rest)
         let keys = state.keys
-        var text = StyledText("\(NumberText.count(keys.table.rows.count)) of \(NumberText.count(keys.all.count)) keys", .muted)
+        var text = StyledText(
+            "\(NumberText.count(keys.table.rows.count)) of \(NumberText.count(keys.all.count)) keys",
+            .muted
+        )
         if !keys.isComplete { text.append(" (the first ones; / narrows)", .warning) }
-        if keys.table.markCount > 0 { text.append(" \(canvas.glyphs.middleDot) \(keys.table.markCount) marked", .marked) }
+        if keys.table.markCount > 0 {
+            text.append(" \(canvas.glyphs.middleDot) \(keys.table.markCount) marked", .marked)
+        }
         if let fault = keys.fault { text.append(" \(canvas.glyphs.bad) \(fault)", .error) }
         canvas.write(text, x: status.x + 3, y: status.y, width: status.width - 4)
     }

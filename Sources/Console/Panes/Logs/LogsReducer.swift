@@ -14,7 +14,9 @@ extension ConsoleState {
         } else {
             // What was followed while this page was on its way stays behind it.
             let known = Set(oldestFirst.map(\.id))
-            let later = page.time == nil && logs.shownFilter == nil ? logs.table.rows.filter { !known.contains($0.id) } : []
+            let later =
+                page.time == nil && logs.shownFilter == nil
+                ? logs.table.rows.filter { !known.contains($0.id) } : []
             logs.table.replace(oldestFirst + later)
             logs.isFollowing = page.time == nil
             logs.isDetached = page.time != nil
@@ -67,7 +69,9 @@ extension ConsoleState {
         case .nextError: return findError(1)
         case .previousError: return findError(-1)
         case .sameCaller:
-            guard let name = logs.record?.record.clientKey ?? logs.table.selection?.clientKey else { return [] }
+            guard let name = logs.record?.record.clientKey ?? logs.table.selection?.clientKey else {
+                return []
+            }
             return setFilter("client=\"\(name)\"")
         case .jumpToTime:
             overlays.append(.prompt(Prompt(kind: .time, editor: LineEditor(), before: "")))
@@ -109,7 +113,9 @@ extension ConsoleState {
         logs.table.move(movement, page: rects.list.height - 1)
         if !logs.table.isAtEnd { logs.isFollowing = false }
         var effects = showSelected()
-        if logs.table.selected == 0, let cursor = logs.cursor, !logs.isLoadingOlder, logs.table.rows.count < LogsState.limit {
+        if logs.table.selected == 0, let cursor = logs.cursor, !logs.isLoadingOlder,
+            logs.table.rows.count < LogsState.limit
+        {
             logs.isLoadingOlder = true
             effects.append(.loadLogs(filter: filter.text, cursor: cursor, to: nil))
         }
@@ -157,7 +163,11 @@ extension ConsoleState {
             }
             index += direction
         }
-        say(direction > 0 ? "no later error here" : "no earlier error among the rows loaded; g loads more", .info, for: 3)
+        say(
+            direction > 0 ? "no later error here" : "no earlier error among the rows loaded; g loads more",
+            .info,
+            for: 3
+        )
         return []
     }
 

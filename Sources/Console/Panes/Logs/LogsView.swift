@@ -8,27 +8,35 @@ enum LogsView {
         return [
             Column(id: "time", title: "TIME", width: 8) { StyledText(TimeText.clock($0.time, zone: zone)) },
             Column(id: "status", title: "STATUS", width: 6) { status($0, glyphs) },
-            Column(id: "method", title: "METHOD", width: 6, priority: 6) { StyledText($0.method, .muted) },
+            Column(id: "method", title: "METHOD", width: 6, priority: 8) { StyledText($0.method, .muted) },
             Column(id: "client", title: "CLIENT", width: 12, stretch: 1, priority: 1) {
                 StyledText($0.clientKey ?? "–", $0.clientKey == nil ? .muted : .text)
             },
-            Column(id: "owner", title: "OWNER", width: 10, stretch: 1, priority: 7) { StyledText($0.owner ?? "–", .muted) },
+            Column(id: "owner", title: "OWNER", width: 10, stretch: 1, priority: 7) {
+                StyledText($0.owner ?? "–", .muted)
+            },
             Column(id: "upstream", title: "UPSTREAM", width: 9, stretch: 1, priority: 2) {
                 StyledText($0.upstream ?? "–", $0.upstream == nil ? .muted : .text)
             },
-            Column(id: "path", title: "PATH", width: 16, stretch: 4) { StyledText(shortPath($0)) },
+            Column(id: "path", title: "PATH", width: 20, stretch: 6) { StyledText(shortPath($0)) },
             Column(id: "ttft", title: "TTFT", width: 8, isRight: true, priority: 4) {
                 StyledText($0.isStream ? NumberText.latency($0.ttftMs) : "–", .muted)
             },
-            Column(id: "total", title: "TOTAL", width: 8, isRight: true) { StyledText(NumberText.latency($0.latencyMs)) },
+            Column(id: "total", title: "TOTAL", width: 8, isRight: true) {
+                StyledText(NumberText.latency($0.latencyMs))
+            },
             Column(id: "size", title: "SIZE", width: 7, isRight: true, priority: 5) {
                 StyledText(ByteText.short($0.bytesOut), .muted)
             },
             Column(id: "stream", title: "STREAM", width: 6, priority: 3) {
                 StyledText($0.isStream ? "\(glyphs.stream) \($0.streamChunks)" : "", .info)
             },
-            Column(id: "model", title: "MODEL", width: 8, stretch: 1, priority: 6) { StyledText($0.model ?? "", .muted) },
-            Column(id: "why", title: "WHY", width: 8, stretch: 2, priority: 4) { StyledText($0.error ?? "", .error) },
+            Column(id: "model", title: "MODEL", width: 8, stretch: 1, priority: 6) {
+                StyledText($0.model ?? "", .muted)
+            },
+            Column(id: "why", title: "WHY", width: 8, stretch: 2, priority: 5) {
+                StyledText($0.error ?? "", .error)
+            },
         ]
     }
 
@@ -78,15 +86,22 @@ enum LogsView {
             text.append("\(glyphs.good) following", .ok)
         } else {
             text.append("\(glyphs.down) paused", .warning)
-            if logs.newCount > 0 { text.append(" \(glyphs.middleDot) +\(NumberText.count(logs.newCount)) new", .warning) }
+            if logs.newCount > 0 {
+                text.append(" \(glyphs.middleDot) +\(NumberText.count(logs.newCount)) new", .warning)
+            }
             text.append(" \(glyphs.middleDot) G to follow", .muted)
         }
         text.append(" \(glyphs.middleDot) \(NumberText.count(logs.table.rows.count)) loaded", .muted)
         if logs.skipped > 0 {
-            text.append(" \(glyphs.middleDot) \(NumberText.count(logs.skipped)) too fast to show, all in the log", .muted)
+            text.append(
+                " \(glyphs.middleDot) \(NumberText.count(logs.skipped)) too fast to show, all in the log",
+                .muted
+            )
         }
         if logs.isLoadingOlder { text.append(" \(glyphs.middleDot) loading older", .info) }
-        if logs.table.markCount > 0 { text.append(" \(glyphs.middleDot) \(logs.table.markCount) marked", .marked) }
+        if logs.table.markCount > 0 {
+            text.append(" \(glyphs.middleDot) \(logs.table.markCount) marked", .marked)
+        }
         if let fault = logs.fault, !logs.table.rows.isEmpty { text.append(" \(glyphs.bad) \(fault)", .error) }
         canvas.write(text, x: rect.x + 3, y: rect.y, width: rect.width - 4)
     }
@@ -99,7 +114,8 @@ enum LogsView {
         body: Rect
     ) {
         let record = open.record
-        let outcome = "\(record.status.map(String.init) ?? "nothing sent")\(record.error.map { " \($0)" } ?? "")"
+        let outcome =
+            "\(record.status.map(String.init) ?? "nothing sent")\(record.error.map { " \($0)" } ?? "")"
         canvas.heading(
             "\(record.requestId)  \(TimeText.precise(record.time, zone: state.zone))",
             note: outcome,
@@ -107,10 +123,21 @@ enum LogsView {
             in: Rect(x: heading.x + 1, y: heading.y, width: heading.width - 2, height: 1)
         )
         if let fault = open.fault {
-            canvas.write("\(canvas.glyphs.bad) \(fault)", x: body.x + 2, y: body.y, .error, width: body.width - 3)
+            canvas.write(
+                "\(canvas.glyphs.bad) \(fault)",
+                x: body.x + 2,
+                y: body.y,
+                .error,
+                width: body.width - 3
+            )
             return
         }
-        let isFocused = state.logs.isRecordFocused || state.logs.isRecordFull || !ConsoleLayout(state).canSplit
-        open.view.draw(on: &canvas, in: Rect(x: body.x + 1, y: body.y, width: body.width - 2, height: body.height), isFocused: isFocused)
+        let isFocused =
+            state.logs.isRecordFocused || state.logs.isRecordFull || !ConsoleLayout(state).canSplit
+        open.view.draw(
+            on: &canvas,
+            in: Rect(x: body.x + 1, y: body.y, width: body.width - 2, height: body.height),
+            isFocused: isFocused
+        )
     }
 }

@@ -7,13 +7,17 @@ enum PrettyJSON {
     /// nil when it does not begin as JSON does.
     static func lines(_ text: String) -> [StyledText]? {
         let scalars = Array(text.unicodeScalars)
-        guard let first = scalars.first(where: { !isSpace($0) }), first == "{" || first == "[" else { return nil }
+        guard let first = scalars.first(where: { !isSpace($0) }), first == "{" || first == "[" else {
+            return nil
+        }
         var lines: [StyledText] = []
         var line = StyledText()
         var depth = 0
         var index = 0
         func indent() -> StyledText { StyledText(String(repeating: "  ", count: min(depth, 40))) }
-        func next(_ place: Int) -> Unicode.Scalar? { scalars[min(place, scalars.count)...].first { !isSpace($0) } }
+        func next(_ place: Int) -> Unicode.Scalar? {
+            scalars[min(place, scalars.count)...].first { !isSpace($0) }
+        }
         while index < scalars.count, lines.count < lineLimit {
             let scalar = scalars[index]
             switch scalar {
@@ -45,7 +49,9 @@ enum PrettyJSON {
             default:
                 guard !isSpace(scalar) else { break }
                 var end = index
-                while end < scalars.count, !isSpace(scalars[end]), !",:{}[]\"".unicodeScalars.contains(scalars[end]) {
+                while end < scalars.count, !isSpace(scalars[end]),
+                    !",:{}[]\"".unicodeScalars.contains(scalars[end])
+                {
                     end += 1
                 }
                 line.append(string(scalars[index..<end]), .number)

@@ -24,9 +24,15 @@ enum RecordText {
         var lines = facts(record, detail, zone)
         lines += attempts(detail)
         lines += part("Request headers", headers(detail.requestHeaders))
-        lines += part("Request body", body(detail.requestBody, detail.requestBodyBytes, detail.requestHeaders))
+        lines += part(
+            "Request body",
+            body(detail.requestBody, detail.requestBodyBytes, detail.requestHeaders)
+        )
         lines += part("Response headers", headers(detail.responseHeaders))
-        lines += part("Response body", body(detail.responseBody, detail.responseBodyBytes, detail.responseHeaders))
+        lines += part(
+            "Response body",
+            body(detail.responseBody, detail.responseBodyBytes, detail.responseHeaders)
+        )
         return lines
     }
 
@@ -36,7 +42,7 @@ enum RecordText {
         [TextView.Line(StyledText("")), TextView.Line(StyledText(title, .heading))] + lines
     }
 
-    private static func fact(_ name: String, _ value: String, _ role: Role = .text) -> TextView.Line {
+    private static func fact(_ name: String, _ value: String, _ role: StyleRole = .text) -> TextView.Line {
         let padding = String(repeating: " ", count: max(1, 15 - name.count))
         return TextView.Line(StyledText(name + padding, .muted).appending(value, role), copy: value)
     }
@@ -49,9 +55,15 @@ enum RecordText {
                 "\(record.status.map(String.init) ?? "nothing sent")\(record.error.map { "  \($0)" } ?? "")",
                 isError(record) ? .error : .ok
             ),
-            fact("Time", "\(TimeText.date(record.time, zone: zone)) \(TimeText.precise(record.time, zone: zone))"),
+            fact(
+                "Time",
+                "\(TimeText.date(record.time, zone: zone)) \(TimeText.precise(record.time, zone: zone))"
+            ),
             fact("Request id", record.requestId),
-            fact("Client", "\(record.clientKey ?? "–")  owner \(record.owner ?? "–")  from \(record.clientAddress)"),
+            fact(
+                "Client",
+                "\(record.clientKey ?? "–")  owner \(record.owner ?? "–")  from \(record.clientAddress)"
+            ),
             fact("Upstream", "\(record.upstream ?? "–")\(record.upstreamKey.map { "  key \($0)" } ?? "")"),
             fact(
                 "Took",
@@ -62,7 +74,9 @@ enum RecordText {
         ]
         if let model = record.model { lines.append(fact("Model", model)) }
         if record.promptTokens != nil || record.completionTokens != nil {
-            let (input, output) = (record.promptTokens.map(String.init), record.completionTokens.map(String.init))
+            let (input, output) = (
+                record.promptTokens.map(String.init), record.completionTokens.map(String.init)
+            )
             lines.append(fact("Tokens", "\(input ?? "–") in  \(output ?? "–") out  \(record.usage.rawValue)"))
         }
         if record.isStream {
@@ -79,7 +93,9 @@ enum RecordText {
     }
 
     private static func attempts(_ detail: LogDetail) -> [TextView.Line] {
-        guard !detail.attemptsDetail.isEmpty else { return part("Attempts", [note("none: nothing went upstream")]) }
+        guard !detail.attemptsDetail.isEmpty else {
+            return part("Attempts", [note("none: nothing went upstream")])
+        }
         return part(
             "Attempts",
             detail.attemptsDetail.flatMap { attempt -> [TextView.Line] in
@@ -160,11 +176,16 @@ enum RecordText {
     /// The request as a command; the caller's key, which is not kept, has to be filled in.
     static func curl(_ detail: LogDetail, address: String) -> String {
         let query = detail.record.query.map { "?\($0)" } ?? ""
-        var parts = ["curl", "-sS", "-X", detail.record.method, quoted("http://\(address)\(detail.record.path)\(query)")]
+        var parts = [
+            "curl", "-sS", "-X", detail.record.method,
+            quoted("http://\(address)\(detail.record.path)\(query)"),
+        ]
         let ours = ["host", "content-length", "connection", "accept-encoding", "user-agent", "accept"]
         for (name, value) in (detail.requestHeaders ?? [:]).sorted(by: { $0.key < $1.key })
         where !ours.contains(name.lowercased()) {
-            let isKey = ["x-api-key", "authorization", "api-key", "x-goog-api-key"].contains(name.lowercased())
+            let isKey = ["x-api-key", "authorization", "api-key", "x-goog-api-key"].contains(
+                name.lowercased()
+            )
             let shown = isKey ? name.lowercased() == "authorization" ? "Bearer $KEY" : "$KEY" : value
             parts += ["-H", isKey ? "\"\(name): \(shown)\"" : quoted("\(name): \(value)")]
         }

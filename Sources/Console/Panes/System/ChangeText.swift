@@ -18,7 +18,8 @@ enum ChangeText {
         for (title, json) in [("Before", change.before), ("After", change.after)] {
             lines.append(TextView.Line(StyledText(title, .heading)))
             let pretty = json.flatMap(PrettyJSON.lines)
-            lines += pretty?.map { TextView.Line($0, copy: $0.text.trimmingSpaces()) }
+            lines +=
+                pretty?.map { TextView.Line($0, copy: $0.text.trimmingSpaces()) }
                 ?? [TextView.Line(StyledText(json ?? "nothing", .muted))]
             lines.append(TextView.Line(StyledText("")))
         }

@@ -12,7 +12,10 @@ enum SystemView {
         let figures = rest.cutTop(figureLines(rest))
         drawFigures(state, on: &canvas, in: figures)
         let head = rest.cutTop(1)
-        canvas.heading("Who changed what", in: Rect(x: head.x + 1, y: head.y, width: head.width - 2, height: 1))
+        canvas.heading(
+            "Who changed what",
+            in: Rect(x: head.x + 1, y: head.y, width: head.width - 2, height: 1)
+        )
         var table = Table(columns: columns(state))
         table.empty =
             state.system.fault.map { "\(canvas.glyphs.bad) \($0)" }
@@ -30,11 +33,13 @@ enum SystemView {
             Column(id: "role", title: "ROLE", width: 8, priority: 2) { StyledText($0.role, .muted) },
             Column(id: "via", title: "VIA", width: 8, priority: 1) { StyledText($0.via, .muted) },
             Column(id: "action", title: "ACTION", width: 10) { StyledText($0.action, .accent) },
-            Column(id: "object", title: "OBJECT", width: 16, stretch: 3) { StyledText(ChangeText.object($0)) },
+            Column(id: "object", title: "OBJECT", width: 16, stretch: 3) {
+                StyledText(ChangeText.object($0))
+            },
         ]
     }
 
-    private typealias Fact = (name: String, value: String, role: Role)
+    private typealias Fact = (name: String, value: String, role: StyleRole)
 
     private static func drawFigures(_ state: ConsoleState, on canvas: inout Canvas, in rect: Rect) {
         guard let status = state.system.status else {
@@ -85,7 +90,10 @@ enum SystemView {
                 state.system.operators.isEmpty
                     ? [("", "nobody", .muted)]
                     : state.system.operators.map {
-                        ($0.name, "\($0.role.rawValue)  \($0.via)  \(TimeText.ago($0.since, now: state.now))", .text)
+                        (
+                            $0.name,
+                            "\($0.role.rawValue)  \($0.via)  \(TimeText.ago($0.since, now: state.now))", .text
+                        )
                     }
             ),
         ]
@@ -97,8 +105,8 @@ enum SystemView {
             let y = rect.y + index / across * height
             canvas.heading(group.title, in: Rect(x: x, y: y, width: width - 2, height: 1))
             for (line, fact) in group.facts.prefix(height - 1).enumerated() {
-                canvas.write(fact.name, x: x + 1, y: y + 1 + line, .muted, width: 12)
-                canvas.write(fact.value, x: x + 13, y: y + 1 + line, fact.role, width: width - 16)
+                canvas.write(fact.name, x: x + 1, y: y + 1 + line, .muted, width: 11)
+                canvas.write(fact.value, x: x + 13, y: y + 1 + line, fact.role, width: width - 14)
             }
         }
     }

@@ -1,5 +1,5 @@
 /// What a piece of the screen means; a theme says how each looks.
-enum Role: String, CaseIterable, Sendable, Hashable {
+enum StyleRole: String, CaseIterable, Sendable, Hashable {
     case text
     case muted
     case accent

@@ -1,0 +1,156 @@
+import Operations
+import Testing
+
+@testable import Console
+
+@Suite struct `Logs pane` {
+    private func console(_ columns: Int = 120, _ lines: Int = 40) -> ConsoleDriver {
+        var console = ConsoleDriver(columns: columns, lines: lines)
+        console.fill()
+        console.press("3")
+        return console
+    }
+
+    private func batch(_ range: Range<Int>, skipped: Int = 0) -> ConsoleEvent.Answer {
+        .logBatch(LogBatch(records: range.map(Fixture.record), skipped: skipped), filter: "")
+    }
+
+    @Test func `it follows, pauses with a count, and follows again`() {
+        var console = console()
+        console.answer(batch(200..<203))
+        #expect(console.state.logs.table.selection?.id == 1202)
+        console.press("k")
+        console.answer(batch(203..<240, skipped: 5))
+        #expect(console.text.contains("paused · +42 new · G to follow"))
+        #expect(console.state.logs.table.selection?.id == 1201)
+        console.press("G")
+        #expect(console.state.logs.table.selection?.id == 1239)
+        #expect(console.text.contains("following"))
+        console.press("p")
+        console.answer(batch(240..<241))
+        #expect(console.text.contains("+1 new"))
+    }
+
+    @Test func `rows that came twice stand once`() {
+        var console = console()
+        console.answer(batch(190..<205))
+        console.answer(batch(204..<206))
+        let ids = console.state.logs.table.rows.map(\.id)
+        #expect(Set(ids).count == ids.count)
+        #expect(ids.last == 1205)
+    }
+
+    @Test func `Enter opens a record with headers and bodies, and y copies from it`() {
+        var console = console()
+        console.press("enter")
+        #expect(console.takeEffects().contains(.loadRecord(1199)))
+        console.answer(.logDetail(1199, .success(Fixture.detail(199))))
+        #expect(console.text.contains("req_199"))
+        console.press("enter")
+        for text in [
+            "Request headers", "content-type", "Request body", "\"model\": \"gpt-4o-mini\"", "Hello you",
+        ] {
+            #expect(console.text.contains(text) || scrolled(console, finds: text), "\(text)")
+        }
+        console.press("y")
+        #expect(console.takeEffects().contains(.copy("POST /proxy/miniai/v2/chat/completions")))
+        console.press("Y")
+        guard
+            case .copy(let curl) = console.takeEffects().first(where: {
+                if case .copy = $0 { true } else { false }
+            })
+        else {
+            Issue.record("nothing copied")
+            return
+        }
+        #expect(curl.hasPrefix("curl -sS -X POST 'http://"))
+        #expect(curl.contains("-H \"x-api-key: $KEY\""))
+        #expect(!curl.contains("fg_7kq2"))
+        // Esc goes back a step at a time, and never out.
+        console.press("esc", "esc", "esc", "esc")
+        #expect(console.state.logs.record == nil)
+        #expect(!console.takeEffects().contains { if case .end = $0 { true } else { false } })
+    }
+
+    private func scrolled(_ console: ConsoleDriver, finds text: String) -> Bool {
+        console.state.logs.record?.view.lines.contains { $0.text.text.contains(text) } ?? false
+    }
+
+    @Test func `n and N go from error to error`() {
+        var console = console()
+        console.press("N")
+        #expect(console.state.logs.table.selection?.id == 1197)
+        console.press("N")
+        #expect(console.state.logs.table.selection?.id == 1193)
+        console.press("n", "n")
+        #expect(console.footer.contains("no later error"))
+    }
+
+    @Test func `a filter at fault is shown with its column and changes nothing`() {
+        var console = console()
+        console.press("/", "status>=")
+        #expect(console.footer.contains("column"))
+        console.press("enter")
+        #expect(console.state.filter.text == "")
+        console.press("400 and path:chat", "enter")
+        #expect(console.state.filter.text == "status>=400 and path:chat")
+        #expect(console.lines[0].contains("status>=400 and path:chat"))
+        #expect(
+            console.takeEffects().contains(
+                .loadLogs(filter: "status>=400 and path:chat", cursor: nil, to: nil)
+            )
+        )
+        // An answer to the filter before is of no interest any more.
+        console.answer(.logs(LogPage(records: Fixture.records(3), filter: "", isOlder: false, cursor: nil)))
+        #expect(console.state.logs.table.rows.isEmpty)
+    }
+
+    @Test func `the top fetches what is older, and nothing moves`() {
+        var console = console()
+        console.press("g")
+        #expect(console.takeEffects().contains(.loadLogs(filter: "", cursor: "1", to: nil)))
+        let older = (0..<5).map { index in
+            LogRecord(id: 500 - index, requestId: "old", time: Fixture.time(900))
+        }
+        console.answer(.logs(LogPage(records: older, filter: "", isOlder: true, cursor: nil)))
+        #expect(console.state.logs.table.selection?.id == 1000)
+        #expect(console.state.logs.table.rows.first?.id == 496)
+    }
+
+    @Test(arguments: [
+        ("14:05", "2026-11-21T14:05:00Z"), ("14:30", "2026-11-20T14:30:00Z"),
+        ("-10m", "2026-11-21T14:12:09Z"),
+    ])
+    func `a time is jumped to`(text: String, moment: String) {
+        var console = console()
+        console.press("t", text, "enter")
+        #expect(
+            console.takeEffects().contains(.loadLogs(filter: "", cursor: nil, to: Timestamp(text: moment)))
+        )
+        let page = LogPage(
+            records: Fixture.records(5).reversed(),
+            filter: "",
+            isOlder: false,
+            cursor: nil,
+            time: Timestamp(text: moment)
+        )
+        console.answer(.logs(page))
+        #expect(!console.state.logs.isFollowing)
+        console.press("G")
+        #expect(console.takeEffects().contains(.loadLogs(filter: "", cursor: nil, to: nil)))
+    }
+
+    @Test func `the same caller is one key away`() {
+        var console = console()
+        console.press("=")
+        #expect(console.state.filter.text == "client=\"team-batch\"")
+    }
+
+    @Test(arguments: [LogsState.limit - 1, LogsState.limit, LogsState.limit + 1])
+    func `so many rows are kept`(count: Int) {
+        var table = TableState<LogRecord>()
+        table.append((0..<count).map(Fixture.record), limit: LogsState.limit)
+        #expect(table.rows.count == min(count, LogsState.limit))
+        #expect(table.rows.last?.id == 1000 + count - 1)
+    }
+}
