@@ -39,6 +39,9 @@ static void give_back(int terminal) {
     tcsetattr(terminal, TCSANOW, &restore.settings);
 }
 
+static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT};
+enum { DEADLY_COUNT = sizeof deadly / sizeof *deadly };
+
 static int remember(int terminal, const unsigned char *bytes, size_t length) {
     if (length > RESTORE_LIMIT || tcgetattr(terminal, &restore.settings) != 0) {
         return -1;
@@ -58,8 +61,7 @@ int clinux_restore_terminal_at_crash(const unsigned char *bytes, size_t length) 
     if (remember(STDOUT_FILENO, bytes, length) != 0) {
         return errno;
     }
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT};
-    for (size_t index = 0; index < sizeof deadly / sizeof *deadly; index++) {
+    for (size_t index = 0; index < DEADLY_COUNT; index++) {
         struct sigaction action = {.sa_handler = crash, .sa_flags = SA_RESETHAND | SA_NODEFER};
         sigaction(deadly[index], &action, NULL);
     }
@@ -87,6 +89,10 @@ void clinux_supervise_terminal(const unsigned char *bytes, size_t length) {
     }
     if (supervised == 0) {
         restore.length = 0;
+        // The language's own handler would ask questions on the terminal before it lets the process end.
+        for (size_t index = 0; index < DEADLY_COUNT; index++) {
+            signal(deadly[index], SIG_DFL);
+        }
         // Neither outlives the other: the child is told when the parent is gone, also if that was just now.
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent) {

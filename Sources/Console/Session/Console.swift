@@ -185,8 +185,8 @@ extension ConsoleState {
         dashboard.window = settings.window
         keymap = Keymap()
         var fault = themes.faults.first
+        // A file that is not there changes no keys.
         if let file = options.keymapFile, let text = try? String(contentsOfFile: file, encoding: .utf8) {
-            // A file that is not there changes no keys.
             keymap = Keymap(overrides: text, file: file)
             fault = keymap.faults.first ?? fault
         }

@@ -140,6 +140,13 @@ final class NcursesPainter {
         return max(8, Int32(red << 16 | green << 8 | blue))
     }
 
+    /// ncurses resets the terminal's palette (OSC 104) when it begins and ends; an operator may have chosen one.
+    private static func withoutPaletteReset(_ bytes: [UInt8]) -> [UInt8] {
+        let mark = Array("\u{1B}]104\u{07}".utf8)
+        guard let range = bytes.firstRange(of: mark) else { return bytes }
+        return Array(bytes[..<range.lowerBound]) + withoutPaletteReset(Array(bytes[range.upperBound...]))
+    }
+
     /// What ncurses has written since the last call.
     private func takeBytes() -> [UInt8] {
         fflush(output)
@@ -149,6 +156,6 @@ final class NcursesPainter {
         let copied = pread(memory, &bytes, count, 0)
         lseek(memory, 0, SEEK_SET)
         ftruncate(memory, 0)
-        return Array(bytes.prefix(max(copied, 0)))
+        return Self.withoutPaletteReset(Array(bytes.prefix(max(copied, 0))))
     }
 }

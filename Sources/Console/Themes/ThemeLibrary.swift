@@ -42,8 +42,8 @@ package struct ThemeLibrary: Sendable {
         faults = []
         var read: [String: ThemeFile] = [:]
         for path in files {
+            // A file that cannot be read is told like every other fault.
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                // Said to the operator below, like every other fault.
                 faults.append("\(path): cannot be read")
                 continue
             }

@@ -153,6 +153,11 @@ enum FuzzyMatch {
     static func score(_ query: String, in text: String) -> Int? {
         let letters = Array(query.lowercased().filter { $0 != " " })
         let characters = Array(text.lowercased())
+        // What was typed as it stands is worth more than letters found here and there.
+        if let found = text.lowercased().firstRange(of: query.lowercased()) {
+            let isStart = !(text.lowercased()[..<found.lowerBound].last?.isLetter ?? false)
+            return 100_000 + (isStart ? 50_000 : 0) - characters.count
+        }
         var (score, place, last) = (0, 0, -2)
         for letter in letters {
             var best: Int?

@@ -37,8 +37,13 @@ final class AddressBook: Sendable {
 
     private let entries = Mutex<[String: Entry]>([:])
     private let lookup: Lookup
+    private let clock: @Sendable () -> NIODeadline
 
-    init(lookup: @escaping Lookup = AddressBook.systemLookup) {
+    init(
+        clock: @escaping @Sendable () -> NIODeadline = { .now() },
+        lookup: @escaping Lookup = AddressBook.systemLookup
+    ) {
+        self.clock = clock
         self.lookup = lookup
     }
 
@@ -48,7 +53,7 @@ final class AddressBook: Sendable {
         let (known, starts) = entries.withLock { entries -> (Result<[String], any Error>?, Bool) in
             var entry = entries[host] ?? Entry()
             defer { entries[host] = entry }
-            let now = NIODeadline.now()
+            let now = clock()
             let isUsable = entry.usableUntil > now
             if entry.expires > now {
                 if let failure = entry.failure, !isUsable { return (.failure(failure), false) }
@@ -83,7 +88,7 @@ final class AddressBook: Sendable {
             let waiting = entries.withLock { entries -> [EventLoopPromise<[String]>] in
                 var entry = entries[host] ?? Entry()
                 let waiting = entry.waiting ?? []
-                let now = NIODeadline.now()
+                let now = clock()
                 switch result {
                 case .success(let addresses):
                     entry = Entry(addresses: addresses, expires: now + Self.lifetime)

@@ -25,7 +25,7 @@ import Testing
 
     @Test func `many who ask at once are one question`() async throws {
         let server = NameServer(.success(["::1", "127.0.0.1"]))
-        let book = AddressBook { _ in try server.look() }
+        let book = AddressBook(lookup: { _ in try server.look() })
         let futures = (0..<100).map { _ in book.addresses(of: "backend.test", on: loop) }
         for future in futures {
             #expect(try await future.get() == ["::1", "127.0.0.1"])
@@ -35,7 +35,7 @@ import Testing
 
     @Test func `a failure is told, and not asked for again at once`() async throws {
         let server = NameServer(.failure(.init(description: "no such name")))
-        let book = AddressBook { _ in try server.look() }
+        let book = AddressBook(clock: { .uptimeNanoseconds(1_000_000_000_000) }, lookup: { _ in try server.look() })
         for _ in 0..<5 {
             await #expect(throws: AddressBook.LookupFailed.self) {
                 try await book.addresses(of: "missing.test", on: loop).get()
@@ -48,7 +48,7 @@ import Testing
 
     @Test func `known addresses outlive a name server that fails`() async throws {
         let server = NameServer(.success(["127.0.0.1"]))
-        let book = AddressBook { _ in try server.look() }
+        let book = AddressBook(lookup: { _ in try server.look() })
         _ = try await book.addresses(of: "backend.test", on: loop).get()
         server.answer.withLock { $0 = .failure(.init(description: "the name server is gone")) }
         // Forgetting takes effect once the name may be asked for again.
@@ -62,7 +62,7 @@ import Testing
 
     @Test func `forbidden addresses are left out, and a name with no other is refused`() async throws {
         let server = NameServer(.success(["169.254.169.254", "127.0.0.1"]))
-        let resolver = AddressBookResolver(book: AddressBook { _ in try server.look() }, loop: loop)
+        let resolver = AddressBookResolver(book: AddressBook(lookup: { _ in try server.look() }), loop: loop)
         let four = try await resolver.initiateAQuery(host: "mixed.test", port: 80).get()
         #expect(four.compactMap(\.ipAddress) == ["127.0.0.1"])
         server.answer.withLock { $0 = .success(["169.254.169.254"]) }
