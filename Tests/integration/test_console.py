@@ -168,12 +168,16 @@ def test_the_filter_is_followed_by_the_charts(gateway, attach):
     gateway.logs(2)
     query = "/dashboard?filter=status%3E%3D500%20and%20path:chat"
     wait_until(lambda: gateway.admin("GET", query).json["requests"] == 1, what="the filtered count")
-    assert gateway.admin("GET", "/dashboard").json["requests"] == 2
-    points = gateway.admin("GET", "/dashboard/charts?filter=status%3E%3D500").json["points"]
-    assert sum(point["requests"] for point in points) == 1
-    assert sum(point["errors"] for point in points) == 1
-    series = gateway.admin("GET", "/dashboard/series?metric=requests&filter=status:200").json["points"]
-    assert sum(point["value"] for point in series) == 1
+    wait_until(lambda: gateway.admin("GET", "/dashboard").json["requests"] == 2, what="the whole count")
+
+    def total(path, field):
+        # The second at hand is shown once it is over.
+        return sum(point[field] for point in gateway.admin("GET", path).json["points"])
+
+    charts = "/dashboard/charts?filter=status%3E%3D500"
+    wait_until(lambda: total(charts, "requests") == 1 and total(charts, "errors") == 1, what="the filtered chart")
+    series = "/dashboard/series?metric=requests&filter=status:200"
+    wait_until(lambda: total(series, "value") == 1, what="the filtered series")
 
 
 # -- Several at once

@@ -106,14 +106,14 @@ package enum Console {
 
     /// Looks every other second whether a theme was edited.
     private static func watchThemes(_ folders: [String], _ mailbox: Mailbox) async {
-        var known = ThemeLibrary(folders: folders).lastChange
+        var known = ThemeLibrary.lastChange(in: folders)
         while !Task.isCancelled {
             // Cancelled sleep ends the loop.
             try? await Task.sleep(for: .seconds(2))
-            let library = ThemeLibrary(folders: folders)
-            if library.lastChange != known {
-                known = library.lastChange
-                mailbox.post(library)
+            let changed = ThemeLibrary.lastChange(in: folders)
+            if changed != known {
+                known = changed
+                mailbox.post(ThemeLibrary(folders: folders))
             }
         }
     }

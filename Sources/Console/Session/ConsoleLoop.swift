@@ -23,7 +23,7 @@ final class ConsoleLoop {
     private var needsResize = false
 
     /// How long a lone Esc waits for the rest of a sequence.
-    private static let escapeDelay: Int32 = 25
+    private static let escapeDelay: Int32 = 20
 
     init(
         state: ConsoleState,
@@ -123,8 +123,11 @@ final class ConsoleLoop {
     private func tick() {
         let now = Timestamp(microseconds: Self.microseconds())
         guard now.seconds != state.now.seconds else { return }
+        let toast = state.toast
         perform(state.reduce(.tick(now)))
-        isDirty = true
+        // While the gateway speaks every second its figures bring the clock along: one frame a second, not two.
+        let isSpeaking = state.outage == nil && state.live.map { now.seconds - $0.time.seconds <= 1 } ?? false
+        if !isSpeaking || state.toast != toast { isDirty = true }
         // A change of size whose signal went astray.
         if let size = device.size, size != state.size { needsResize = true }
     }

@@ -22,14 +22,14 @@ package struct ThemeLibrary: Sendable {
     func theme(_ name: String) -> Theme? { themes[name] }
 
     /// When any file was last changed, for noticing an edit.
-    var lastChange: Date? {
-        files.compactMap { path in
+    static func lastChange(in folders: [String]) -> Date? {
+        files(in: folders).compactMap { path in
             // A file that has just gone is no change to load.
             (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
         }.max()
     }
 
-    private var files: [String] {
+    private static func files(in folders: [String]) -> [String] {
         folders.flatMap { folder in
             // A folder that is not there holds no themes.
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -41,7 +41,7 @@ package struct ThemeLibrary: Sendable {
         themes = ["plain": .plain]
         faults = []
         var read: [String: ThemeFile] = [:]
-        for path in files {
+        for path in Self.files(in: folders) {
             // A file that cannot be read is told like every other fault.
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
                 faults.append("\(path): cannot be read")

@@ -69,7 +69,9 @@ final class AuditFile: Sendable {
 
     /// Reads every page, which takes as long as the file is large: never while a start waits for it.
     func isSound() async throws -> Bool {
-        try await database.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") == "ok" }
+        try await SearchThreads.run { [database] in
+            try database.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") == "ok" }
+        }
     }
 
     /// `rows-1795255401452000.db` read back.

@@ -6,6 +6,13 @@ final class AuditTail: Sendable {
     final class Subscription: Sendable {
         static let limit = 1000
         private let state = Mutex<(ids: [Int], skipped: Int)>(([], 0))
+        /// An element when there is something to take, so that nobody looks in vain while nothing happens.
+        let news: AsyncStream<Void>
+        private let newsContinuation: AsyncStream<Void>.Continuation
+
+        init() {
+            (news, newsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        }
 
         func add(_ ids: [Int]) {
             state.withLock { state in
@@ -16,6 +23,7 @@ final class AuditTail: Sendable {
                     state.skipped += surplus
                 }
             }
+            newsContinuation.yield()
         }
 
         /// The newest ids, up to a limit, and how many were passed over since the last call.

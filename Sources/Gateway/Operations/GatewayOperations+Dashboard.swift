@@ -15,18 +15,22 @@ extension GatewayOperations {
         let history = try TrafficHistory(filter, self)
         let isSeries = if case .series = history.source { true } else { false }
         let validity = isSeries ? FigureCache.daySeconds : FigureCache.dayOfAuditSeconds
-        // Whole minutes up to the one at hand are kept for a while; what came since is counted anew.
-        let minuteStart = now - now % 60
-        let known = try gateway.figures.day(filter, upTo: minuteStart, validFor: validity) {
-            try history.sum(.minute, from: minuteStart - 86_400, to: minuteStart)
+        let cache = gateway.figures
+        let (requests, seconds) = try await SearchThreads.run {
+            // Whole minutes up to the one at hand are kept for a while; what came since is counted anew.
+            let minuteStart = now - now % 60
+            let known = try cache.day(filter, upTo: minuteStart, validFor: validity) {
+                try history.sum(.minute, from: minuteStart - 86_400, to: minuteStart)
+            }
+            // The second at hand is not over, and would pull the rate down.
+            let seconds = try history.cells(step: 1, from: now - 60, to: now)
+            let since = try history.sum(.tenSeconds, from: known.upTo, to: now + 10)
+            return (known.cell.requests + since.requests, seconds)
         }
-        let since = try history.sum(.tenSeconds, from: known.upTo, to: now + 10)
-        // The second at hand is not over, and would pull the rate down.
-        let seconds = try history.cells(step: 1, from: now - 60, to: now)
         let minute = seconds.values.reduce(into: TrafficCell()) { $0.merge($1) }
         let status = try await status(by: user)
         var dashboard = Dashboard(
-            requests: known.cell.requests + since.requests,
+            requests: requests,
             inFlight: status.inFlight,
             state: status.state
         )
@@ -116,11 +120,10 @@ extension GatewayOperations {
 
     package func series(_ query: SeriesQuery, by user: Operator) async throws -> Series {
         let stretch = try Self.stretch(query)
-        let cells = try TrafficHistory(query.filter, self).cells(
-            step: stretch.step,
-            from: stretch.from,
-            to: stretch.to
-        )
+        let history = try TrafficHistory(query.filter, self)
+        let cells = try await SearchThreads.run {
+            try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)
+        }
         let points = stride(from: stretch.from, to: stretch.to, by: stretch.step).map { start in
             Series.Point(
                 time: Timestamp(seconds: start),
@@ -132,11 +135,10 @@ extension GatewayOperations {
 
     package func charts(_ query: SeriesQuery, by user: Operator) async throws -> Charts {
         let stretch = try Self.stretch(query)
-        let cells = try TrafficHistory(query.filter, self).cells(
-            step: stretch.step,
-            from: stretch.from,
-            to: stretch.to
-        )
+        let history = try TrafficHistory(query.filter, self)
+        let cells = try await SearchThreads.run {
+            try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)
+        }
         let points = stride(from: stretch.from, to: stretch.to, by: stretch.step).map { start in
             Self.point(start, cells[start] ?? TrafficCell())
         }
@@ -168,7 +170,11 @@ extension GatewayOperations {
         from: Timestamp?,
         by user: Operator
     ) async throws -> Page<StatsItem> {
-        Page(items: try auditQueries.stats(grouping, filter: try AuditQueries.parse(filter), from: from))
+        let queries = auditQueries
+        let parsed = try AuditQueries.parse(filter)
+        return Page(
+            items: try await SearchThreads.run { try queries.stats(grouping, filter: parsed, from: from) }
+        )
     }
 }
 

@@ -2,7 +2,8 @@ package import Operations
 
 extension GatewayOperations {
     package func logs(_ query: LogQuery, by user: Operator) async throws -> Page<LogRecord> {
-        try auditQueries.page(query)
+        let queries = auditQueries
+        return try await SearchThreads.run { try queries.page(query) }
     }
 
     package func log(_ id: Int, by user: Operator) async throws -> LogDetail {
@@ -23,7 +24,8 @@ extension GatewayOperations {
             let task = Task {
                 defer { tail.unsubscribe(subscription) }
                 do {
-                    while !Task.isCancelled {
+                    for await _ in subscription.news {
+                        // What comes in the meantime goes with it.
                         try await Task.sleep(for: Self.followInterval)
                         let (ids, skipped) = subscription.take(max(1, limit / 5))
                         let records = try queries.records(ids, matching: parsed)

@@ -1,4 +1,3 @@
-import GRDB
 package import Operations
 import Synchronization
 
@@ -28,12 +27,7 @@ extension GatewayOperations {
         status.openFiles = Folder.names(in: "/proc/self/fd").count
         // Rows of upstreams that have left the file stay, but serve nobody.
         status.upstreams = gateway.snapshots.enabledUpstreams
-        status.clientKeys = try await gateway.store.database.read { db in
-            try Int.fetchOne(
-                db,
-                sql: "SELECT count(*) FROM client_keys WHERE enabled AND revoked_at IS NULL"
-            ) ?? 0
-        }
+        status.clientKeys = try clientKeyStore.usableCount()
         return status
     }
 
@@ -62,10 +56,10 @@ extension GatewayOperations {
         try recordChange(by: user, action: "reload", object: "configuration", id: nil)
     }
 
+    private var notes: OperatorNotes { OperatorNotes(database: gateway.store.database) }
+
     func recordChange(by user: Operator, action: String, object: String, id: Int?) throws {
-        try gateway.store.database.write { db in
-            try Store.record(ChangeRecord(user: user, action: action, object: object, objectID: id), db)
-        }
+        try notes.record(ChangeRecord(user: user, action: action, object: object, objectID: id))
     }
 
     package func operatorChanges(
@@ -75,13 +69,7 @@ extension GatewayOperations {
     ) async throws -> Page<OperatorChange> {
         let before = try cursor.map(Cursor.number) ?? Int.max
         let limit = min(max(limit, 1), 1000)
-        let items = try await gateway.store.database.read { db in
-            try Row.fetchAll(
-                db,
-                sql: "SELECT * FROM changes WHERE id < ? ORDER BY id DESC LIMIT ?",
-                arguments: [before, limit + 1]
-            ).map(OperatorChange.init(row:))
-        }
+        let items = try notes.changes(before: before, limit: limit + 1)
         let next = items.count > limit ? Cursor.text(items[limit - 1].id) : nil
         return Page(items: Array(items.prefix(limit)), nextCursor: next)
     }
@@ -98,13 +86,7 @@ extension GatewayOperations {
     private static let settingsLimit = 65_536
 
     package func settings(by user: Operator) async throws -> String {
-        try await gateway.store.database.read { db in
-            try String.fetchOne(
-                db,
-                sql: "SELECT settings FROM operator_settings WHERE operator = ?",
-                arguments: [user.name]
-            )
-        } ?? "{}"
+        try notes.settings(of: user.name) ?? "{}"
     }
 
     package func saveSettings(_ json: String, by user: Operator) async throws {
@@ -115,12 +97,7 @@ extension GatewayOperations {
                 parameter: "settings"
             )
         }
-        try await gateway.store.database.write { db in
-            try db.execute(
-                sql: "INSERT OR REPLACE INTO operator_settings (operator, settings) VALUES (?, ?)",
-                arguments: [user.name, json]
-            )
-        }
+        try notes.saveSettings(json, of: user.name)
     }
 
     // MARK: Idempotency
@@ -130,14 +107,7 @@ extension GatewayOperations {
 
     package func rememberedAnswer(_ key: String, request: String, by user: Operator) async throws -> String? {
         let oldest = WallClock.now().seconds - Self.idempotencyTime
-        let found = try await gateway.store.database.read { db in
-            try Row.fetchOne(
-                db,
-                sql: "SELECT request, answer FROM idempotency WHERE operator = ? AND key = ? AND at > ?",
-                arguments: [user.name, key, oldest]
-            ).map { (request: $0["request"] as String, answer: $0["answer"] as String) }
-        }
-        guard let found else { return nil }
+        guard let found = try notes.answer(to: key, of: user.name, after: oldest) else { return nil }
         guard found.request == request else {
             throw OperationsError(.conflict, "this Idempotency-Key was used with another request")
         }
@@ -150,17 +120,8 @@ extension GatewayOperations {
     {
         let sealed = try Secret(answer).sealedText(gateway.masterKey, place: "idempotency/\(key)")
         let now = WallClock.now().seconds
-        try await gateway.store.database.write { db in
-            try db.execute(
-                sql: "DELETE FROM idempotency WHERE at < ?",
-                arguments: [now - Self.idempotencyTime]
-            )
-            try db.execute(
-                sql:
-                    "INSERT OR REPLACE INTO idempotency (key, operator, request, answer, at) VALUES (?, ?, ?, ?, ?)",
-                arguments: [key, user.name, request, sealed, now]
-            )
-        }
+        let note = OperatorNotes.Answer(request: request, answer: sealed)
+        try notes.remember(note, for: key, of: user.name, at: now, forgetting: now - Self.idempotencyTime)
     }
 
     package func metricsPage(by user: Operator) async throws -> String {
@@ -170,23 +131,6 @@ extension GatewayOperations {
             upstreams: try await upstreams(by: user).items,
             keys: try await upstreamKeys(upstream: nil, by: user).items
         ).text
-    }
-}
-
-extension OperatorChange {
-    fileprivate init(row: Row) {
-        self.init(
-            id: row["id"],
-            time: Timestamp(microseconds: row["at"]),
-            operator: row["operator"],
-            role: row["role"],
-            via: row["via"],
-            action: row["action"],
-            object: row["object"]
-        )
-        objectId = row["object_id"]
-        before = row["before"]
-        after = row["after"]
     }
 }
 

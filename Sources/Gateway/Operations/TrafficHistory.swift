@@ -1,7 +1,7 @@
 import Operations
 
 /// Traffic over time for any filter: from the kept series where there is one, else counted from the audit.
-struct TrafficHistory {
+struct TrafficHistory: Sendable {
     /// All, one upstream and one client key have series of their own.
     enum Source: Sendable {
         case series(SeriesScope)

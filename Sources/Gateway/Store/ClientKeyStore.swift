@@ -30,6 +30,16 @@ struct ClientKeyStore: Sendable {
         }
     }
 
+    /// How many are neither disabled nor revoked.
+    func usableCount() throws -> Int {
+        try database.read { db in
+            try Int.fetchOne(
+                db,
+                sql: "SELECT count(*) FROM client_keys WHERE enabled AND revoked_at IS NULL"
+            ) ?? 0
+        }
+    }
+
     func page(_ query: ClientKeyQuery) throws -> Page<ClientKey> {
         let after = try query.cursor.map(Cursor.number) ?? Int.max
         let pattern = query.search.map { "%" + SQLPattern.escape($0) + "%" }

@@ -35,7 +35,10 @@ import Testing
 
     @Test func `a failure is told, and not asked for again at once`() async throws {
         let server = NameServer(.failure(.init(description: "no such name")))
-        let book = AddressBook(clock: { .uptimeNanoseconds(1_000_000_000_000) }, lookup: { _ in try server.look() })
+        let book = AddressBook(
+            clock: { .uptimeNanoseconds(1_000_000_000_000) },
+            lookup: { _ in try server.look() }
+        )
         for _ in 0..<5 {
             await #expect(throws: AddressBook.LookupFailed.self) {
                 try await book.addresses(of: "missing.test", on: loop).get()

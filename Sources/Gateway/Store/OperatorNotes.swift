@@ -1,0 +1,94 @@
+import GRDB
+import Operations
+
+/// What is kept of operators: what they changed, what they chose, and answers that a repeated request gets again.
+///
+/// Synchronous like every store: a thread that waits for a database must not need another thread of the shared pool
+/// to be woken.
+struct OperatorNotes {
+    struct Answer {
+        let request: String
+        /// Sealed.
+        let answer: String
+    }
+
+    let database: DatabasePool
+
+    func record(_ change: ChangeRecord) throws {
+        try database.write { try Store.record(change, $0) }
+    }
+
+    /// Newest first.
+    func changes(before id: Int, limit: Int) throws -> [OperatorChange] {
+        try database.read { db in
+            try Row.fetchAll(
+                db,
+                sql: "SELECT * FROM changes WHERE id < ? ORDER BY id DESC LIMIT ?",
+                arguments: [id, limit]
+            ).map(OperatorChange.init(row:))
+        }
+    }
+
+    func settings(of name: String) throws -> String? {
+        try database.read { db in
+            try String.fetchOne(
+                db,
+                sql: "SELECT settings FROM operator_settings WHERE operator = ?",
+                arguments: [name]
+            )
+        }
+    }
+
+    func saveSettings(_ json: String, of name: String) throws {
+        try database.write { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO operator_settings (operator, settings) VALUES (?, ?)",
+                arguments: [name, json]
+            )
+        }
+    }
+
+    func answer(to key: String, of name: String, after oldest: Int) throws -> Answer? {
+        try database.read { db in
+            try Row.fetchOne(
+                db,
+                sql: "SELECT request, answer FROM idempotency WHERE operator = ? AND key = ? AND at > ?",
+                arguments: [name, key, oldest]
+            ).map { Answer(request: $0["request"], answer: $0["answer"]) }
+        }
+    }
+
+    func remember(
+        _ answer: Answer,
+        for key: String,
+        of name: String,
+        at now: Int,
+        forgetting oldest: Int
+    ) throws {
+        try database.write { db in
+            try db.execute(sql: "DELETE FROM idempotency WHERE at < ?", arguments: [oldest])
+            try db.execute(
+                sql:
+                    "INSERT OR REPLACE INTO idempotency (key, operator, request, answer, at) VALUES (?, ?, ?, ?, ?)",
+                arguments: [key, name, answer.request, answer.answer, now]
+            )
+        }
+    }
+}
+
+extension OperatorChange {
+    fileprivate init(row: Row) {
+        self.init(
+            id: row["id"],
+            time: Timestamp(microseconds: row["at"]),
+            operator: row["operator"],
+            role: row["role"],
+            via: row["via"],
+            action: row["action"],
+            object: row["object"]
+        )
+        objectId = row["object_id"]
+        before = row["before"]
+        after = row["after"]
+    }
+}
