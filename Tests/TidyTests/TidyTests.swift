@@ -91,6 +91,10 @@ import Testing
             ("Sources/Operations", ["NIO", "GRDB", "Hummingbird", "Gateway", "AdminAPI", "Yams"]),
             ("Sources/AdminAPI", ["Gateway", "GRDB", "Console"]),
             ("Sources/MockUpstream", ["Gateway", "Operations"]),
+            ("Sources/Console", ["Gateway", "GRDB", "NIO", "AdminAPI", "Hummingbird"]),
+            ("Sources/Console/Canvas", ["CNcurses", "CLinux", "Glibc", "Foundation"]),
+            ("Sources/Console/Widgets", ["CNcurses", "CLinux", "Glibc", "Foundation"]),
+            ("Sources/Console/Panes", ["CNcurses", "CLinux", "Glibc", "Foundation"]),
             ("Sources/Gateway/Streaming", ["GRDB", "Foundation", "NIOPosix"]),
             ("Sources/Gateway/HTTP1", ["GRDB", "Foundation", "NIOPosix"]),
             ("Sources/Gateway/Exchange", ["GRDB", "Foundation", "NIOPosix"]),
@@ -120,6 +124,15 @@ import Testing
                 }
                 guard isSQL, !line.contains("logger"), !line.contains("summary") else { continue }
                 #expect(allowed.contains { line.contains("\\(\($0))") }, "\(file.path): \(line)")
+            }
+        }
+    }
+
+    @Test func `nothing waits for a database on a thread that its own work may need`() {
+        for file in Self.files(under: "Sources/Gateway", suffix: ".swift") {
+            for line in file.lines {
+                let isAsync = line.contains("await") && line.contains("database.")
+                #expect(!isAsync || line.contains("SearchThreads"), "\(file.path): \(line)")
             }
         }
     }

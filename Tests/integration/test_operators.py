@@ -368,3 +368,40 @@ def test_an_expired_key_is_not_rotated(gateway):
         lambda: (a := gateway.admin("POST", f"/client-keys/{first['id']}/rotate", {})).status == 409 and a, interval=0.3
     )
     assert "expired" in answer.json["error"]["message"]
+
+
+def test_many_operators_at_once_are_all_answered(gateway):
+    """Reads that wait for a connection to a database must not keep those from ending that hold one."""
+    key = gateway.key("caller")
+    for _ in range(50):
+        gateway.chat(key)
+    gateway.logs(50)
+    paths = ["/dashboard?filter=status:2xx", "/logs?filter=path:chat", "/status", "/operators/audit", "/stats?by=owner",
+             "/operators/me/settings", "/dashboard/charts", "/client-keys"]  # fmt: skip
+    failed = []
+
+    def ask(number):
+        for turn in range(12):
+            path = paths[(number + turn) % len(paths)]
+            try:
+                answer = gateway.admin("GET", path)
+                if answer.status != 200:
+                    failed.append((path, answer.status, answer.body))
+            except OSError as error:
+                failed.append((path, error))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed[:3]
+
+
+def test_settings_are_an_object_of_ones_own(gateway):
+    assert gateway.admin("GET", "/operators/me/settings").json == {}
+    assert gateway.admin("PUT", "/operators/me/settings", {"theme": "light"}).status == 200
+    assert gateway.admin("GET", "/operators/me/settings").json == {"theme": "light"}
+    assert gateway.admin("PUT", "/operators/me/settings", [1]).status == 400
+    assert gateway.admin("PUT", "/operators/me/settings", {"x": "y" * 70_000}).status == 422
+    assert gateway.admin("GET", "/operators/me/settings").json == {"theme": "light"}

@@ -115,8 +115,8 @@ final class ConsoleLoop {
             }
         }
         for event in events {
+            isDirty = isDirty || state.shows(event)
             perform(state.reduce(event))
-            isDirty = true
         }
     }
 

@@ -43,6 +43,19 @@ extension ConsoleState {
         return []
     }
 
+    /// Whether an event can change what is on the screen now.
+    func shows(_ event: ConsoleEvent) -> Bool {
+        guard case .answer(let answer) = event else { return true }
+        switch answer {
+        case .connection(let trouble): return trouble != outage
+        case .charts, .stats, .recent: return pane == .dashboard
+        case .logs, .logBatch, .logDetail: return pane == .logs
+        case .keys, .usage, .upstreams: return pane == .keys
+        case .status, .operators, .changes: return pane == .system
+        case .live, .changed, .failed: return true
+        }
+    }
+
     private mutating func fail(_ message: String, _ what: ConsoleEvent.LoadKind) {
         switch what {
         case .charts:

@@ -33,6 +33,8 @@ package final class GatewayServer: Service {
     let audit: AuditService
     let telemetry: TelemetryService
     let figures = FigureCache()
+    let stats = CostCache<[StatsItem]>()
+    let charts = CostCache<[Int: TrafficCell]>()
     let presence = PresenceList()
     private let listener: Listener
 

@@ -5,7 +5,7 @@ import Synchronization
 final class FigureCache: Sendable {
     private struct Entry {
         var day: (cell: TrafficCell, at: Int)?
-        var live: (dashboard: Dashboard, points: [ChartPoint], at: ContinuousClock.Instant)?
+        var live: (dashboard: Dashboard, points: [ChartPoint], until: ContinuousClock.Instant)?
     }
 
     /// The sum of a day up to a minute that is over moves once a minute; counting it from the audit can be dear.
@@ -33,14 +33,14 @@ final class FigureCache: Sendable {
     }
 
     func live(_ filter: String) -> (dashboard: Dashboard, points: [ChartPoint])? {
-        guard let live = entries.withLock({ $0[filter]?.live }), .now - live.at < Self.liveTime else {
-            return nil
-        }
+        guard let live = entries.withLock({ $0[filter]?.live }), live.until > .now else { return nil }
         return (live.dashboard, live.points)
     }
 
-    func setLive(_ filter: String, _ dashboard: Dashboard, _ points: [ChartPoint]) {
-        set(filter) { $0.live = (dashboard, points, .now) }
+    /// `cost`: what it took to find them; dear ones are kept for longer, so that a filter over heavy traffic slows its
+    /// own figures and nothing else.
+    func setLive(_ filter: String, _ dashboard: Dashboard, _ points: [ChartPoint], cost: Duration) {
+        set(filter) { $0.live = (dashboard, points, .now + max(Self.liveTime, cost * 20)) }
     }
 
     private func set(_ filter: String, _ change: (inout Entry) -> Void) {

@@ -11,6 +11,7 @@ extension GatewayOperations {
         by user: Operator
     ) async throws -> (dashboard: Dashboard, points: [ChartPoint]) {
         if let known = gateway.figures.live(filter) { return known }
+        let began = ContinuousClock.now
         let now = WallClock.now().seconds
         let history = try TrafficHistory(filter, self)
         let isSeries = if case .series = history.source { true } else { false }
@@ -45,7 +46,7 @@ extension GatewayOperations {
         dashboard.upstreamKeysActive = keys.count { $0.state == .active }
         dashboard.problems = try await problems(status, keys, minute, by: user)
         let points = (now - 4..<now).map { Self.point($0, seconds[$0] ?? TrafficCell()) }
-        gateway.figures.setLive(filter, dashboard, points)
+        gateway.figures.setLive(filter, dashboard, points, cost: .now - began)
         return (dashboard, points)
     }
 
@@ -120,10 +121,7 @@ extension GatewayOperations {
 
     package func series(_ query: SeriesQuery, by user: Operator) async throws -> Series {
         let stretch = try Self.stretch(query)
-        let history = try TrafficHistory(query.filter, self)
-        let cells = try await SearchThreads.run {
-            try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)
-        }
+        let cells = try await cells(query.filter, stretch)
         let points = stride(from: stretch.from, to: stretch.to, by: stretch.step).map { start in
             Series.Point(
                 time: Timestamp(seconds: start),
@@ -135,14 +133,25 @@ extension GatewayOperations {
 
     package func charts(_ query: SeriesQuery, by user: Operator) async throws -> Charts {
         let stretch = try Self.stretch(query)
-        let history = try TrafficHistory(query.filter, self)
-        let cells = try await SearchThreads.run {
-            try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)
-        }
+        let cells = try await cells(query.filter, stretch)
         let points = stride(from: stretch.from, to: stretch.to, by: stretch.step).map { start in
             Self.point(start, cells[start] ?? TrafficCell())
         }
         return Charts(stepSeconds: stretch.step, points: points)
+    }
+
+    private func cells(
+        _ filter: String,
+        _ stretch: (from: Int, to: Int, step: Int)
+    ) async throws -> [Int: TrafficCell] {
+        let history = try TrafficHistory(filter, self)
+        let cache = gateway.charts
+        let key = "\(stretch.step) \(stretch.from) \(stretch.to / stretch.step) \(filter)"
+        return try await SearchThreads.run {
+            try cache.value(for: key) {
+                try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)
+            }
+        }
     }
 
     private static func stretch(_ query: SeriesQuery) throws -> (from: Int, to: Int, step: Int) {
@@ -172,9 +181,15 @@ extension GatewayOperations {
     ) async throws -> Page<StatsItem> {
         let queries = auditQueries
         let parsed = try AuditQueries.parse(filter)
-        return Page(
-            items: try await SearchThreads.run { try queries.stats(grouping, filter: parsed, from: from) }
-        )
+        let cache = gateway.stats
+        // Whoever asks for the last hour asks for the same hour a second later.
+        let reach = from.map { WallClock.now().seconds - $0.seconds } ?? -1
+        let items = try await SearchThreads.run {
+            try cache.value(for: "\(grouping.rawValue) \(reach) \(filter)") {
+                try queries.stats(grouping, filter: parsed, from: from)
+            }
+        }
+        return Page(items: items)
     }
 }
 
