@@ -153,7 +153,10 @@ final class ConsoleLoop {
     /// Gives the terminal back to the shell and stops, until the shell brings the process back.
     private func suspend() {
         device.restore(after: painter.end())
-        kill(0, SIGTSTP)
+        // The watching parent stops with us, so that the shell sees its job stop. To oneself the signal goes by thread:
+        // sent to the process it may arrive after the terminal has been taken again.
+        if getpgid(getppid()) == getpgrp() { kill(getppid(), SIGTSTP) }
+        raise(SIGTSTP)
         device.makeRaw()
         device.send(RestoreSequence.claim + (state.isMouseOn ? RestoreSequence.mouseOn : []))
         painter.repaint()
