@@ -153,16 +153,27 @@ final class ConsoleLoop {
     /// Gives the terminal back to the shell and stops, until the shell brings the process back.
     private func suspend() {
         device.restore(after: painter.end())
-        // The watching parent stops with us, so that the shell sees its job stop. To oneself the signal goes by thread:
-        // sent to the process it may arrive after the terminal has been taken again.
-        if getpgid(getppid()) == getpgrp() { kill(getppid(), SIGTSTP) }
-        raise(SIGTSTP)
+        Self.stopJob()
         device.makeRaw()
         device.send(RestoreSequence.claim + (state.isMouseOn ? RestoreSequence.mouseOn : []))
         painter.repaint()
         shown = nil
         needsResize = true
         isDirty = true
+    }
+
+    /// Stops this process and the parent that watches over it; returns once the shell has brought both back.
+    private static func stopJob() {
+        if getpgid(getppid()) == getpgrp() { kill(getppid(), SIGTSTP) }
+        // To oneself the signal goes by thread, and threads made by the runtime block it: sent to the process it may
+        // arrive only after the terminal has been taken again.
+        var stop = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&stop)
+        sigaddset(&stop, SIGTSTP)
+        pthread_sigmask(SIG_UNBLOCK, &stop, &before)
+        raise(SIGTSTP)
+        pthread_sigmask(SIG_SETMASK, &before, nil)
     }
 
     // MARK: Painting

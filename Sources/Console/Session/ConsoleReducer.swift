@@ -112,7 +112,9 @@ extension ConsoleState {
                 if dashboard.window != .fiveMinutes, isDue(dashboard.window.step) {
                     effects.append(.loadCharts(dashboard.request(filter.text)))
                 }
-                if isDue(dashboard.window.step * 10) { effects.append(.loadStats(filter: filter.text)) }
+                if isDue(max(dashboard.window.step * 10, 30)) {
+                    effects.append(.loadStats(filter: filter.text))
+                }
             }
         case .keys:
             if isDue(10) { effects.append(.loadKeys) }

@@ -33,8 +33,10 @@ final class NcursesPainter {
         self.output = output
         self.input = input
         var found: (screen: OpaquePointer, name: String)?
-        for name in capabilities.terminalNames where found == nil {
-            found = newterm(name, output, input).map { ($0, name) }
+        Self.keepingSignals {
+            for name in capabilities.terminalNames where found == nil {
+                found = newterm(name, output, input).map { ($0, name) }
+            }
         }
         guard let found else {
             fclose(output)
@@ -60,6 +62,22 @@ final class NcursesPainter {
         // What newterm has written supposes another size; the first frame says it again rightly.
         endwin()
         _ = takeBytes()
+    }
+
+    /// `newterm` takes signals whose disposition is the default, with handlers that end the process at once.
+    private static func keepingSignals(_ work: () -> Void) {
+        let taken = [SIGINT, SIGTERM, SIGTSTP, SIGWINCH]
+        var ignored = sigaction()
+        ignored.__sigaction_handler.sa_handler = SIG_IGN
+        var before = taken.map { number in
+            var old = sigaction()
+            sigaction(number, &ignored, &old)
+            return old
+        }
+        work()
+        for (index, number) in taken.enumerated() {
+            sigaction(number, &before[index], nil)
+        }
     }
 
     deinit {

@@ -1,29 +1,41 @@
 import Synchronization
 
-/// Answers that are dear are given again for a while: fifty times as long as they took to find, so that all who ask
-/// the same thing together cost a fiftieth of one processor, however many they are and however large the log is.
+/// Answers that are dear are given again for a while: a hundred times as long as they took to find, so that all who ask
+/// the same thing together cost a hundredth of one processor, however many they are and however large the log is.
 final class CostCache<Value: Sendable>: Sendable {
     private struct Entry {
-        let value: Value
-        let until: ContinuousClock.Instant
+        var value: Value
+        var until: ContinuousClock.Instant
+        /// While somebody looks again, the others are given what is known.
+        var isRenewed = false
     }
 
-    private static var factor: Int { 50 }
+    private static var factor: Int { 100 }
     private static var limit: Int { 256 }
 
     private let entries = Mutex<[String: Entry]>([:])
 
-    /// Two that ask at the same time may both look; that is cheaper than to wait for each other.
     func value(for key: String, _ find: () throws -> Value) rethrows -> Value {
         let now = ContinuousClock.now
-        if let entry = entries.withLock({ $0[key] }), entry.until > now { return entry.value }
-        let value = try find()
-        let end = ContinuousClock.now
-        entries.withLock { entries in
-            if entries.count >= Self.limit { entries = entries.filter { $0.value.until > end } }
-            if entries.count >= Self.limit { entries = [:] }
-            entries[key] = Entry(value: value, until: end + (end - now) * Self.factor)
+        let known = entries.withLock { entries -> Value? in
+            guard let entry = entries[key] else { return nil }
+            if entry.until > now || entry.isRenewed { return entry.value }
+            entries[key]?.isRenewed = true
+            return nil
         }
-        return value
+        if let known { return known }
+        do {
+            let value = try find()
+            let end = ContinuousClock.now
+            entries.withLock { entries in
+                if entries.count >= Self.limit { entries = entries.filter { $0.value.until > end } }
+                if entries.count >= Self.limit { entries = [:] }
+                entries[key] = Entry(value: value, until: end + (end - now) * Self.factor)
+            }
+            return value
+        } catch {
+            entries.withLock { $0[key] = nil }
+            throw error
+        }
     }
 }

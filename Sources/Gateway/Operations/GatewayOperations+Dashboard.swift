@@ -183,7 +183,7 @@ extension GatewayOperations {
         let parsed = try AuditQueries.parse(filter)
         let cache = gateway.stats
         // Whoever asks for the last hour asks for the same hour a second later.
-        let reach = from.map { WallClock.now().seconds - $0.seconds } ?? -1
+        let reach = from.map { (WallClock.now().seconds - $0.seconds + 5) / 10 } ?? -1
         let items = try await SearchThreads.run {
             try cache.value(for: "\(grouping.rawValue) \(reach) \(filter)") {
                 try queries.stats(grouping, filter: parsed, from: from)
