@@ -144,7 +144,7 @@ package struct LogQuery: Sendable {
 /// Records that have just been written, and how many more there were.
 package struct LogBatch: Sendable {
     package let records: [LogRecord]
-    package let skipped: Int
+    package var skipped: Int
 
     package init(records: [LogRecord], skipped: Int) {
         self.records = records

@@ -51,11 +51,16 @@ import Testing
         dashboard.take(Fixture.charts(.fiveMinutes), for: dashboard.request(""))
         let last = dashboard.points.last?.time.seconds ?? 0
         var point = ChartPoint(time: Timestamp(seconds: last + 3), requests: 7, errors: 0)
-        dashboard.append([point])
-        #expect(dashboard.points.suffix(3).map(\.requests) == [0, 0, 7])
+        // What nobody told of is asked for, not drawn as nothing.
+        var isWhole = dashboard.append([point])
+        #expect(!isWhole)
+        point.time = Timestamp(seconds: last + 1)
+        isWhole = dashboard.append([point])
+        #expect(isWhole)
+        #expect(dashboard.points.last?.requests == 7)
         #expect(dashboard.points.count == 300)
         point.requests = 9
-        dashboard.append([point])
+        isWhole = dashboard.append([point])
         #expect(dashboard.points.last?.requests == 9)
         #expect(dashboard.points.count == 300)
     }

@@ -57,6 +57,18 @@ import Testing
         #expect(text.utf8.count == min(length, KeyParser.pasteLimit))
     }
 
+    /// Found by a review: the first of them ended the process.
+    @Test(
+        arguments: [
+            "\u{1B}[1;-9223372036854775808A", "\u{1B}[<0;-9223372036854775808;1M",
+            "\u{1B}[9223372036854775807;9A",
+            "\u{1B}[<9223372036854775808;1;1M", "\u{1B}[;;;;~",
+        ]
+    )
+    func `numbers of any size are only numbers`(bytes: String) {
+        #expect(parse(bytes).count <= 1)
+    }
+
     @Test func `focus, clicks and the wheel are told`() {
         #expect(parse("\u{1B}[I\u{1B}[O") == [.focus(true), .focus(false)])
         #expect(parse("\u{1B}[<0;5;3M\u{1B}[<0;5;3m") == [.click(x: 4, y: 2)])

@@ -80,6 +80,65 @@ import Testing
         #expect(console.footer.contains("nothing to undo"))
     }
 
+    @Test func `editing a key leaves what it may reach as it was`() {
+        var console = console()
+        // A key that is limited to all the upstreams there are is not one that may reach every later one.
+        console.answer(.upstreams([Fixture.upstreams()[0]]))
+        console.press("j", "e", "tab", "x", "ctrl-s")
+        guard case .editKey(_, let name, _, let fields) = console.takeChanges().first else {
+            Issue.record("nothing was saved")
+            return
+        }
+        #expect(name == "lab")
+        #expect(fields.permissions == ClientKeyPermissions(upstreams: ["miniai"], paths: ["/v1/chat/*"]))
+        #expect(fields.expiresAt == Fixture.keys()[2].expiresAt)
+    }
+
+    @Test func `enabling several changes, and takes back, only those that were disabled`() {
+        var console = console()
+        console.press("space", "space", "space", "space", "d")
+        // One of them only, so it is not asked about.
+        #expect(console.takeChanges() == [.setEnabled(ids: [2], names: ["team-batch"], true)])
+        #expect(console.state.overlays.isEmpty)
+    }
+
+    @Test func `a value that was not copied is asked about before it is gone`() {
+        var console = console()
+        var key = Fixture.keys()[0]
+        key.key = "fg_7kq2m9xa_secret"
+        let change = ConsoleChange.rotate(id: 1, name: "app", overlap: .zero)
+        console.answer(.changed(ChangeOutcome(change: change, result: .created(key))))
+        console.press("enter", "esc")
+        #expect(console.text.contains("fg_7kq2m9xa_secret"))
+        #expect(console.text.contains("not copied"))
+        console.press("esc")
+        #expect(!console.text.contains("fg_7kq2m9xa_secret"))
+    }
+
+    @Test func `an answer to another change leaves the form alone`() {
+        var console = console()
+        console.press("d")
+        let change = console.takeChanges()[0]
+        console.press("n", "lab")
+        console.answer(
+            .changed(ChangeOutcome(change: change, result: .refused(OperationsError(.conflict, "no"))))
+        )
+        console.answer(.changed(ChangeOutcome(change: change, result: .done("disabled “app”"))))
+        guard case .form(let form, .newKey) = console.state.overlays.last else {
+            Issue.record("the form is gone")
+            return
+        }
+        #expect(form.text("name") == "lab")
+        #expect(form.failure == nil)
+    }
+
+    @Test func `a filter on a name holds whatever is in the name`() throws {
+        for name in ["a\"b", "a\\", "\" or status>0 or \"", "plain"] {
+            let filter = try LogFilter(parsing: FilterText.client(name))
+            #expect(filter == .condition(.init(field: .client, relation: .equal, value: .text(name))))
+        }
+    }
+
     @Test func `bulk revoking wants the number typed`() {
         var console = console()
         console.press("space", "space", "X")

@@ -101,8 +101,44 @@ import Testing
             )
         )
         // An answer to the filter before is of no interest any more.
-        console.answer(.logs(LogPage(records: Fixture.records(3), filter: "", isOlder: false, cursor: nil)))
+        console.answer(.logs(LogPage(records: Fixture.records(3), filter: "", cursor: nil)))
         #expect(console.state.logs.table.rows.isEmpty)
+    }
+
+    @Test func `fetching again loses nothing that came in the meantime, and stays paused`() {
+        var console = console()
+        console.press("k", "r")
+        console.answer(batch(200..<205))
+        let page = LogPage(records: Fixture.records(202).suffix(50).reversed(), filter: "", cursor: "2")
+        console.answer(.logs(page))
+        #expect(console.state.logs.table.rows.last?.id == 1204)
+        #expect(!console.state.logs.isFollowing)
+        #expect(console.state.logs.table.selection?.id == 1198)
+    }
+
+    @Test func `older rows that belong to another place are not put here`() {
+        var console = console()
+        console.press("g", "t", "14:05", "enter")
+        let stale = LogPage(
+            records: [LogRecord(id: 5, requestId: "x", time: Fixture.time(9))],
+            filter: "",
+            asked: "7",
+            cursor: nil
+        )
+        console.answer(.logs(stale))
+        #expect(console.state.logs.table.rows.first?.id == 1000)
+        // The newest page was asked for before the jump: it is no answer to it.
+        console.answer(.logs(LogPage(records: Fixture.records(5).reversed(), filter: "", cursor: nil)))
+        #expect(console.state.logs.table.rows.count == 200)
+    }
+
+    @Test func `opening a record from the dashboard does not end a pause`() {
+        var console = console()
+        console.press("p")
+        console.answer(batch(200..<210))
+        console.press("1", "j", "enter")
+        #expect(!console.state.logs.isFollowing)
+        #expect(console.state.logs.newCount == 10)
     }
 
     @Test func `the top fetches what is older, and nothing moves`() {
@@ -112,7 +148,7 @@ import Testing
         let older = (0..<5).map { index in
             LogRecord(id: 500 - index, requestId: "old", time: Fixture.time(900))
         }
-        console.answer(.logs(LogPage(records: older, filter: "", isOlder: true, cursor: nil)))
+        console.answer(.logs(LogPage(records: older, filter: "", asked: "1", cursor: nil)))
         #expect(console.state.logs.table.selection?.id == 1000)
         #expect(console.state.logs.table.rows.first?.id == 496)
     }
@@ -130,7 +166,6 @@ import Testing
         let page = LogPage(
             records: Fixture.records(5).reversed(),
             filter: "",
-            isOlder: false,
             cursor: nil,
             time: Timestamp(text: moment)
         )

@@ -202,7 +202,7 @@ def test_several_consoles_and_one_that_only_reads(gateway, attach):
     assert gateway.admin("GET", "/client-keys").json["items"][0]["enabled"]
     third.press("q")
     assert third.wait_end() == 0
-    first.press("Esc", "0")
+    first.press("Esc", "Esc", "0")
     first.wait_for(lambda: "2 operators" in first.text, what="the leaving")
 
 
@@ -325,7 +325,7 @@ def test_serving_on_a_terminal_opens_the_console(serving):
     wait_until(lambda: "reloaded" in log.read_text(), what="the reload")
     key = new_key(terminal, "lab")
     assert gateway.chat(key).status == 200
-    terminal.press("Esc", "Ctrl-Z")
+    terminal.press("Esc", "Esc", "Ctrl-Z")
     terminal.wait_for("would keep callers waiting")
     terminal.press("Ctrl-C")
     terminal.wait_for("Stop the gateway")

@@ -27,27 +27,49 @@ struct ChangeRunner {
         case .setEnabled(let ids, let names, let isOn):
             var update = ClientKeyChange()
             update.enabled = .set(isOn)
-            for id in ids {
-                _ = try await port.changeClientKey(id, update, ifVersion: nil, by: user)
+            let prepared = update
+            let (done, failure) = await each(ids) {
+                _ = try await port.changeClientKey($0, prepared, ifVersion: nil, by: user)
             }
-            let verb = isOn ? "enabled" : "disabled"
-            return (.done("\(verb) \(change.object)"), .setEnabled(ids: ids, names: names, !isOn))
+            let undone = Array(names.prefix(done))
+            let undo =
+                done == 0 ? nil : ConsoleChange.setEnabled(ids: Array(ids.prefix(done)), names: undone, !isOn)
+            return (try result(isOn ? "enabled" : "disabled", change, done, of: ids.count, failure), undo)
         case .rotate(let id, _, let overlap):
             return (.created(try await port.rotateClientKey(id, overlap: overlap, by: user)), nil)
         case .revoke(let ids, _):
-            for id in ids {
-                _ = try await port.revokeClientKey(id, by: user)
-            }
-            return (.done("revoked \(change.object)"), nil)
+            let (done, failure) = await each(ids) { _ = try await port.revokeClientKey($0, by: user) }
+            return (try result("revoked", change, done, of: ids.count, failure), nil)
         case .delete(let ids, _):
-            for id in ids {
-                try await port.deleteClientKey(id, by: user)
-            }
-            return (.done("deleted \(change.object)"), nil)
+            let (done, failure) = await each(ids) { try await port.deleteClientKey($0, by: user) }
+            return (try result("deleted", change, done, of: ids.count, failure), nil)
         case .reload:
             try await port.reload(by: user)
             return (.done("the configuration has been read again"), nil)
         }
+    }
+
+    /// How many were done, in order, before one was refused.
+    private func each(
+        _ ids: [Int],
+        _ work: (Int) async throws -> Void
+    ) async -> (done: Int, failure: (any Error)?) {
+        for (index, id) in ids.enumerated() {
+            do { try await work(id) } catch { return (index, error) }
+        }
+        return (ids.count, nil)
+    }
+
+    private func result(
+        _ verb: String,
+        _ change: ConsoleChange,
+        _ done: Int,
+        of count: Int,
+        _ failure: (any Error)?
+    ) throws -> ChangeOutcome.Result {
+        guard let failure else { return .done("\(verb) \(change.object)") }
+        if done == 0 { throw failure }
+        return .partly("\(verb) \(done) of \(count), then: \(PortFeed.reason(failure))")
     }
 
     private func edit(

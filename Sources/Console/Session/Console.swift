@@ -65,36 +65,58 @@ package enum Console {
         let settings = await settings(port, user)
         let mailbox = Mailbox()
         let feed = PortFeed(port: port, user: user, mailbox: mailbox)
-        return try await withThrowingTaskGroup(of: ConsoleEnd?.self) { tasks in
+        return try await withThrowingTaskGroup(of: Finished.self) { tasks in
+            defer { tasks.cancelAll() }
             tasks.addTask {
                 await feed.run()
-                return nil
+                return .feed
             }
             tasks.addTask {
                 for await signal in signals {
                     mailbox.order(signal == .resized ? .resized : .end(.stopGateway))
                 }
-                return nil
+                return .other
             }
             tasks.addTask {
                 await watchThemes(options.themeFolders, mailbox)
-                return nil
+                return .other
             }
             tasks.addTask {
-                try await onOwnThread {
-                    try open(capabilities, user, options, settings, mailbox, feed).run()
+                defer { feed.finish() }
+                return .screen(
+                    try await onOwnThread {
+                        try open(capabilities, user, options, settings, mailbox, feed).run()
+                    }
+                )
+            }
+            var end: ConsoleEnd?
+            while let finished = try await tasks.next() {
+                switch finished {
+                case .screen(let reason):
+                    end = reason
+                    // Changes under way may still be made, but not for ever.
+                    tasks.addTask {
+                        // Cancelled when they are made before.
+                        try? await Task.sleep(for: lastChanges)
+                        return .feed
+                    }
+                case .feed: if let end { return end }
+                case .other: break
                 }
             }
-            defer {
-                feed.finish()
-                tasks.cancelAll()
-            }
-            while let finished = try await tasks.next() {
-                if let finished { return finished }
-            }
-            return .detach
+            return end ?? .detach
         }
     }
+
+    /// What has come to an end in a console.
+    private enum Finished: Sendable {
+        case screen(ConsoleEnd)
+        case feed
+        case other
+    }
+
+    /// How long the last changes may take once the screen is given back.
+    private static let lastChanges = Duration.seconds(5)
 
     private static func settings(_ port: any GatewayPort, _ user: Operator) async -> ConsoleSettings {
         // Without settings, or with those of a later version, the console is as it comes.

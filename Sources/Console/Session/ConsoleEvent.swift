@@ -39,8 +39,9 @@ enum ConsoleEvent: Sendable {
 struct LogPage: Sendable {
     let records: [LogRecord]
     let filter: String
-    /// Whether they go before what is there, or replace it.
-    let isOlder: Bool
+    /// The cursor from which older rows were asked for; nil for a page that replaces what is there.
+    var asked: String?
+    /// Where the rows before these begin; nil when there are none.
     let cursor: String?
     /// The moment that was jumped to, if one was.
     var time: Timestamp?
@@ -65,6 +66,8 @@ struct KeyUsage: Sendable, Equatable {
 struct ChangeOutcome: Sendable {
     enum Result: Sendable {
         case done(String)
+        /// Some of several were done before one was refused.
+        case partly(String)
         case created(ClientKey)
         case refused(OperationsError)
     }

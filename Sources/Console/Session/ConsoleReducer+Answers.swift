@@ -10,7 +10,13 @@ extension ConsoleState {
             outage = trouble
             guard isBack else { return [] }
             say("the gateway answers again", .ok)
-            return begin()
+            var effects: [ConsoleEffect] = [
+                .loadCharts(dashboard.request(filter.text)), .loadStats(filter: filter.text), .loadKeys,
+                .loadSystem,
+            ]
+            // What was missed joins what is there; a list that somebody reads stays as it is.
+            if logs.isFollowing { effects.append(.loadLogs(filter: filter.text, cursor: nil, to: nil)) }
+            return effects
         case .charts(let charts, let request):
             guard request == dashboard.request(filter.text) else { return [] }
             dashboard.take(charts, for: request)
@@ -65,6 +71,7 @@ extension ConsoleState {
             logs.fault = message
             logs.isLoading = false
             logs.isLoadingOlder = false
+            logs.isResuming = false
         case .keys:
             keys.fault = message
             keys.isLoading = false
@@ -78,18 +85,19 @@ extension ConsoleState {
     private mutating func take(_ snapshot: LiveSnapshot) -> [ConsoleEffect] {
         let known = live?.lastChange
         live = snapshot
-        dashboard.append(snapshot.points)
-        if dashboard.isLive, !logs.table.rows.isEmpty, logs.shownFilter == filter.text {
+        let isComplete = dashboard.append(snapshot.points)
+        if dashboard.isLive, !logs.isDetached, !logs.table.rows.isEmpty, logs.shownFilter == filter.text {
             let newest = Array((logs.table.rows + logs.waiting).suffix(50).reversed())
             dashboard.recent.replace(newest, isNewestFirst: true)
         }
-        guard let change = snapshot.lastChange, let known, change.id != known.id else { return [] }
+        // Seconds that no snapshot told of are asked for; to draw them empty would look like an outage.
+        var effects: [ConsoleEffect] = isComplete ? [] : [.loadCharts(dashboard.request(filter.text))]
+        guard let change = snapshot.lastChange, let known, change.id != known.id else { return effects }
         // One's own changes have been said already.
         if change.operator != user.name || change.via != user.via {
             let object = change.objectId.map { "\(change.object) \($0)" } ?? change.object
             say("\(change.operator): \(change.action) \(object)", .info)
         }
-        var effects: [ConsoleEffect] = []
         if change.object == "client_key" { effects.append(.loadKeys) }
         if pane == .system { effects.append(.loadSystem) }
         return effects
@@ -97,25 +105,33 @@ extension ConsoleState {
 
     // MARK: Changes
 
+    /// The form that waits for this answer; others that were opened in the meantime are left alone.
+    private func waitingForm(_ change: ConsoleChange) -> Int? {
+        switch change {
+        case .createKey, .editKey:
+            overlays.firstIndex { if case .form(let form, _) = $0 { form.isBusy } else { false } }
+        default: nil
+        }
+    }
+
     private mutating func take(_ outcome: ChangeOutcome) -> [ConsoleEffect] {
+        let form = waitingForm(outcome.change)
         switch outcome.result {
-        case .done(let text):
-            if case .form = overlays.last { overlays.removeLast() }
+        case .done(let text), .partly(let text):
+            if let form { overlays.remove(at: form) }
             undo = outcome.undo.map { ($0, text) }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
-            say(text + (outcome.undo == nil ? "" : key), .ok)
+            let isWhole = if case .done = outcome.result { true } else { false }
+            say(text + (outcome.undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
             return [.loadKeys, .loadSystem]
         case .created(let key):
-            if case .form = overlays.last { overlays.removeLast() }
+            if let form { overlays.remove(at: form) }
             undo = nil
-            overlays.append(
-                .secret(
-                    KeyForm.secret(key, address: system.status?.address, upstream: keys.upstreams.first?.slug)
-                )
-            )
+            let upstream = keys.upstreams.first?.slug
+            overlays.append(.secret(KeyForm.secret(key, address: system.status?.address, upstream: upstream)))
             return [.loadKeys, .loadSystem]
         case .refused(let error):
-            guard case .form(var form, let purpose) = overlays.last else {
+            guard let place = form, case .form(var form, let purpose) = overlays[place] else {
                 say(error.description, .error, for: 8)
                 return [.loadKeys]
             }
@@ -126,7 +142,7 @@ extension ConsoleState {
             } else {
                 form.failure = error.description
             }
-            overlays[overlays.count - 1] = .form(form, purpose)
+            overlays[place] = .form(form, purpose)
             return error.code == .preconditionFailed ? [.loadKeys] : []
         }
     }

@@ -204,7 +204,7 @@ extension ConsoleState {
             ]
         case .logs:
             logs.isLoading = true
-            return [.loadLogs(filter: filter.text, cursor: nil, to: nil)]
+            return [.loadLogs(filter: filter.text, cursor: nil, to: logs.target)]
         case .keys: return [.loadKeys]
         case .system: return [.loadSystem]
         }

@@ -265,11 +265,10 @@ extension ConsoleState {
             overlays.append(.secret(secret))
             return copy(secret.value)
         }
-        // It is gone for ever after this, so a stray key must not close it.
-        guard key == .escape || key == .enter else {
-            overlays.append(.secret(secret))
-            return []
-        }
+        // It is gone for ever after this: no stray key closes it, and one that was not copied is asked about.
+        if key == .escape, secret.isCopied || secret.isWarned { return [] }
+        secret.isWarned = key == .escape
+        overlays.append(.secret(secret))
         return []
     }
 }

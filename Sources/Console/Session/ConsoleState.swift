@@ -128,6 +128,8 @@ enum Overlay: Sendable {
         let value: String
         let lines: [String]
         var isCopied = false
+        /// Told that it was not copied.
+        var isWarned = false
     }
 }
 

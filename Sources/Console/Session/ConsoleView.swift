@@ -245,7 +245,10 @@ enum SecretView {
         let state = secret.isCopied ? "copied" : "copy"
         var text = StyledText("y", .key).appending(" \(state)   ", secret.isCopied ? .ok : .hint)
         text.append("Esc", .key)
-        text.append(" close for ever", .hint)
+        text.append(
+            secret.isWarned ? " again: not copied with y, and gone for ever" : " close for ever",
+            secret.isWarned ? .warning : .hint
+        )
         canvas.write(text, x: inside.x, y: inside.maxY - 1, width: inside.width)
         return nil
     }

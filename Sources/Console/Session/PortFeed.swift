@@ -27,6 +27,13 @@ final class PortFeed: Sendable {
 
     /// Works until the console ends.
     func run() async {
+        // A change that was decided on is made, also when the console is left before it is answered.
+        await withDiscardingTaskGroup { changes in
+            await work(&changes)
+        }
+    }
+
+    private func work(_ changes: inout DiscardingTaskGroup) async {
         var live: Task<Void, Never>?
         var follow: Task<Void, Never>?
         await withDiscardingTaskGroup { group in
@@ -39,6 +46,7 @@ final class PortFeed: Sendable {
                     follow?.cancel()
                     follow = Task { await followLogs(filter) }
                 case .stopFollowing: follow?.cancel()
+                case .change, .saveSettings: changes.addTask { await self.perform(effect) }
                 default: group.addTask { await self.perform(effect) }
                 }
             }
@@ -166,7 +174,7 @@ final class PortFeed: Sendable {
                 LogPage(
                     records: page.items,
                     filter: filter,
-                    isOlder: cursor != nil,
+                    asked: cursor,
                     cursor: page.nextCursor,
                     time: time
                 )
@@ -205,7 +213,7 @@ final class PortFeed: Sendable {
         var usage: [Int: KeyUsage] = [:]
         for key in keys.prefix(Self.usageLimit) {
             var query = SeriesQuery()
-            query.filter = "client=\"\(key.name)\""
+            query.filter = FilterText.client(key.name)
             query.to = Timestamp(seconds: Int(Self.now()))
             query.from = query.to?.advanced(by: .seconds(-86_400))
             query.step = 10_800

@@ -135,7 +135,7 @@ struct KeyParser {
             return (nil, length + 3)
         }
         if parameters.first == 0x3F { return (nil, length) }
-        let numbers = String(decoding: parameters, as: UTF8.self).split(separator: ";").map { Int($0) ?? 0 }
+        let numbers = Self.numbers(parameters)
         if bytes[end] == 0x7E, numbers.first == 200 {
             paste = []
             return (nil, length)
@@ -145,6 +145,13 @@ struct KeyParser {
 
     /// What may follow an Esc in a sequence: CSI, SS3, OSC, DCS, APC, PM.
     private static let openers: Set<UInt8> = [0x5B, 0x4F, 0x5D, 0x50, 0x5F, 0x5E]
+
+    /// Small ones, whatever was sent: nothing that a terminal means is larger, and arithmetic on them must not end
+    /// the process.
+    private static func numbers(_ parameters: ArraySlice<UInt8>) -> [Int] {
+        String(decoding: parameters, as: UTF8.self).split(separator: ";", omittingEmptySubsequences: false)
+            .map { min(max(Int($0) ?? 0, 0), 9999) }
+    }
 
     private static let letters: [UInt8: String] = [
         0x41: "up", 0x42: "down", 0x43: "right", 0x44: "left", 0x48: "home", 0x46: "end", 0x50: "f1",
@@ -174,7 +181,7 @@ struct KeyParser {
 
     /// SGR reports: `ESC [ < button ; column ; line M`, `m` when it is let go.
     private func mouse(_ parameters: ArraySlice<UInt8>, final: UInt8) -> TerminalEvent? {
-        let numbers = String(decoding: parameters, as: UTF8.self).split(separator: ";").compactMap { Int($0) }
+        let numbers = Self.numbers(parameters)
         guard numbers.count == 3, final == 0x4D, numbers[1] > 0, numbers[2] > 0 else { return nil }
         let (x, y) = (numbers[1] - 1, numbers[2] - 1)
         switch numbers[0] {

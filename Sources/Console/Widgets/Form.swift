@@ -9,6 +9,8 @@ struct Form: Equatable, Sendable {
         struct Choice: Equatable, Sendable {
             let name: String
             var isOn: Bool
+            /// Takes the others' place, as they take its.
+            var isAll = false
         }
 
         let id: String
@@ -35,6 +37,7 @@ struct Form: Equatable, Sendable {
     var fields: [Field]
     /// Of a field, then the two buttons.
     private(set) var focus = 0
+    private var initial: [String: String] = [:]
     /// What is wrong with a field, by its id.
     var errors: [String: String] = [:]
     /// What a field means, by its id.
@@ -49,7 +52,13 @@ struct Form: Equatable, Sendable {
         self.title = title
         self.submitLabel = submitLabel
         self.fields = fields
+        for field in fields {
+            if case .text(let editor) = field.kind { initial[field.id] = editor.text }
+        }
     }
+
+    /// Whether a field of text is as it was.
+    func isUntouched(_ id: String) -> Bool { initial[id] == text(id) }
 
     var isFieldFocused: Bool { focus < fields.count }
 
@@ -58,10 +67,10 @@ struct Form: Equatable, Sendable {
         return editor.text
     }
 
-    /// The chosen ones' names.
-    func choices(_ id: String) -> [String] {
+    /// The names of those chosen one by one; nil when it is all of them, whichever there will be.
+    func choices(_ id: String) -> [String]? {
         guard case .choices(let choices, _) = fields.first(where: { $0.id == id })?.kind else { return [] }
-        return choices.filter(\.isOn).map(\.name)
+        return choices.contains { $0.isAll && $0.isOn } ? nil : choices.filter(\.isOn).map(\.name)
     }
 
     mutating func focus(on id: String) {
@@ -73,7 +82,8 @@ struct Form: Equatable, Sendable {
     mutating func handle(_ key: Key) -> Outcome {
         switch key {
         case Key("ctrl-s"): return .submit
-        case .escape: return .cancel
+        // What has been handed in is answered first.
+        case .escape: return isBusy ? .ignored : .cancel
         case .tab, .down: return moveFocus(by: 1)
         case .backTab, .up: return moveFocus(by: -1)
         case .enter:
@@ -108,6 +118,10 @@ struct Form: Equatable, Sendable {
             case .space:
                 guard choices.indices.contains(cursor) else { return .ignored }
                 choices[cursor].isOn.toggle()
+                for index in choices.indices
+                where choices[cursor].isOn && choices[index].isAll != choices[cursor].isAll {
+                    choices[index].isOn = false
+                }
                 fields[focus].kind = .choices(choices, cursor: cursor)
                 return changed()
             default: return .ignored

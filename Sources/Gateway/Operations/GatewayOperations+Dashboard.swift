@@ -11,13 +11,13 @@ extension GatewayOperations {
         by user: Operator
     ) async throws -> (dashboard: Dashboard, points: [ChartPoint]) {
         if let known = gateway.figures.live(filter) { return known }
-        let began = ContinuousClock.now
         let now = WallClock.now().seconds
         let history = try TrafficHistory(filter, self)
         let isSeries = if case .series = history.source { true } else { false }
         let validity = isSeries ? FigureCache.daySeconds : FigureCache.dayOfAuditSeconds
         let cache = gateway.figures
-        let (requests, seconds) = try await SearchThreads.run {
+        let count: @Sendable () throws -> (requests: Int, seconds: [Int: TrafficCell], cost: Duration) = {
+            let began = ContinuousClock.now
             // Whole minutes up to the one at hand are kept for a while; what came since is counted anew.
             let minuteStart = now - now % 60
             let known = try cache.day(filter, upTo: minuteStart, validFor: validity) {
@@ -26,8 +26,10 @@ extension GatewayOperations {
             // The second at hand is not over, and would pull the rate down.
             let seconds = try history.cells(step: 1, from: now - 60, to: now)
             let since = try history.sum(.tenSeconds, from: known.upTo, to: now + 10)
-            return (known.cell.requests + since.requests, seconds)
+            return (known.cell.requests + since.requests, seconds, .now - began)
         }
+        // What has a series of its own is quick, and must not queue behind searches.
+        let (requests, seconds, cost) = isSeries ? try count() : try await SearchThreads.run(count)
         let minute = seconds.values.reduce(into: TrafficCell()) { $0.merge($1) }
         let status = try await status(by: user)
         var dashboard = Dashboard(
@@ -46,7 +48,7 @@ extension GatewayOperations {
         dashboard.upstreamKeysActive = keys.count { $0.state == .active }
         dashboard.problems = try await problems(status, keys, minute, by: user)
         let points = (now - 4..<now).map { Self.point($0, seconds[$0] ?? TrafficCell()) }
-        gateway.figures.setLive(filter, dashboard, points, cost: .now - began)
+        gateway.figures.setLive(filter, dashboard, points, cost: cost)
         return (dashboard, points)
     }
 
@@ -147,6 +149,9 @@ extension GatewayOperations {
         let history = try TrafficHistory(filter, self)
         let cache = gateway.charts
         let key = "\(stretch.step) \(stretch.from) \(stretch.to / stretch.step) \(filter)"
+        if case .series = history.source {
+            return try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)
+        }
         return try await SearchThreads.run {
             try cache.value(for: key) {
                 try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)

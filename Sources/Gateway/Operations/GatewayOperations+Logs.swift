@@ -20,17 +20,21 @@ extension GatewayOperations {
         let tail = gateway.audit.tail
         let subscription = tail.subscribe()
         let limit = min(max(maxPerSecond, 1), 1000)
-        return AsyncThrowingStream { continuation in
+        // A reader that takes nothing costs a few batches; what it misses it is told.
+        return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(Self.followBuffer)) { continuation in
             let task = Task {
                 defer { tail.unsubscribe(subscription) }
+                var missed = 0
                 do {
                     for await _ in subscription.news {
                         // What comes in the meantime goes with it.
                         try await Task.sleep(for: Self.followInterval)
-                        let (ids, skipped) = subscription.take(max(1, limit / 5))
-                        let records = try queries.records(ids, matching: parsed)
-                        if !records.isEmpty || skipped > 0 {
-                            continuation.yield(LogBatch(records: records, skipped: skipped))
+                        var batch = try Self.batch(subscription, queries, parsed, limit: max(1, limit / 5))
+                        batch.skipped += missed
+                        missed = 0
+                        guard !batch.records.isEmpty || batch.skipped > 0 else { continue }
+                        if case .dropped(let lost) = continuation.yield(batch) {
+                            missed = lost.skipped + lost.records.count
                         }
                     }
                     continuation.finish()
@@ -42,6 +46,25 @@ extension GatewayOperations {
         }
     }
 
+    /// The newest of what a filter accepts; what is skipped are rows that it accepts too, as far as that is known.
+    private static func batch(
+        _ subscription: AuditTail.Subscription,
+        _ queries: AuditQueries,
+        _ filter: LogFilter,
+        limit: Int
+    ) throws -> LogBatch {
+        if filter == .all {
+            let (ids, skipped) = subscription.take(limit)
+            return LogBatch(records: try queries.records(ids, matching: filter), skipped: skipped)
+        }
+        let (ids, skipped) = subscription.take(.max)
+        let fitting = try queries.records(ids, matching: filter)
+        let newest = Array(fitting.suffix(limit))
+        return LogBatch(records: newest, skipped: skipped + fitting.count - newest.count)
+    }
+
+    /// Batches that wait for a reader.
+    private static let followBuffer = 8
     /// Five times a second: quick enough for an eye, and cheap.
     private static let followInterval = Duration.milliseconds(200)
 }

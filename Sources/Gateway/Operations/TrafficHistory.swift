@@ -29,7 +29,8 @@ struct TrafficHistory: Sendable {
             if condition.field == .upstream {
                 let slugs = try operations.upstreamStore.all().upstreams
                 let fitting = slugs.filter {
-                    $0.slug == name || condition.relation == .contains && $0.slug.contains(name)
+                    $0.slug == name
+                        || condition.relation == .contains && $0.slug.lowercased().contains(name.lowercased())
                 }
                 guard fitting.count == 1, let found = fitting.first else { return .audit(filter) }
                 return .series(.upstream(found.id))
@@ -38,7 +39,8 @@ struct TrafficHistory: Sendable {
                 var query = ClientKeyQuery()
                 query.search = name
                 let fitting = try operations.clientKeyStore.page(query).items.filter {
-                    $0.name == name || condition.relation == .contains && $0.name.contains(name)
+                    $0.name == name
+                        || condition.relation == .contains && $0.name.lowercased().contains(name.lowercased())
                 }
                 guard fitting.count == 1, let found = fitting.first else { return .audit(filter) }
                 return .series(.clientKey(found.id))

@@ -218,7 +218,6 @@ extension ConsoleDriver {
                 LogPage(
                     records: Fixture.records(200).reversed(),
                     filter: state.filter.text,
-                    isOlder: false,
                     cursor: "1"
                 )
             )

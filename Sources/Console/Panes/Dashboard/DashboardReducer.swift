@@ -100,7 +100,7 @@ extension ConsoleState {
             guard let record = dashboard.recent.selection else { return [] }
             pane = .logs
             if let index = logs.table.index(of: record.id) { logs.table.select(index) }
-            logs.isFollowing = logs.table.isAtEnd
+            logs.isFollowing = logs.isFollowing && logs.table.isAtEnd
             return open(record)
         case .problems:
             guard let problems = live?.dashboard.problems, problems.indices.contains(dashboard.problem) else {

@@ -49,21 +49,15 @@ struct DashboardState: Sendable {
         scale()
     }
 
-    /// Seconds that have just ended; only the finest window is made of them.
-    mutating func append(_ new: [ChartPoint]) {
+    /// Adds seconds that have just ended; only the finest window is made of them.
+    ///
+    /// - Returns: whether nothing is missing between what was there and what has come.
+    mutating func append(_ new: [ChartPoint]) -> Bool {
         guard window == .fiveMinutes, isLive, let last = points.last, shown?.window == .fiveMinutes else {
-            return
+            return true
         }
-        for point in new where point.time > last.time {
-            // A second that brought no snapshot is one without a value, not one less.
-            let gap = point.time.seconds - (points.last?.time.seconds ?? point.time.seconds)
-            for missing in stride(from: gap - 1, to: 0, by: -1) where gap <= window.seconds {
-                points.append(
-                    ChartPoint(time: Timestamp(seconds: point.time.seconds - missing), requests: 0, errors: 0)
-                )
-            }
-            points.append(point)
-        }
+        if let first = new.first, first.time.seconds > last.time.seconds + 1 { return false }
+        points += new.filter { $0.time > last.time }
         // A late snapshot corrects what came too early.
         for point in new {
             if let index = points.lastIndex(where: { $0.time == point.time }) { points[index] = point }
@@ -71,6 +65,7 @@ struct DashboardState: Sendable {
         points = Array(points.suffix(window.seconds))
         if let cursor { self.cursor = min(cursor, points.count - 1) }
         scale()
+        return true
     }
 
     private mutating func scale() {

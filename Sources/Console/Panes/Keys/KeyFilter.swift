@@ -34,7 +34,13 @@ enum KeyFilter {
         case .owner: text = key.owner
         case .upstream:
             let allowed = key.permissions.upstreams
-            return allowed.isEmpty || allowed.contains { $0.contains(wanted) }
+            switch condition.relation {
+            case .contains:
+                return allowed.isEmpty || allowed.contains { $0.lowercased().contains(wanted.lowercased()) }
+            case .equal: return allowed.isEmpty || allowed.contains(wanted)
+            case .unequal: return !allowed.isEmpty && !allowed.contains(wanted)
+            default: return nil
+            }
         default: return nil
         }
         switch condition.relation {

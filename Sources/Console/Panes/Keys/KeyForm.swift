@@ -30,10 +30,10 @@ enum KeyForm {
                     id: "upstreams",
                     label: "Upstreams",
                     kind: .choices(
-                        names.map { .init(name: $0, isOn: allowed.isEmpty || allowed.contains($0)) },
+                        [.init(name: "all", isOn: allowed.isEmpty, isAll: true)]
+                            + names.map { .init(name: $0, isOn: allowed.contains($0)) },
                         cursor: 0
-                    ),
-                    placeholder: "all (there are none yet)"
+                    )
                 ),
                 .text(
                     "paths",
@@ -69,12 +69,14 @@ enum KeyForm {
         form.errors = [:]
         form.notes = [:]
         if isComplete, form.text("name").trimmingSpaces().isEmpty { form.errors["name"] = "needs a name" }
-        switch TimeText.expiry(form.text("expires_at"), now: now, zone: zone) {
-        case .success(let moment):
-            if let moment, form.text("expires_at").count != 10 {
-                form.notes["expires_at"] = TimeText.date(moment, zone: zone)
+        if !form.isUntouched("expires_at") {
+            switch TimeText.expiry(form.text("expires_at"), now: now, zone: zone) {
+            case .success(let moment):
+                if let moment, form.text("expires_at").count != 10 {
+                    form.notes["expires_at"] = TimeText.date(moment, zone: zone)
+                }
+            case .failure(let fault): form.errors["expires_at"] = fault.message
             }
-        case .failure(let fault): form.errors["expires_at"] = fault.message
         }
         for path in list(form, "paths") where !path.hasPrefix("/") {
             form.errors["paths"] = "\(path) must begin with /"
@@ -83,19 +85,13 @@ enum KeyForm {
             form.errors["cidrs"] = "\(range) is no address"
         }
         form.notes["upstreams"] = upstreamNote(form)
-        if isComplete,
-            case .choices(let choices, _) = form.fields.first(where: { $0.id == "upstreams" })?.kind,
-            !choices.isEmpty, form.choices("upstreams").isEmpty
-        {
+        if isComplete, form.choices("upstreams")?.isEmpty ?? false {
             form.errors["upstreams"] = "allow at least one"
         }
     }
 
     private static func upstreamNote(_ form: Form) -> String? {
-        guard case .choices(let choices, _) = form.fields.first(where: { $0.id == "upstreams" })?.kind,
-            !choices.isEmpty, choices.allSatisfy(\.isOn)
-        else { return nil }
-        return "all, new ones too"
+        form.choices("upstreams") == nil ? "new ones too" : nil
     }
 
     private static func list(_ form: Form, _ id: String) -> [String] {
@@ -110,30 +106,25 @@ enum KeyForm {
         now: Timestamp,
         zone: Int
     ) -> ConsoleChange? {
-        guard case .success(let expiry) = TimeText.expiry(form.text("expires_at"), now: now, zone: zone)
-        else {
-            return nil
-        }
         var fields = ClientKeyDraftFields()
         fields.name = form.text("name").trimmingSpaces()
         fields.owner = form.text("owner").trimmingSpaces()
         fields.notes = form.text("notes")
-        let isAll: Bool =
-            if case .choices(let choices, _) = form.fields.first(where: { $0.id == "upstreams" })?.kind {
-                choices.allSatisfy(\.isOn)
-            } else { true }
         fields.permissions = ClientKeyPermissions(
-            upstreams: isAll ? [] : form.choices("upstreams"),
+            upstreams: form.choices("upstreams") ?? [],
             paths: list(form, "paths"),
             models: list(form, "models"),
             cidrs: list(form, "cidrs")
         )
-        fields.expiresAt = expiry
-        guard case .editKey(let key) = purpose else { return .createKey(fields) }
         // A date shows no time of day: untouched, the old moment stays.
-        if let old = key.expiresAt, form.text("expires_at") == TimeText.date(old, zone: zone) {
-            fields.expiresAt = old
+        if case .editKey(let key) = purpose, form.isUntouched("expires_at") {
+            fields.expiresAt = key.expiresAt
+        } else if case .success(let expiry) = TimeText.expiry(form.text("expires_at"), now: now, zone: zone) {
+            fields.expiresAt = expiry
+        } else {
+            return nil
         }
+        guard case .editKey(let key) = purpose else { return .createKey(fields) }
         return .editKey(id: key.id, name: key.name, version: key.version, fields)
     }
 

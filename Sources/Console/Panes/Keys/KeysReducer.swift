@@ -26,7 +26,7 @@ extension ConsoleState {
         case .keyLogs:
             guard let key = keys.table.selection else { return [] }
             pane = .logs
-            return setFilter("client=\"\(key.name)\"")
+            return setFilter(FilterText.client(key.name))
         default: break
         }
         return []
@@ -34,8 +34,10 @@ extension ConsoleState {
 
     /// Easily taken back, so it is not asked about; several at once are.
     private mutating func toggle() -> [ConsoleEffect] {
-        let targets = keys.table.targets.filter { $0.revokedAt == nil }
-        let isOn = !targets.allSatisfy(\.enabled)
+        let all = keys.table.targets.filter { $0.revokedAt == nil }
+        let isOn = !all.allSatisfy(\.enabled)
+        // Only those that change, so that undoing changes no other.
+        let targets = all.filter { $0.enabled != isOn }
         let change = ConsoleChange.setEnabled(ids: targets.map(\.id), names: targets.map(\.name), isOn)
         guard targets.count > 1 else { return [.change(change)] }
         let dialog = Dialog(

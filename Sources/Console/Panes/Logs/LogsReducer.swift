@@ -7,27 +7,41 @@ extension ConsoleState {
     mutating func take(_ page: LogPage) {
         guard page.filter == filter.text else { return }
         let oldestFirst = Array(page.records.reversed())
-        if page.isOlder {
-            logs.isLoadingOlder = false
+        if let asked = page.asked {
+            // An answer to a question about another place of the log.
+            guard asked == logs.cursor else { return }
             let known = Set(logs.table.rows.map(\.id))
             logs.table.prepend(oldestFirst.filter { !known.contains($0.id) })
         } else {
-            // What was followed while this page was on its way stays behind it.
-            let known = Set(oldestFirst.map(\.id))
-            let later =
-                page.time == nil && logs.shownFilter == nil
-                ? logs.table.rows.filter { !known.contains($0.id) } : []
-            logs.table.replace(oldestFirst + later)
-            logs.isFollowing = page.time == nil
-            logs.isDetached = page.time != nil
-            logs.waiting = []
-            logs.newCount = 0
-            logs.shownFilter = page.filter
-            logs.table.move(.bottom, page: 1)
+            guard page.time == logs.target else { return }
+            replace(with: oldestFirst, upTo: page.time)
         }
+        logs.isLoadingOlder = false
         logs.cursor = page.cursor
         logs.isLoading = false
         logs.fault = nil
+    }
+
+    /// A page in place of what is there; what has come since it was read stays behind it.
+    private mutating func replace(with page: [LogRecord], upTo time: Timestamp?) {
+        let newest = page.last?.id ?? 0
+        let isFirst = logs.shownFilter == nil
+        logs.shownFilter = filter.text
+        guard time == nil else {
+            logs.table.replace(page)
+            logs.isFollowing = false
+            logs.isDetached = true
+            logs.table.move(.bottom, page: 1)
+            return
+        }
+        let known = logs.isDetached ? logs.waiting : logs.table.rows + logs.waiting
+        logs.table.replace(page + known.filter { $0.id > newest })
+        logs.waiting = []
+        logs.newCount = 0
+        logs.isDetached = false
+        logs.isFollowing = logs.isFollowing || logs.isResuming || isFirst
+        logs.isResuming = false
+        if logs.isFollowing { logs.table.move(.bottom, page: 1) }
     }
 
     mutating func take(_ batch: LogBatch) {
@@ -72,7 +86,7 @@ extension ConsoleState {
             guard let name = logs.record?.record.clientKey ?? logs.table.selection?.clientKey else {
                 return []
             }
-            return setFilter("client=\"\(name)\"")
+            return setFilter(FilterText.client(name))
         case .jumpToTime:
             overlays.append(.prompt(Prompt(kind: .time, editor: LineEditor(), before: "")))
             return []
@@ -89,15 +103,17 @@ extension ConsoleState {
     }
 
     private mutating func resume() -> [ConsoleEffect] {
+        // After a jump the rows between are not here; they come first.
+        guard !logs.isDetached else {
+            logs.isResuming = true
+            logs.target = nil
+            logs.isLoading = true
+            return [.loadLogs(filter: filter.text, cursor: nil, to: nil)]
+        }
         logs.isFollowing = true
         let waiting = logs.waiting
         logs.waiting = []
         logs.newCount = 0
-        // After a jump the rows between are not here.
-        guard !logs.isDetached else {
-            logs.isLoading = true
-            return [.loadLogs(filter: filter.text, cursor: nil, to: nil)]
-        }
         append(waiting)
         logs.table.move(.bottom, page: 1)
         return showSelected()
@@ -175,6 +191,7 @@ extension ConsoleState {
     mutating func jump(to moment: Timestamp) -> [ConsoleEffect] {
         logs.isFollowing = false
         logs.isLoading = true
+        logs.target = moment
         return [.loadLogs(filter: filter.text, cursor: nil, to: moment)]
     }
 

@@ -13,6 +13,10 @@ struct LogsState: Sendable {
     var isFollowing = true
     /// Whether the rows end before the newest, after a jump to a time.
     var isDetached = false
+    /// The moment whose rows are wanted; nil for the newest.
+    var target: Timestamp?
+    /// Whether following goes on once the newest rows are here.
+    var isResuming = false
     /// Rows that have come since following stopped.
     var newCount = 0
     /// Rows that came too fast to be shown, since the filter was set.
