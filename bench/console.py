@@ -1,12 +1,13 @@
 """Measures the console in a pseudo-terminal, beside btop, htop and lnav: bytes, frames, CPU, memory, latency.
 
-    .venv/bin/python bench/console.py [--seconds 15]
+    .venv/bin/python bench/console.py [--seconds 15] [--stalls]
 
 CPU and resident memory are the processes' own, from /proc; a frame is what arrives without a pause of 20 ms.
 Latency is from the writing of a key to the first byte that comes back. Prints one table.
 """
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -217,6 +218,80 @@ def measure_fastgate(seconds, folder):
         mock.stop()
 
 
+def callers_p99(gateway, key, seconds, folder):
+    """Latency of callers that wait for each other, and how many of them failed."""
+    script = folder / "steady.lua"
+    script.write_text(
+        'wrk.method = "POST"\nwrk.body = \'{"model":"mock-1","messages":[]}\'\n'
+        f'wrk.headers["X-API-Key"] = "{key}"\nwrk.headers["Content-Type"] = "application/json"\n'
+        "done = function(s, l)\n io.write(string.format('RESULT %d %d %d\\n', l:percentile(50), l:percentile(99),"
+        " s.errors.connect + s.errors.read + s.errors.write + s.errors.status + s.errors.timeout))\nend\n"
+    )
+    command = ["wrk", "-t1", "-c2", f"-d{seconds}s", "-s", str(script), gateway.url("/proxy/miniai/v2/chat/completions")]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [int(word) for word in text.split("RESULT ")[1].split()[:3]]
+
+
+def measure_stalls(seconds, folder):
+    """What callers notice of a terminal that is read, that nobody reads, and that changes its size all the time."""
+    print(f"{'callers, c=2':38}{'p50 us':>10}{'p99 us':>10}{'failed':>10}")
+    mock = Mock("--gap-ms", "0", "--record", "0", "--ttft-ms", "0")
+    gateway = Gateway(folder, mock.port, binary=str(BINARY)).start()
+    stop = threading.Event()
+
+    def keep(terminal, storm=False):
+        turn = 0
+        while not stop.is_set():
+            terminal.pump(0.05)
+            if storm:
+                turn += 1
+                terminal.resize(40 + turn * 7 % 160, 10 + turn * 3 % 50)
+
+    def case(name, terminal=None, storm=False):
+        stop.clear()
+        thread = threading.Thread(target=keep, args=(terminal, storm)) if terminal else None
+        if thread:
+            thread.start()
+        p50, p99, failed = callers_p99(gateway, key, seconds, folder)
+        stop.set()
+        if thread:
+            thread.join()
+        print(f"{name:38}{p50:10}{p99:10}{failed:10}", flush=True)
+
+    try:
+        key = gateway.key("callers")
+        for turn in (1, 2):
+            case(f"no console ({turn})")
+            terminal = attach(gateway)
+            terminal.press("3")
+            case(f"attached, read ({turn})", terminal)
+            case(f"attached, unread ({turn})")
+            case(f"attached, a storm of sizes ({turn})", terminal, storm=True)
+            terminal.kill()
+    finally:
+        gateway.stop()
+    config = gateway.config.read_text().replace("admin: { port: 0 }", "admin: { port: 0, socket: data/own.sock }")
+    gateway.config.write_text(config)
+    terminal = Terminal(
+        [BINARY, "serve", "--config", gateway.config], cwd=str(folder), environment={"PROVIDER_KEY": "sk-real"}
+    )
+    try:
+        terminal.wait_for("serving", timeout=20)
+        gateway.socket = str(folder / "data" / "own.sock")
+
+        gateway.port = int(json.loads(gateway.command("status", "--json").stdout)["address"].rsplit(":", 1)[1])
+        terminal.press("3")
+        case("in process, read", terminal)
+        case("in process, unread")
+        case("in process, a storm of sizes", terminal, storm=True)
+        terminal.close()
+        case("in process, terminal gone")
+    finally:
+        os.kill(terminal.pid, 15)
+        terminal.wait_end(20)
+        mock.stop()
+
+
 def measure_others(seconds, folder):
     log = folder / "access.log"
     log.write_text("".join(f"2026-11-21T14:22:{index % 60:02} GET /v1/models 200 {index}\n" for index in range(5000)))
@@ -236,7 +311,11 @@ def measure_others(seconds, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--stalls", action="store_true", help="what callers notice of stalled terminals, only")
     options = parser.parse_args()
+    if options.stalls:
+        with tempfile.TemporaryDirectory() as folder:
+            return measure_stalls(options.seconds, Path(folder))
     print(f"{'120x40':38}" + "".join(f"{name:>12}" for name in ("bytes/s", "frames/s", "bytes/frame", "CPU %", "gateway %", "MB")))
     with tempfile.TemporaryDirectory() as folder:
         measure_fastgate(options.seconds, Path(folder))

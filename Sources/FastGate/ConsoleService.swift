@@ -27,8 +27,10 @@ struct ConsoleService: Service {
             guard end != .hangUp else { return try await gracefulShutdown() }
             bringBack(terminal)
             if end == .stopGateway { return }
+            let attach =
+                if case .inProcess(let command) = options.mode { command } else { "fastgate console" }
             Output.line(
-                "The console is closed and the gateway serves on. Attach: fastgate console. Ctrl-C stops it."
+                "The console is closed and the gateway serves on. Attach: \(attach)   Ctrl-C stops it."
             )
         } catch let unusable as Console.Unusable {
             bringBack(terminal)

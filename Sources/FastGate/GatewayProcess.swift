@@ -40,13 +40,19 @@ enum GatewayProcess {
         }
     }
 
+    private static func socket(of gateway: GatewayServer) -> String {
+        Environment.value("FASTGATE_SOCKET") ?? gateway.configuration.admin.socket ?? gateway.directory.socket
+    }
+
     /// The console in this process.
     static func console(
         _ gateway: GatewayServer,
         _ operations: GatewayOperations,
         welcome: [String] = []
     ) -> ConsoleService {
-        var options = ConsoleEnvironment.options(mode: .inProcess)
+        var options = ConsoleEnvironment.options(
+            mode: .inProcess(attach: "fastgate console --socket \(socket(of: gateway))")
+        )
         options.welcome = welcome
         return ConsoleService(
             operations: operations,
@@ -72,7 +78,7 @@ enum GatewayProcess {
         let members = settings.operators.map {
             AccessList.Member(user: $0.user, group: $0.group, role: $0.role)
         }
-        let socket = Environment.value("FASTGATE_SOCKET") ?? settings.socket ?? gateway.directory.socket
+        let socket = socket(of: gateway)
         let addresses = AdminAddresses(
             host: settings.host,
             port: settings.port,

@@ -143,9 +143,10 @@ import Testing
         var console = console()
         console.press("space", "space", "X")
         #expect(console.text.contains("2 client keys"))
-        console.press("tab", "enter")
+        console.press("revoke", "enter")
         #expect(console.takeChanges().isEmpty)
-        console.press("revoke 2", "enter")
+        #expect(console.state.overlays.isEmpty)
+        console.press("X", "revoke 2", "enter")
         #expect(console.takeChanges() == [.revoke(ids: [1, 3], names: ["app", "lab"])])
     }
 

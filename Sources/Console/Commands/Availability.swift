@@ -6,7 +6,7 @@ extension ConsoleState {
         if CommandRegistry.byID[id]?.isChange == true, let refusal = refusalOfChanges { return refusal }
         switch id {
         case .suspend:
-            guard mode == .inProcess else { return nil }
+            guard case .inProcess = mode else { return nil }
             return "the gateway runs in this process: stopped, it would keep callers waiting"
         case .undo: return undo == nil ? "nothing to undo" : nil
         case .sort:

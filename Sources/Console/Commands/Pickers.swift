@@ -68,7 +68,7 @@ extension ConsoleState {
             }
         let hidden = Set(settings.hiddenColumns[pane.rawValue] ?? [])
         return Picker(
-            title: "Columns",
+            title: "Columns: Space turns one, Esc closes",
             prompt: "",
             items: titles.map { Picker.Item(id: $0.0, title: $0.1, isOn: !hidden.contains($0.0)) },
             isSearchable: false

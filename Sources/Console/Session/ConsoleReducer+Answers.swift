@@ -34,6 +34,10 @@ extension ConsoleState {
             keys.isLoading = false
             keys.fault = nil
             applyKeyFilter()
+            if let wanted = keys.wanted, let place = keys.table.index(of: wanted) {
+                keys.table.select(place)
+                keys.wanted = nil
+            }
             return pane == .keys ? [.loadUsage(shownKeys)] : []
         case .upstreams(let upstreams): keys.upstreams = upstreams
         case .usage(let usage): keys.usage.merge(usage) { $1 }
@@ -127,6 +131,7 @@ extension ConsoleState {
         case .created(let key):
             if let form { overlays.remove(at: form) }
             undo = nil
+            keys.wanted = key.id
             let upstream = keys.upstreams.first?.slug
             overlays.append(.secret(KeyForm.secret(key, address: system.status?.address, upstream: upstream)))
             return [.loadKeys, .loadSystem]

@@ -61,7 +61,7 @@ extension ConsoleState {
     mutating func show(_ pane: PaneID) -> [ConsoleEffect] {
         self.pane = pane
         switch pane {
-        case .keys: return [.loadUsage(shownKeys)]
+        case .keys: return [.loadKeys]
         case .system: return [.loadSystem]
         case .dashboard, .logs: return []
         }
@@ -99,13 +99,13 @@ extension ConsoleState {
     }
 
     private mutating func leave() -> [ConsoleEffect] {
-        guard case .inProcess = mode else { return [.end(.detach)] }
+        guard case .inProcess(let attach) = mode else { return [.end(.detach)] }
         let running = live?.exchanges.count ?? 0
         let dialog = Dialog(
             title: "Leave",
             text: [
-                "The gateway runs in this process and has \(running) exchanges in flight.",
-                "Close only the console, and callers are served on (attach again with `fastgate console`); or stop "
+                "The gateway runs in this process and has \(running) \(running == 1 ? "exchange" : "exchanges") in flight.",
+                "Close only the console, and callers are served on (attach again with \(attach)); or stop "
                     + "the gateway: open exchanges may end, new ones are refused.",
             ],
             buttons: [

@@ -56,6 +56,8 @@ extension ConsoleState {
     }
 
     private mutating func press(_ key: Key) -> [ConsoleEffect] {
+        // A warning was about the key before this one.
+        if toast?.role == .warning { toast = nil }
         if !overlays.isEmpty { return pressOverlay(key) }
         guard let command = keymap.command(for: key, in: contexts) else { return [] }
         return run(command)

@@ -28,7 +28,8 @@ enum PaneID: String, CaseIterable, Sendable {
 
 /// How this console came to be, which decides what leaving means.
 package enum ConsoleMode: Sendable, Equatable {
-    case inProcess
+    /// With the command that attaches to it later.
+    case inProcess(attach: String)
     case attached(place: String)
 }
 

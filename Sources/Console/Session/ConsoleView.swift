@@ -161,7 +161,7 @@ enum FooterView {
             canvas.write("\(mark) \(toast.text)", x: rect.x + 1, y: rect.y, toast.role, width: rect.width - 2)
             return
         }
-        let hints = hints(state)
+        let hints = state.overlays.last.map { overlayHints($0, canvas.glyphs) } ?? hints(state)
         var x = rect.x + 1
         // The last ones lead everywhere else, so they stay.
         var kept = hints
@@ -175,6 +175,20 @@ enum FooterView {
             guard x < rect.maxX - 2 else { return }
             x += canvas.write(hint.key, x: x, y: rect.y, .key, width: rect.maxX - x)
             x += canvas.write(" \(hint.text)", x: x, y: rect.y, .hint, width: max(0, rect.maxX - x)) + 3
+        }
+    }
+
+    /// What the keys mean in what is open.
+    private static func overlayHints(_ overlay: Overlay, _ glyphs: Glyphs) -> [(key: String, text: String)] {
+        let arrows = "\(glyphs.up)\(glyphs.down)"
+        return switch overlay {
+        case .palette, .help, .sort, .themes, .columns:
+            [(arrows, "choose"), ("Enter", "take"), ("Esc", "back")]
+        case .form: [("Tab", "next field"), ("Space", "tick"), ("Ctrl-S", "hand in"), ("Esc", "cancel")]
+        case .dialog: [("Tab", "next button"), ("Enter", "take"), ("Esc", "cancel")]
+        case .secret: [("y", "copy"), ("Esc", "close")]
+        case .text: [(arrows, "scroll"), ("y", "copy"), ("Esc", "back")]
+        case .prompt: []
         }
     }
 

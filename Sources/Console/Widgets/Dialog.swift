@@ -18,6 +18,8 @@ struct Dialog: Equatable, Sendable {
     /// What has to be typed before anything but cancelling is possible, for what cannot be undone on many.
     var typed: (wanted: String, editor: LineEditor)?
     private(set) var focus = 0
+    /// Whether a button was chosen by Tab or an arrow.
+    private var hasMoved = false
 
     init(title: String, text: [String], buttons: [Button], typing wanted: String? = nil) {
         self.title = title
@@ -38,7 +40,10 @@ struct Dialog: Equatable, Sendable {
         case .escape: return .chosen(0)
         case .tab, .right, .down: return moveFocus(by: 1)
         case .backTab, .left, .up: return moveFocus(by: -1)
-        case .enter: return focus == 0 || !isLocked ? .chosen(focus) : .ignored
+        case .enter:
+            // What was typed as wanted is the decision; Tab to Cancel still takes it back.
+            if typed != nil, !isLocked, !hasMoved { return .chosen(1) }
+            return focus == 0 || !isLocked ? .chosen(focus) : .ignored
         default: break
         }
         if var (wanted, editor) = typed {
@@ -52,6 +57,7 @@ struct Dialog: Equatable, Sendable {
     }
 
     private mutating func moveFocus(by step: Int) -> Outcome {
+        hasMoved = true
         focus = (focus + step + buttons.count) % buttons.count
         return .changed
     }
@@ -84,7 +90,7 @@ struct Dialog: Equatable, Sendable {
             let role: StyleRole = index == focus ? .buttonActive : index > 0 && isLocked ? .disabled : .button
             x +=
                 canvas.write(
-                    "[ \(button.label)  \(button.key) ]",
+                    "[ \(button.label)\(index > 0 && typed != nil ? "" : "  \(button.key)") ]",
                     x: x,
                     y: footer.y,
                     role,

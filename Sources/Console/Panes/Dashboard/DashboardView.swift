@@ -38,12 +38,7 @@ enum DashboardView {
         let chartHeight = min(max(rest.height * 2 / 5, 5), 10)
         var top = rest.cutTop(chartHeight)
         drawRequests(state, on: &canvas, top.cutLeft(top.width / 2))
-        // One place for two charts: the second is what the cursor's reading says more about.
-        if state.dashboard.part == .charts, state.dashboard.cursor != nil {
-            drawLatency(state, on: &canvas, top)
-        } else {
-            drawSuccess(state, on: &canvas, top)
-        }
+        drawSuccess(state, on: &canvas, top)
         let problems = state.live?.dashboard.problems.count ?? 0
         drawProblems(state, on: &canvas, rest.cutTop(min(max(problems, 1), 3) + 1), withStats: false)
         drawRecent(state, on: &canvas, rest)

@@ -92,6 +92,9 @@ enum FigureCards {
             )
             return
         }
+        if state.dashboard.cursor != nil, let point = state.dashboard.pointed {
+            return drawReading(point, state, on: &canvas, in: rect)
+        }
         let figures = live.dashboard
         let bad = figures.problems.count
         var text = StyledText()
@@ -109,6 +112,29 @@ enum FigureCards {
             text.append("\(value)  ", role)
         }
         if bad > 0 { text.append("\(canvas.glyphs.warning)\(bad)", .warning) }
+        canvas.write(text, x: rect.x + 1, y: rect.y, width: rect.width - 1)
+    }
+}
+
+extension FigureCards {
+    /// What the cursor reads of every chart, also of those that there is no room for.
+    private static func drawReading(
+        _ point: ChartPoint,
+        _ state: ConsoleState,
+        on canvas: inout Canvas,
+        in rect: Rect
+    ) {
+        var text = StyledText("at \(TimeText.clock(point.time, zone: state.zone))  ", .accent)
+        let step = Double(state.dashboard.window.step)
+        for (name, value) in [
+            ("requests", "\(NumberText.rate(Double(point.requests) / step))/s"),
+            ("success", NumberText.percent(point.successRate)),
+            ("p50", NumberText.latency(point.latencyP50Ms)),
+            ("p95", NumberText.latency(point.latencyP95Ms)), ("p99", NumberText.latency(point.latencyP99Ms)),
+        ] {
+            text.append("\(name) ", .muted)
+            text.append("\(value)  ")
+        }
         canvas.write(text, x: rect.x + 1, y: rect.y, width: rect.width - 1)
     }
 }

@@ -9,6 +9,8 @@ struct KeysState: Sendable {
     /// Those that the filter lets through, sorted.
     var table = TableState<ClientKey>()
     var sort = SortOrder(column: "client", isDescending: false)
+    /// A key that has just been made, to be chosen once it is in the list.
+    var wanted: Int?
     var usage: [Int: KeyUsage] = [:]
     var upstreams: [Upstream] = []
     var isLoading = true

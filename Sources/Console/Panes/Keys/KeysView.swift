@@ -31,7 +31,7 @@ enum KeysView {
             ) {
                 StyledText(usage[$0.id].map { NumberText.count($0.today) } ?? "", .text)
             },
-            Column(id: "usage", title: "", width: 8, priority: 5) { key in
+            Column(id: "usage", title: "TREND", width: 8, priority: 5) { key in
                 StyledText(usage[key.id].map { Sparkline.text($0.parts, glyphs) } ?? "", .rate)
             },
             Column(

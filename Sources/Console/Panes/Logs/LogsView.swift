@@ -35,7 +35,7 @@ enum LogsView {
                 StyledText($0.model ?? "", .muted)
             },
             Column(id: "why", title: "WHY", width: 8, stretch: 2, priority: 5) {
-                StyledText($0.error ?? "", .error)
+                why($0)
             },
         ]
     }
@@ -44,6 +44,11 @@ enum LogsView {
     private static func shortPath(_ record: LogRecord) -> String {
         let prefix = "/proxy/\(record.upstream ?? "")/"
         return record.path.hasPrefix(prefix) ? "/" + record.path.dropFirst(prefix.count) : record.path
+    }
+
+    private static func why(_ record: LogRecord) -> StyledText {
+        if let error = record.error { return StyledText(error, .error) }
+        return RecordText.isError(record) ? StyledText("as upstream said", .muted) : StyledText()
     }
 
     private static func status(_ record: LogRecord, _ glyphs: Glyphs) -> StyledText {
@@ -74,6 +79,9 @@ enum LogsView {
     private static func emptyText(_ state: ConsoleState) -> String {
         if let fault = state.logs.fault { return "\(state.glyphs.bad) \(fault)" }
         if state.logs.isLoading { return "loading \(state.glyphs.ellipsis)" }
+        if let target = state.logs.target {
+            return "no request before \(TimeText.clock(target, zone: state.zone)); G goes to the newest"
+        }
         return state.filter.text.isEmpty
             ? "no request yet: send one, and it appears here" : "nothing fits the filter; \\ clears it"
     }
