@@ -90,6 +90,7 @@ package enum Console {
                 )
             }
             var end: ConsoleEnd?
+            var isFeedDone = false
             while let finished = try await tasks.next() {
                 switch finished {
                 case .screen(let reason):
@@ -100,9 +101,11 @@ package enum Console {
                         try? await Task.sleep(for: lastChanges)
                         return .feed
                     }
-                case .feed: if let end { return end }
+                case .feed: isFeedDone = true
                 case .other: break
                 }
+                // The two may come in either order.
+                if let end, isFeedDone { return end }
             }
             return end ?? .detach
         }
