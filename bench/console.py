@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BINARY = ROOT / ".build/release/fastgate"
+BINARY = Path(os.environ.get("FASTGATE_BINARY", ROOT / ".build/release/fastgate"))
 os.environ.setdefault("FASTGATE_BINARY", str(BINARY))
 sys.path.insert(0, str(ROOT / "Tests/integration"))
 
