@@ -7,7 +7,7 @@ struct Glyphs: Equatable, Sendable {
         case ascii
     }
 
-    let kind: Kind
+    private(set) var kind: Kind
     let good: Character
     let warning: Character
     let bad: Character
@@ -15,13 +15,13 @@ struct Glyphs: Equatable, Sendable {
     let horizontal: Character
     let vertical: Character
     /// Top left, top right, bottom left, bottom right.
-    let corners: [Character]
+    private(set) var corners: [Character]
     let axis: Character
     let axisCorner: Character
     let crumb: Character
     let chosen: Character
     let marked: Character
-    let stream: Character
+    private(set) var stream: Character
     let ellipsis: Character
     let up: Character
     let down: Character
@@ -62,31 +62,13 @@ struct Glyphs: Equatable, Sendable {
         levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
     )
 
-    static let blocks = Glyphs(
-        kind: .blocks,
-        good: "●",
-        warning: "▲",
-        bad: "✖",
-        idle: "○",
-        horizontal: "─",
-        vertical: "│",
-        corners: ["┌", "┐", "└", "┘"],
-        axis: "┤",
-        axisCorner: "└",
-        crumb: "▸",
-        chosen: "▌",
-        marked: "◆",
-        stream: "≈",
-        ellipsis: "…",
-        up: "↑",
-        down: "↓",
-        left: "←",
-        right: "→",
-        arrow: "→",
-        middleDot: "·",
-        dash: "–",
-        levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
-    )
+    static let blocks: Glyphs = {
+        var glyphs = unicode
+        glyphs.kind = .blocks
+        glyphs.corners = ["┌", "┐", "└", "┘"]
+        glyphs.stream = "≈"
+        return glyphs
+    }()
 
     static let ascii = Glyphs(
         kind: .ascii,

@@ -4,7 +4,6 @@ import Operations
 enum ConsoleEffect: Sendable, Equatable {
     case watchLive(filter: String)
     case followLogs(filter: String)
-    case stopFollowing
     case loadCharts(ChartRequest)
     case loadStats(filter: String)
     case loadRecent(filter: String)

@@ -31,7 +31,7 @@ enum ConsoleEvent: Sendable {
 
     /// What a failure was about.
     enum LoadKind: Sendable, Equatable {
-        case charts, recent, stats, logs, keys, system
+        case charts, recent, stats, logs, keys, system, settings
     }
 }
 

@@ -83,6 +83,7 @@ extension ConsoleState {
             system.fault = message
             system.isLoading = false
         case .recent, .stats: say(message, .error)
+        case .settings: say("your settings were not kept: \(message)", .error)
         }
     }
 

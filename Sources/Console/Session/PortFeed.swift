@@ -45,7 +45,6 @@ final class PortFeed: Sendable {
                 case .followLogs(let filter):
                     follow?.cancel()
                     follow = Task { await followLogs(filter) }
-                case .stopFollowing: follow?.cancel()
                 case .change, .saveSettings: changes.addTask { await self.perform(effect) }
                 default: group.addTask { await self.perform(effect) }
                 }
@@ -93,8 +92,10 @@ final class PortFeed: Sendable {
                     mailbox.post(.logBatch(batch, filter: filter))
                 }
             } catch {
-                // The live figures of the same gateway say what is wrong; here it is only tried again.
+                if Task.isCancelled { return }
+                mailbox.post(.failed("the log is not followed: \(Self.reason(error))", what: .logs))
             }
+            // Cancelled sleep ends the loop above.
             try? await Task.sleep(for: Self.retryInterval)
         }
     }
@@ -138,8 +139,9 @@ final class PortFeed: Sendable {
         case .loadStats: .stats
         case .loadRecent: .recent
         case .loadLogs: .logs
-        case .loadKeys: .keys
-        default: .system
+        case .loadKeys, .loadUsage: .keys
+        case .loadSystem: .system
+        default: .settings
         }
     }
 

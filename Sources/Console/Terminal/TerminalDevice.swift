@@ -81,7 +81,7 @@ final class TerminalDevice {
         _ = Glibc.poll(&entry, 1, milliseconds)
     }
 
-    /// The saved settings, for whoever restores when this process cannot.
+    /// As the terminal says now; nil when it does not.
     var size: Size? {
         var window = winsize()
         guard ioctl(descriptor, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 else {

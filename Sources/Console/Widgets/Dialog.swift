@@ -46,12 +46,7 @@ struct Dialog: Equatable, Sendable {
             return focus == 0 || !isLocked ? .chosen(focus) : .ignored
         default: break
         }
-        if var (wanted, editor) = typed {
-            guard editor.handle(key) != .ignored else { return .ignored }
-            typed = (wanted, editor)
-            wanted = ""
-            return .changed
-        }
+        if typed != nil { return typed?.editor.handle(key) == .ignored ? .ignored : .changed }
         guard let index = buttons.firstIndex(where: { $0.key == key }) else { return .ignored }
         return .chosen(index)
     }

@@ -45,6 +45,7 @@ extension ConsoleState {
     }
 
     mutating func take(_ batch: LogBatch) {
+        logs.fault = nil
         logs.skipped += batch.skipped
         logs.newCount += logs.isFollowing ? 0 : batch.records.count + batch.skipped
         guard logs.isFollowing else {
