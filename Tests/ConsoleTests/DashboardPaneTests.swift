@@ -81,6 +81,19 @@ import Testing
         #expect(console.state.filter.text == "status>=500")
     }
 
+    @Test func `recent exchanges come with news and are fetched, and stand once`() {
+        var console = ConsoleDriver()
+        let glance = LogWatch(filter: "", pace: .glance)
+        console.answer(
+            .logBatch(LogBatch(records: [Fixture.record(52), Fixture.record(53)], skipped: 4), glance)
+        )
+        console.answer(.recent((0..<53).map(Fixture.record).reversed(), filter: ""))
+        let ids = console.state.dashboard.recent.rows.map(\.id)
+        #expect(ids == (4..<54).reversed().map { Fixture.record($0).id })
+        console.answer(.recent([Fixture.record(99)], filter: "status:500"))
+        #expect(console.state.dashboard.recent.rows.count == 50)
+    }
+
     @Test func `a recent exchange can be opened`() {
         var console = console()
         console.press("j", "j", "enter")

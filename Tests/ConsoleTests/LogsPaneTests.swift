@@ -12,7 +12,10 @@ import Testing
     }
 
     private func batch(_ range: Range<Int>, skipped: Int = 0) -> ConsoleEvent.Answer {
-        .logBatch(LogBatch(records: range.map(Fixture.record), skipped: skipped), filter: "")
+        .logBatch(
+            LogBatch(records: range.map(Fixture.record), skipped: skipped),
+            LogWatch(filter: "", pace: .full)
+        )
     }
 
     @Test func `it follows, pauses with a count, and follows again`() {
@@ -29,6 +32,30 @@ import Testing
         console.press("p")
         console.answer(batch(240..<241))
         #expect(console.text.contains("+1 new"))
+    }
+
+    @Test func `the log comes whole to whoever reads it, and elsewhere as a glance`() {
+        var console = ConsoleDriver()
+        let glance = LogWatch(filter: "", pace: .glance)
+        let full = LogWatch(filter: "", pace: .full)
+        #expect(console.takeEffects().contains(.followLogs(glance)))
+        console.answer(.following(glance))
+        #expect(console.takeEffects() == [.loadRecent(filter: "")])
+        console.press("3")
+        #expect(console.takeEffects() == [.followLogs(full)])
+        // What comes late of the glance has holes, and no place in the log.
+        console.answer(.logBatch(LogBatch(records: [Fixture.record(1)], skipped: 9), glance))
+        #expect(console.state.logs.table.rows.isEmpty && console.state.logs.skipped == 0)
+        console.answer(.following(full))
+        #expect(console.takeEffects() == [.loadLogs(filter: "", cursor: nil, to: nil)])
+        console.answer(batch(0..<3))
+        console.press("1")
+        #expect(console.takeEffects() == [.followLogs(glance)])
+        console.press("3", "k", "1")
+        // Paused, it goes on counting behind the operator's back.
+        #expect(console.state.watch == full)
+        console.answer(batch(3..<5))
+        #expect(console.state.logs.newCount == 2)
     }
 
     @Test func `rows that came twice stand once`() {
@@ -95,11 +122,10 @@ import Testing
         console.press("400 and path:chat", "enter")
         #expect(console.state.filter.text == "status>=400 and path:chat")
         #expect(console.lines[0].contains("status>=400 and path:chat"))
-        #expect(
-            console.takeEffects().contains(
-                .loadLogs(filter: "status>=400 and path:chat", cursor: nil, to: nil)
-            )
-        )
+        let watch = LogWatch(filter: "status>=400 and path:chat", pace: .full)
+        #expect(console.takeEffects().contains(.followLogs(watch)))
+        console.answer(.following(watch))
+        #expect(console.takeEffects().contains(.loadLogs(filter: watch.filter, cursor: nil, to: nil)))
         // An answer to the filter before is of no interest any more.
         console.answer(.logs(LogPage(records: Fixture.records(3), filter: "", cursor: nil)))
         #expect(console.state.logs.table.rows.isEmpty)

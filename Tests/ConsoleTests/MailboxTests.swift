@@ -8,7 +8,12 @@ import Testing
     func `so many batches wait, and what goes is counted`(count: Int) {
         let mailbox = Mailbox()
         for index in 0..<count {
-            mailbox.post(.logBatch(LogBatch(records: [Fixture.record(index)], skipped: 0), filter: ""))
+            mailbox.post(
+                .logBatch(
+                    LogBatch(records: [Fixture.record(index)], skipped: 0),
+                    LogWatch(filter: "", pace: .full)
+                )
+            )
         }
         let batches = mailbox.take().events.compactMap { event -> LogBatch? in
             if case .answer(.logBatch(let batch, _)) = event { batch } else { nil }
@@ -59,7 +64,9 @@ import Testing
         console.press("3")
         console.answer(.failed("the log is not followed: gone", what: .logs))
         #expect(console.text.contains("the log is not followed"))
-        console.answer(.logBatch(LogBatch(records: [Fixture.record(300)], skipped: 0), filter: ""))
+        console.answer(
+            .logBatch(LogBatch(records: [Fixture.record(300)], skipped: 0), LogWatch(filter: "", pace: .full))
+        )
         #expect(!console.text.contains("the log is not followed"))
     }
 }

@@ -53,7 +53,7 @@ import Testing
                 console.answer(
                     .logBatch(
                         LogBatch(records: [Fixture.record(step + 300)], skipped: 1),
-                        filter: console.state.filter.text
+                        LogWatch(filter: console.state.filter.text, pace: .full)
                     )
                 )
             case 3: console.send(.terminal(.paste("x\u{1B}[31m\ny")))
@@ -95,7 +95,7 @@ import Testing
             record.error = text
             return record
         }
-        console.answer(.logBatch(LogBatch(records: records, skipped: 0), filter: ""))
+        console.answer(.logBatch(LogBatch(records: records, skipped: 0), LogWatch(filter: "", pace: .full)))
         for key in ["k", "enter", "G", "1", "4", "0"] {
             console.press(key)
             Self.check(console)

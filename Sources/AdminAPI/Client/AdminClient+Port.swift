@@ -129,12 +129,22 @@ extension AdminClient: LogOperations {
         by user: Operator
     ) async throws -> AsyncThrowingStream<LogBatch, any Error> {
         try await events("/logs/stream", [("filter", filter), ("max_per_second", "\(maxPerSecond)")]) {
-            data in
-            // An event that is no count of skipped records is a record.
-            if let skipped = try? JSONForm.value(SkippedRecords.self, from: data) {
-                return LogBatch(records: [], skipped: skipped.skipped)
+            events in
+            // A record has many fields before one of this name could come.
+            let (counts, records) = events.reduce(into: ([Data](), [Data]())) { parts, event in
+                if event.starts(with: "{\"skipped\"".utf8) {
+                    parts.0.append(event)
+                } else {
+                    parts.1.append(event)
+                }
             }
-            return LogBatch(records: [try JSONForm.value(LogRecord.self, from: data)], skipped: 0)
+            let batch = LogBatch(
+                records: try records.map { try JSONForm.value(LogRecord.self, from: $0) },
+                skipped: try counts.reduce(0) {
+                    $0 + (try JSONForm.value(SkippedRecords.self, from: $1)).skipped
+                }
+            )
+            return [batch]
         }
     }
 }
@@ -191,7 +201,10 @@ extension AdminClient: LiveOperations {
         filter: String,
         by user: Operator
     ) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
-        try await events("/live", [("filter", filter)]) { try JSONForm.value(LiveSnapshot.self, from: $0) }
+        try await events("/live", [("filter", filter)]) { events in
+            // Of snapshots that come together only the newest is news.
+            try events.suffix(1).map { try JSONForm.value(LiveSnapshot.self, from: $0) }
+        }
     }
 }
 

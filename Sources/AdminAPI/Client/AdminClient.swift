@@ -162,11 +162,11 @@ package struct AdminClient: Sendable {
 
     // MARK: Streams
 
-    /// The `data` of each server-sent event, decoded.
+    /// Server-sent events: `decode` makes values of the `data` of those that arrived together.
     func events<Value: Sendable>(
         _ path: String,
         _ query: [(String, String?)],
-        _ decode: @escaping @Sendable (Data) throws -> Value
+        _ decode: @escaping @Sendable ([Data]) throws -> [Value]
     ) async throws -> AsyncThrowingStream<Value, any Error> {
         let response = try await send(.GET, path, query: query)
         return AsyncThrowingStream { continuation in
@@ -174,8 +174,10 @@ package struct AdminClient: Sendable {
                 do {
                     var lines = LineBuffer()
                     for try await part in response.body {
-                        for line in lines.add(part) where line.starts(with: "data: ".utf8) {
-                            continuation.yield(try decode(Data(line.dropFirst(6))))
+                        let events = lines.add(part).filter { $0.starts(with: "data: ".utf8) }
+                        guard !events.isEmpty else { continue }
+                        for value in try decode(events.map { Data($0.dropFirst(6)) }) {
+                            continuation.yield(value)
                         }
                     }
                     continuation.finish()
@@ -192,13 +194,10 @@ package struct AdminClient: Sendable {
 private struct LineBuffer {
     private var rest: [UInt8] = []
 
-    mutating func add(_ part: ByteBuffer) -> [[UInt8]] {
+    mutating func add(_ part: ByteBuffer) -> [ArraySlice<UInt8>] {
         rest += part.readableBytesView
-        var lines: [[UInt8]] = []
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            lines.append(Array(rest[..<end]))
-            rest.removeSubrange(...end)
-        }
+        var lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        rest = lines.popLast().map { Array($0) } ?? []
         return lines
     }
 }

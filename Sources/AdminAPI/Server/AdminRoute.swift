@@ -74,6 +74,7 @@ struct AdminRequest: Sendable {
     let request: Request
     let context: AdminContext
     let port: any GatewayPort
+    let snapshotEvents: SnapshotEvents
 
     var user: Operator { context.user }
 

@@ -132,11 +132,19 @@ package struct AdminServer: Service {
         router.add(middleware: ErrorAnswers())
         if addresses.metricsArePublic { addMetrics(to: router) }
         let admin = router.group().add(middleware: OperatorAuthentication(access: access))
+        let snapshotEvents = SnapshotEvents()
         for route in Self.routes {
             let path = RouterPath("/api/admin" + route.path)
             admin.on(path, method: route.method) { [port] request, context in
                 try context.user.require(route.role)
-                return try await route.handler(AdminRequest(request: request, context: context, port: port))
+                return try await route.handler(
+                    AdminRequest(
+                        request: request,
+                        context: context,
+                        port: port,
+                        snapshotEvents: snapshotEvents
+                    )
+                )
             }
         }
         let document = OpenAPIDocument.text(Self.routes, version: version)

@@ -1,14 +1,16 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Operations
 import ServiceLifecycle
+import Synchronization
 
 /// Server-sent events of a sequence of values.
 enum EventStream {
-    /// `texts`: the `data` of the events that a value becomes.
+    /// `bytes`: the events that a value becomes.
     static func response<Value: Sendable>(
         _ values: AsyncThrowingStream<Value, any Error>,
-        _ texts: @escaping @Sendable (Value) throws -> [String]
+        _ bytes: @escaping @Sendable (Value) throws -> ByteBuffer
     ) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = "text/event-stream"
@@ -20,11 +22,33 @@ enum EventStream {
                 // A first byte tells the listener that it is listening.
                 try await writer.write(ByteBuffer(string: ": ok\n\n"))
                 for try await value in values.cancelOnGracefulShutdown() {
-                    let events = try texts(value).map { "data: \($0)\n\n" }.joined()
-                    try await writer.write(ByteBuffer(string: events))
+                    try await writer.write(try bytes(value))
                 }
                 try await writer.finish(nil)
             }
         )
+    }
+
+    /// One event for each text.
+    static func events(_ texts: [String]) -> ByteBuffer {
+        ByteBuffer(string: texts.map { "data: \($0)\n\n" }.joined())
+    }
+}
+
+/// The newest snapshot of each filter as an event, made once for all who are sent it.
+final class SnapshotEvents: Sendable {
+    private static let limit = 64
+
+    private let newest = Mutex<[String: (time: Timestamp, event: ByteBuffer)]>([:])
+
+    func event(_ snapshot: LiveSnapshot, filter: String) throws -> ByteBuffer {
+        if let known = newest.withLock({ $0[filter] }), known.time == snapshot.time { return known.event }
+        let event = EventStream.events([try JSONForm.text(snapshot)])
+        newest.withLock { newest in
+            // Filters of the past are not worth keeping.
+            if newest.count >= Self.limit { newest = [:] }
+            newest[filter] = (snapshot.time, event)
+        }
+        return event
     }
 }

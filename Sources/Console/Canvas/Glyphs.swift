@@ -1,5 +1,7 @@
 /// The characters that the console itself draws with; each set says everything.
-struct Glyphs: Equatable, Sendable {
+///
+/// A class, because every piece of drawing passes it on: copying it must cost nothing.
+final class Glyphs: Sendable {
     enum Kind: String, Sendable, CaseIterable {
         case unicode
         /// For fonts without braille.
@@ -7,7 +9,7 @@ struct Glyphs: Equatable, Sendable {
         case ascii
     }
 
-    private(set) var kind: Kind
+    let kind: Kind
     let good: Character
     let warning: Character
     let bad: Character
@@ -15,13 +17,13 @@ struct Glyphs: Equatable, Sendable {
     let horizontal: Character
     let vertical: Character
     /// Top left, top right, bottom left, bottom right.
-    private(set) var corners: [Character]
+    let corners: [Character]
     let axis: Character
     let axisCorner: Character
     let crumb: Character
     let chosen: Character
     let marked: Character
-    private(set) var stream: Character
+    let stream: Character
     let ellipsis: Character
     let up: Character
     let down: Character
@@ -36,65 +38,62 @@ struct Glyphs: Equatable, Sendable {
     /// Whether everything else than ASCII has to be shown as `?`.
     var isASCII: Bool { kind == .ascii }
 
-    static let unicode = Glyphs(
-        kind: .unicode,
-        good: "●",
-        warning: "▲",
-        bad: "✖",
-        idle: "○",
-        horizontal: "─",
-        vertical: "│",
-        corners: ["╭", "╮", "╰", "╯"],
-        axis: "┤",
-        axisCorner: "└",
-        crumb: "▸",
-        chosen: "▌",
-        marked: "◆",
-        stream: "≋",
-        ellipsis: "…",
-        up: "↑",
-        down: "↓",
-        left: "←",
-        right: "→",
-        arrow: "→",
-        middleDot: "·",
-        dash: "–",
-        levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
-    )
+    /// What any font of a UTF-8 terminal has.
+    private init(drawn kind: Kind, corners: [Character], stream: Character) {
+        self.kind = kind
+        self.corners = corners
+        self.stream = stream
+        good = "●"
+        warning = "▲"
+        bad = "✖"
+        idle = "○"
+        horizontal = "─"
+        vertical = "│"
+        axis = "┤"
+        axisCorner = "└"
+        crumb = "▸"
+        chosen = "▌"
+        marked = "◆"
+        ellipsis = "…"
+        up = "↑"
+        down = "↓"
+        left = "←"
+        right = "→"
+        arrow = "→"
+        middleDot = "·"
+        dash = "–"
+        levels = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+    }
 
-    static let blocks: Glyphs = {
-        var glyphs = unicode
-        glyphs.kind = .blocks
-        glyphs.corners = ["┌", "┐", "└", "┘"]
-        glyphs.stream = "≈"
-        return glyphs
-    }()
+    private init() {
+        kind = .ascii
+        corners = ["+", "+", "+", "+"]
+        stream = "~"
+        good = "+"
+        warning = "!"
+        bad = "x"
+        idle = "o"
+        horizontal = "-"
+        vertical = "|"
+        axis = "|"
+        axisCorner = "+"
+        crumb = ">"
+        chosen = ">"
+        marked = "*"
+        ellipsis = "~"
+        up = "^"
+        down = "v"
+        left = "<"
+        right = ">"
+        arrow = ">"
+        middleDot = "|"
+        dash = "-"
+        levels = [" ", ".", ".", ":", ":", "-", "=", "#", "#"]
+    }
 
-    static let ascii = Glyphs(
-        kind: .ascii,
-        good: "+",
-        warning: "!",
-        bad: "x",
-        idle: "o",
-        horizontal: "-",
-        vertical: "|",
-        corners: ["+", "+", "+", "+"],
-        axis: "|",
-        axisCorner: "+",
-        crumb: ">",
-        chosen: ">",
-        marked: "*",
-        stream: "~",
-        ellipsis: "~",
-        up: "^",
-        down: "v",
-        left: "<",
-        right: ">",
-        arrow: ">",
-        middleDot: "|",
-        dash: "-",
-        levels: [" ", ".", ".", ":", ":", "-", "=", "#", "#"]
-    )
+    static let unicode = Glyphs(drawn: .unicode, corners: ["╭", "╮", "╰", "╯"], stream: "≋")
+    static let blocks = Glyphs(drawn: .blocks, corners: ["┌", "┐", "└", "┘"], stream: "≈")
+    static let ascii = Glyphs()
 
     static func of(_ kind: Kind) -> Glyphs {
         switch kind {

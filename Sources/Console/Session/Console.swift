@@ -206,6 +206,7 @@ extension ConsoleState {
         if let set = settings.charts.flatMap(Glyphs.Kind.init(rawValue:)), bestGlyphs != .ascii {
             glyphs = .of(set)
         }
+        look = Self.look(themes, themeName, depth, glyphs)
         welcome = options.welcome
         dashboard.window = settings.window
         keymap = Keymap()

@@ -3,7 +3,7 @@ import Operations
 /// What a console wants done; the reducer only says so.
 enum ConsoleEffect: Sendable, Equatable {
     case watchLive(filter: String)
-    case followLogs(filter: String)
+    case followLogs(LogWatch)
     case loadCharts(ChartRequest)
     case loadStats(filter: String)
     case loadRecent(filter: String)
@@ -19,6 +19,19 @@ enum ConsoleEffect: Sendable, Equatable {
     case repaint
     case suspend
     case end(ConsoleEnd)
+}
+
+/// Which new exchanges are wanted as they are written.
+struct LogWatch: Sendable, Equatable {
+    enum Pace: Sendable {
+        /// As many as an eye can follow, for the log.
+        case full
+        /// A few a second, for what only shows that something happens.
+        case glance
+    }
+
+    let filter: String
+    let pace: Pace
 }
 
 /// Why a console ends.

@@ -17,7 +17,9 @@ enum ConsoleEvent: Sendable {
         case stats([StatsGrouping: [StatsItem]], filter: String)
         case recent([LogRecord], filter: String)
         case logs(LogPage)
-        case logBatch(LogBatch, filter: String)
+        /// New exchanges are being sent from now on.
+        case following(LogWatch)
+        case logBatch(LogBatch, LogWatch)
         case logDetail(Int, Result<LogDetail, OperationsError>)
         case keys([ClientKey], isComplete: Bool)
         case upstreams([Upstream])

@@ -10,23 +10,23 @@ extension ConsoleState {
             outage = trouble
             guard isBack else { return [] }
             say("the gateway answers again", .ok)
-            var effects: [ConsoleEffect] = [
+            return [
                 .loadCharts(dashboard.request(filter.text)), .loadStats(filter: filter.text), .loadKeys,
                 .loadSystem,
             ]
-            // What was missed joins what is there; a list that somebody reads stays as it is.
-            if logs.isFollowing { effects.append(.loadLogs(filter: filter.text, cursor: nil, to: nil)) }
-            return effects
         case .charts(let charts, let request):
             guard request == dashboard.request(filter.text) else { return [] }
             dashboard.take(charts, for: request)
         case .stats(let stats, let filter):
             if filter == self.filter.text { dashboard.stats = stats }
         case .recent(let records, let filter):
-            if filter == self.filter.text { dashboard.recent.replace(records, isNewestFirst: true) }
+            if filter == self.filter.text { dashboard.add(recent: records) }
         case .logs(let page): take(page)
-        case .logBatch(let batch, let filter):
-            if filter == self.filter.text { take(batch) }
+        case .following(let watch): return watch == self.watch ? loadWhatCameBefore() : []
+        case .logBatch(let batch, let watch):
+            guard watch == self.watch else { return [] }
+            if dashboard.isLive { dashboard.add(recent: batch.records) }
+            if watch.pace == .full { take(batch) }
         case .logDetail(let id, let result): take(result, for: id)
         case .keys(let all, let isComplete):
             keys.all = all
@@ -58,12 +58,23 @@ extension ConsoleState {
         guard case .answer(let answer) = event else { return true }
         switch answer {
         case .connection(let trouble): return trouble != outage
+        case .following: return false
         case .charts, .stats, .recent: return pane == .dashboard
         case .logs, .logBatch, .logDetail: return pane == .logs
         case .keys, .usage, .upstreams: return pane == .keys
         case .status, .operators, .changes: return pane == .system
         case .live, .changed, .failed: return true
         }
+    }
+
+    /// What was written before new exchanges began to come; a list that somebody reads stays as it is.
+    private func loadWhatCameBefore() -> [ConsoleEffect] {
+        var effects: [ConsoleEffect] = []
+        if watch?.pace == .full, logs.isFollowing {
+            effects.append(.loadLogs(filter: filter.text, cursor: nil, to: nil))
+        }
+        if pane == .dashboard, dashboard.isLive { effects.append(.loadRecent(filter: filter.text)) }
+        return effects
     }
 
     private mutating func fail(_ message: String, _ what: ConsoleEvent.LoadKind) {
@@ -91,10 +102,6 @@ extension ConsoleState {
         let known = live?.lastChange
         live = snapshot
         let isComplete = dashboard.append(snapshot.points)
-        if dashboard.isLive, !logs.isDetached, !logs.table.rows.isEmpty, logs.shownFilter == filter.text {
-            let newest = Array((logs.table.rows + logs.waiting).suffix(50).reversed())
-            dashboard.recent.replace(newest, isNewestFirst: true)
-        }
         // Seconds that no snapshot told of are asked for; to draw them empty would look like an outage.
         var effects: [ConsoleEffect] = isComplete ? [] : [.loadCharts(dashboard.request(filter.text))]
         guard let change = snapshot.lastChange, let known, change.id != known.id else { return effects }

@@ -17,14 +17,23 @@ extension ConsoleState {
             effects = []
         }
         settle()
-        return effects
+        return effects + watchLogs()
     }
 
     /// What a console asks for when it opens.
     mutating func begin() -> [ConsoleEffect] {
         var effects = filterChanged()
         effects += [.loadKeys, .loadSystem]
-        return effects
+        return effects + watchLogs()
+    }
+
+    /// The log in full is for whoever reads it, or has stopped in it to read on; elsewhere a glance is enough.
+    private mutating func watchLogs() -> [ConsoleEffect] {
+        let pace: LogWatch.Pace = pane == .logs || !logs.isFollowing ? .full : .glance
+        let wanted = LogWatch(filter: filter.text, pace: pace)
+        guard wanted != watch else { return [] }
+        watch = wanted
+        return [.followLogs(wanted)]
     }
 
     /// Keeps every selection in sight.
@@ -119,7 +128,11 @@ extension ConsoleState {
                 }
             }
         case .keys:
-            if isDue(10) { effects.append(.loadKeys) }
+            // Nobody has used a key since, so that nothing has changed but what is told anyway.
+            if isDue(10), keys.knownRequests != live?.dashboard.requests {
+                keys.knownRequests = live?.dashboard.requests
+                effects.append(.loadKeys)
+            }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
         case .logs: break
@@ -134,12 +147,12 @@ extension ConsoleState {
         dashboard.isLoading = true
         dashboard.cursor = nil
         dashboard.stats = [:]
+        dashboard.recent.replace([])
         logs = LogsState()
         applyKeyFilter()
         return [
-            .watchLive(filter: filter.text), .followLogs(filter: filter.text),
-            .loadCharts(dashboard.request(filter.text)), .loadRecent(filter: filter.text),
-            .loadStats(filter: filter.text), .loadLogs(filter: filter.text, cursor: nil, to: nil),
+            .watchLive(filter: filter.text), .loadCharts(dashboard.request(filter.text)),
+            .loadStats(filter: filter.text),
         ]
     }
 

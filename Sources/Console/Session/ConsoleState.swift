@@ -51,10 +51,12 @@ struct ConsoleState: Sendable {
     let isReadOnly: Bool
     var settings = ConsoleSettings()
     var keymap: Keymap
-    var themes: ThemeLibrary
-    var themeName: String
-    var depth: ColorDepth
-    var glyphs: Glyphs
+    var themes: ThemeLibrary { didSet { look = Self.look(themes, themeName, depth, glyphs) } }
+    var themeName: String { didSet { look = Self.look(themes, themeName, depth, glyphs) } }
+    var depth: ColorDepth { didSet { look = Self.look(themes, themeName, depth, glyphs) } }
+    var glyphs: Glyphs { didSet { look = Self.look(themes, themeName, depth, glyphs) } }
+    /// Follows from the four above.
+    var look: Look
     /// The set that the terminal began with: the most it can show.
     let bestGlyphs: Glyphs.Kind
     var isMouseOn = false
@@ -67,6 +69,8 @@ struct ConsoleState: Sendable {
     var keys = KeysState()
     var system = SystemState()
     var live: LiveSnapshot?
+    /// The new exchanges that have been asked for.
+    var watch: LogWatch?
     /// Why nothing comes from the gateway; nil while all is well.
     var outage: String?
     var overlays: [Overlay] = []
@@ -76,8 +80,13 @@ struct ConsoleState: Sendable {
     /// A line that stays above the panes, as the demo's curl.
     var welcome: [String] = []
 
-    var look: Look {
-        Look(themes.theme(themeName) ?? .plain, depth: depth, glyphs: glyphs)
+    static func look(
+        _ themes: ThemeLibrary,
+        _ name: String,
+        _ depth: ColorDepth,
+        _ glyphs: Glyphs
+    ) -> Look {
+        Look(themes.theme(name) ?? .plain, depth: depth, glyphs: glyphs)
     }
 
     mutating func say(_ text: String, _ role: StyleRole = .info, for seconds: Int = 5) {

@@ -45,9 +45,9 @@ final class Mailbox: Sendable {
             switch answer {
             case .live:
                 content.events.removeAll { if case .answer(.live) = $0 { true } else { false } }
-            case .logBatch(let batch, let filter):
-                if let merged = Self.drop(from: &content.events, batch, filter) {
-                    content.events.append(.answer(.logBatch(merged, filter: filter)))
+            case .logBatch(let batch, let watch):
+                if let merged = Self.drop(from: &content.events, batch) {
+                    content.events.append(.answer(.logBatch(merged, watch)))
                     return
                 }
             default: break
@@ -58,11 +58,7 @@ final class Mailbox: Sendable {
     }
 
     /// With too many batches waiting the oldest goes, and its rows are counted.
-    private static func drop(
-        from events: inout [ConsoleEvent],
-        _ batch: LogBatch,
-        _ filter: String
-    ) -> LogBatch? {
+    private static func drop(from events: inout [ConsoleEvent], _ batch: LogBatch) -> LogBatch? {
         let waiting = events.indices.filter {
             if case .answer(.logBatch) = events[$0] { true } else { false }
         }

@@ -42,9 +42,9 @@ final class PortFeed: Sendable {
                 case .watchLive(let filter):
                     live?.cancel()
                     live = Task { await watchLive(filter) }
-                case .followLogs(let filter):
+                case .followLogs(let watch):
                     follow?.cancel()
-                    follow = Task { await followLogs(filter) }
+                    follow = Task { await followLogs(watch) }
                 case .change, .saveSettings: changes.addTask { await self.perform(effect) }
                 default: group.addTask { await self.perform(effect) }
                 }
@@ -77,19 +77,26 @@ final class PortFeed: Sendable {
         }
     }
 
-    /// Enough for a screen that changes five times a second.
-    private static let rowsPerSecond = 200
+    private static func rowsPerSecond(_ pace: LogWatch.Pace) -> Int {
+        switch pace {
+        // Enough for a screen that changes five times a second.
+        case .full: 200
+        // As many as the dashboard has room for.
+        case .glance: 12
+        }
+    }
 
-    private func followLogs(_ filter: String) async {
+    private func followLogs(_ watch: LogWatch) async {
         while !Task.isCancelled {
             do {
                 let batches = try await port.followLogs(
-                    filter: filter,
-                    maxPerSecond: Self.rowsPerSecond,
+                    filter: watch.filter,
+                    maxPerSecond: Self.rowsPerSecond(watch.pace),
                     by: user
                 )
+                mailbox.post(.following(watch))
                 for try await batch in batches {
-                    mailbox.post(.logBatch(batch, filter: filter))
+                    mailbox.post(.logBatch(batch, watch))
                 }
             } catch {
                 if Task.isCancelled { return }

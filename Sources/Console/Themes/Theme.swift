@@ -42,7 +42,9 @@ struct Theme: Equatable, Sendable {
 }
 
 /// A theme at one depth, with the glyphs: all that drawing needs to know of the terminal.
-struct Look: Sendable {
+///
+/// A class, as `Glyphs` is: every canvas holds it.
+final class Look: Sendable {
     let glyphs: Glyphs
     let theme: String
     private let styles: [Style]

@@ -36,6 +36,7 @@ package final class GatewayServer: Service {
     let stats = CostCache<[StatsItem]>()
     let charts = CostCache<[Int: TrafficCell]>()
     let presence = PresenceList()
+    let live = LiveHub()
     private let listener: Listener
 
     /// Opens the data directory, recovers what a crash left, and binds the callers' port.

@@ -43,21 +43,11 @@ extension GatewayOperations {
     ) async throws -> AsyncThrowingStream<LiveSnapshot, any Error> {
         _ = try AuditQueries.parse(filter)
         let presence = gateway.presence
-        return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(2)) { continuation in
-            let task = Task {
-                let place = presence.enter(user)
-                defer { presence.leave(place) }
-                do {
-                    while !Task.isCancelled {
-                        continuation.yield(try await liveSnapshot(filter, by: user))
-                        try await Task.sleep(for: .seconds(1))
-                    }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
-                }
-            }
-            continuation.onTermination = { _ in task.cancel() }
+        let place = presence.enter(user)
+        return gateway.live.snapshots(filter) {
+            presence.leave(place)
+        } make: {
+            try await liveSnapshot(filter, by: user)
         }
     }
 }

@@ -20,16 +20,21 @@ extension GatewayOperations {
         let tail = gateway.audit.tail
         let subscription = tail.subscribe()
         let limit = min(max(maxPerSecond, 1), 1000)
+        let batchesPerSecond = limit < Self.batchesPerSecond * 10 ? 1 : Self.batchesPerSecond
         // A reader that takes nothing costs a few batches; what it misses it is told.
         return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(Self.followBuffer)) { continuation in
             let task = Task {
                 defer { tail.unsubscribe(subscription) }
                 var missed = 0
+                var next = ContinuousClock.now
                 do {
                     for await _ in subscription.news {
-                        // What comes in the meantime goes with it.
-                        try await Task.sleep(for: Self.followInterval)
-                        var batch = try Self.batch(subscription, queries, parsed, limit: max(1, limit / 5))
+                        // The first after a pause goes at once; what comes in the meantime goes with the next.
+                        next = max(next, .now + Self.gathering)
+                        try await Task.sleep(until: next)
+                        next += .seconds(1) / batchesPerSecond
+                        let share = max(1, limit / batchesPerSecond)
+                        var batch = try Self.batch(subscription, queries, parsed, limit: share)
                         batch.skipped += missed
                         missed = 0
                         guard !batch.records.isEmpty || batch.skipped > 0 else { continue }
@@ -65,6 +70,8 @@ extension GatewayOperations {
 
     /// Batches that wait for a reader.
     private static let followBuffer = 8
-    /// Five times a second: quick enough for an eye, and cheap.
-    private static let followInterval = Duration.milliseconds(200)
+    /// Quick enough for an eye, and cheap; who wants few records gets them once a second.
+    private static let batchesPerSecond = 5
+    /// Exchanges that end together are written together.
+    private static let gathering = Duration.milliseconds(20)
 }

@@ -97,11 +97,10 @@ enum DashboardRoutes {
             query: [filter],
             contentType: "text/event-stream"
         ) { request in
-            let snapshots = try await request.port.live(
-                filter: request.text("filter") ?? "",
-                by: request.user
-            )
-            return EventStream.response(snapshots) { [try JSONForm.text($0)] }
+            let filter = request.text("filter") ?? ""
+            let snapshots = try await request.port.live(filter: filter, by: request.user)
+            let shared = request.snapshotEvents
+            return EventStream.response(snapshots) { try shared.event($0, filter: filter) }
         },
     ]
 

@@ -58,7 +58,7 @@ enum LogRoutes {
             return EventStream.response(batches) { batch in
                 var events = try batch.records.map { try JSONForm.text($0) }
                 if batch.skipped > 0 { events.append("{\"skipped\":\(batch.skipped)}") }
-                return events
+                return EventStream.events(events)
             }
         },
         .get(

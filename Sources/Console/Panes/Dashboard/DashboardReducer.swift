@@ -99,9 +99,7 @@ extension ConsoleState {
         case .recent:
             guard let record = dashboard.recent.selection else { return [] }
             pane = .logs
-            if let index = logs.table.index(of: record.id) { logs.table.select(index) }
-            logs.isFollowing = logs.isFollowing && logs.table.isAtEnd
-            return open(record)
+            return jump(to: record.time.advanced(by: .milliseconds(1))) + open(record)
         case .problems:
             guard let problems = live?.dashboard.problems, problems.indices.contains(dashboard.problem) else {
                 return []

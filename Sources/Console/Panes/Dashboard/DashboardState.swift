@@ -26,6 +26,15 @@ struct DashboardState: Sendable {
 
     var isLive: Bool { end == nil && !isPaused }
 
+    static let recentLimit = 50
+
+    /// Exchanges that came with news, or were fetched; the same one may come by both ways.
+    mutating func add(recent records: [LogRecord]) {
+        let new = Set(records.map(\.id))
+        let all = records + recent.rows.filter { !new.contains($0.id) }
+        recent.replace(Array(all.sorted { $0.id > $1.id }.prefix(Self.recentLimit)), isNewestFirst: true)
+    }
+
     func request(_ filter: String) -> ChartRequest {
         ChartRequest(filter: filter, window: window, end: end)
     }

@@ -238,7 +238,8 @@ enum DashboardView {
         canvas.heading("Recent", note: state.dashboard.isLive ? "live" : "paused", in: area.cutTop(1))
         var table = Table(columns: LogsView.columns(state))
         table.isFocused = state.dashboard.part == .recent
-        table.empty = state.filter.text.isEmpty ? "no request yet" : "no request fits the filter"
+        let empty = state.filter.text.isEmpty ? "no request yet" : "no request fits the filter"
+        table.empty = state.dashboard.isLoading ? "reading the log \(canvas.glyphs.ellipsis)" : empty
         var rows = state.dashboard.recent
         rows.settle(height: area.height - 1)
         table.draw(rows, on: &canvas, in: area)

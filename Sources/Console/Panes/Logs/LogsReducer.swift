@@ -32,6 +32,7 @@ extension ConsoleState {
             logs.isFollowing = false
             logs.isDetached = true
             logs.table.move(.bottom, page: 1)
+            if let open = logs.record.flatMap({ logs.table.index(of: $0.id) }) { logs.table.select(open) }
             return
         }
         let known = logs.isDetached ? logs.waiting : logs.table.rows + logs.waiting
