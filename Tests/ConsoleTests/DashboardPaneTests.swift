@@ -111,9 +111,9 @@ import Testing
 
     @Test func `a gateway that is gone is told, and everything is asked for again when it is back`() {
         var console = console()
-        console.answer(.connection("no gateway answers at x.sock"))
+        console.answer(.outage("no gateway answers at x.sock"))
         #expect(console.text.contains("gateway gone"))
-        console.answer(.connection(nil))
+        console.answer(.live(Fixture.live()))
         #expect(console.footer.contains("answers again"))
         #expect(console.takeEffects().contains(.loadKeys))
     }

@@ -57,7 +57,7 @@ import Testing
                     )
                 )
             case 3: console.send(.terminal(.paste("x\u{1B}[31m\ny")))
-            case 4: console.answer(.connection(step % 2 == 0 ? nil : "gone"))
+            case 4: console.answer(step % 2 == 0 ? .live(Fixture.live()) : .outage("gone"))
             case 5: console.pass(seconds: 3)
             case 6:
                 console.answer(.logDetail(console.state.logs.record?.id ?? 0, .success(Fixture.detail(3))))

@@ -64,7 +64,7 @@ package enum Console {
         }
         let settings = await settings(port, user)
         let mailbox = Mailbox()
-        let feed = PortFeed(port: port, user: user, mailbox: mailbox)
+        let feed = PortFeed(port: port, user: user, mailbox: mailbox, themeFolders: options.themeFolders)
         return try await withThrowingTaskGroup(of: Finished.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask {
@@ -75,10 +75,6 @@ package enum Console {
                 for await signal in signals {
                     mailbox.order(signal == .resized ? .resized : .end(.stopGateway))
                 }
-                return .other
-            }
-            tasks.addTask {
-                await watchThemes(options.themeFolders, mailbox)
                 return .other
             }
             tasks.addTask {
@@ -129,20 +125,6 @@ package enum Console {
         return settings
     }
 
-    /// Looks every other second whether a theme was edited.
-    private static func watchThemes(_ folders: [String], _ mailbox: Mailbox) async {
-        var known = ThemeLibrary.lastChange(in: folders)
-        while !Task.isCancelled {
-            // Cancelled sleep ends the loop.
-            try? await Task.sleep(for: .seconds(2))
-            let changed = ThemeLibrary.lastChange(in: folders)
-            if changed != known {
-                known = changed
-                mailbox.post(ThemeLibrary(folders: folders))
-            }
-        }
-    }
-
     private static func open(
         _ capabilities: TerminalCapabilities,
         _ user: Operator,
@@ -178,7 +160,13 @@ package enum Console {
                 .info
             )
         }
-        return ConsoleLoop(state: state, device: device, painter: painter, mailbox: mailbox) { feed.send($0) }
+        return ConsoleLoop(
+            state: state,
+            device: device,
+            painter: painter,
+            mailbox: mailbox,
+            themes: ThemeWatch(folders: options.themeFolders)
+        ) { feed.send($0) }
     }
 }
 

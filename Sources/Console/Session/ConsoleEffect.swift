@@ -12,6 +12,7 @@ enum ConsoleEffect: Sendable, Equatable {
     case loadKeys
     case loadUsage([ClientKey])
     case loadSystem
+    case loadThemes
     case change(ConsoleChange)
     case saveSettings(ConsoleSettings)
     case copy(String)

@@ -12,7 +12,8 @@ enum ConsoleEvent: Sendable {
 
     enum Answer: Sendable {
         case live(LiveSnapshot)
-        case connection(String?)
+        /// Why the gateway does not answer, until the next `live`.
+        case outage(String)
         case charts(Charts, ChartRequest)
         case stats([StatsGrouping: [StatsItem]], filter: String)
         case recent([LogRecord], filter: String)

@@ -12,30 +12,33 @@ final class ConsoleLoop {
     private let device: TerminalDevice
     private let painter: NcursesPainter
     private let mailbox: Mailbox
+    private let themes: ThemeWatch
     private let send: ([ConsoleEffect]) -> Void
     private var parser = KeyParser()
     private var governor = FrameGovernor()
-    private var shown: ConsoleView.Frame?
     private var ended: ConsoleEnd?
     private var isDirty = true
     /// Whether a key waits to be seen.
     private var isUrgent = true
     private var needsResize = false
+    private var lastFigures: ContinuousClock.Instant?
 
     /// How long a lone Esc waits for the rest of a sequence.
-    private static let escapeDelay: Int32 = 20
+    private static let escapeDelay: Int32 = 12
 
     init(
         state: ConsoleState,
         device: TerminalDevice,
         painter: NcursesPainter,
         mailbox: Mailbox,
+        themes: ThemeWatch,
         send: @escaping ([ConsoleEffect]) -> Void
     ) {
         self.state = state
         self.device = device
         self.painter = painter
         self.mailbox = mailbox
+        self.themes = themes
         self.send = send
     }
 
@@ -64,10 +67,12 @@ final class ConsoleLoop {
         var entries = [
             pollfd(fd: device.input, events: Int16(device.isBusy ? POLLIN | POLLOUT : POLLIN), revents: 0),
             pollfd(fd: mailbox.wakeReader, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: themes.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        let count = poll(&entries, 2, timeout())
+        let count = poll(&entries, nfds_t(entries.count), timeout())
         if count == 0, parser.isWaiting { take(parser.flush()) }
         guard count > 0 else { return }
+        if entries[2].revents != 0, themes.takeChanges() { perform([.loadThemes]) }
         let news = Int32(entries[0].revents)
         if news & (POLLHUP | POLLERR | POLLNVAL) != 0 { device.hangUp() }
         if news & POLLOUT != 0 {
@@ -80,7 +85,8 @@ final class ConsoleLoop {
     /// Milliseconds to the next thing to do by itself.
     private func timeout() -> Int32 {
         if parser.isWaiting { return Self.escapeDelay }
-        var wait = 1000 - Int32(Self.microseconds() / 1000 % 1000)
+        // The gateway's figures bring the second along; only when they stay away it has to be waited for.
+        var wait = 1000 - Int32(Self.microseconds() / 1000 % 1000) + (isSpeaking ? Self.patience : 0)
         if isDirty, !device.isBusy,
             let due = governor.earliest(isUrgent: isUrgent, isFocused: state.isFocused)
         {
@@ -89,6 +95,14 @@ final class ConsoleLoop {
         }
         return max(wait, 0)
     }
+
+    /// Whether the gateway sends its figures every second.
+    private var isSpeaking: Bool {
+        lastFigures.map { .now - $0 < .seconds(1) + .milliseconds(2 * Int(Self.patience)) } ?? false
+    }
+
+    /// Milliseconds that figures may be late before the clock goes on without them.
+    private static let patience: Int32 = 250
 
     private static func microseconds() -> Int {
         var time = timespec()
@@ -115,6 +129,7 @@ final class ConsoleLoop {
             }
         }
         for event in events {
+            if case .answer(.live) = event { lastFigures = .now }
             isDirty = isDirty || state.shows(event)
             perform(state.reduce(event))
         }
@@ -125,8 +140,7 @@ final class ConsoleLoop {
         guard now.seconds != state.now.seconds else { return }
         let toast = state.toast
         perform(state.reduce(.tick(now)))
-        // While the gateway speaks every second its figures bring the clock along: one frame a second, not two.
-        let isSpeaking = state.outage == nil && state.live.map { now.seconds - $0.time.seconds <= 1 } ?? false
+        // One frame a second, not two.
         if !isSpeaking || state.toast != toast { isDirty = true }
         // A change of size whose signal went astray.
         if let size = device.size, size != state.size { needsResize = true }
@@ -140,7 +154,6 @@ final class ConsoleLoop {
             case .setMouse(let isOn): device.send(isOn ? RestoreSequence.mouseOn : RestoreSequence.mouseOff)
             case .repaint:
                 painter.repaint()
-                shown = nil
                 isDirty = true
             case .suspend: suspend()
             case .end(let end): ended = ended ?? end
@@ -157,7 +170,6 @@ final class ConsoleLoop {
         device.makeRaw()
         device.send(RestoreSequence.claim + (state.isMouseOn ? RestoreSequence.mouseOn : []))
         painter.repaint()
-        shown = nil
         needsResize = true
         isDirty = true
     }
@@ -189,8 +201,6 @@ final class ConsoleLoop {
         let frame = ConsoleView.draw(state)
         isDirty = false
         isUrgent = false
-        guard frame != shown else { return }
-        shown = frame
         let bytes = painter.paint(frame.buffer, cursor: frame.cursor.map { ($0.x, $0.y) })
         guard !bytes.isEmpty else { return }
         governor.painted(at: now)

@@ -5,15 +5,7 @@ extension ConsoleState {
     mutating func take(_ answer: ConsoleEvent.Answer) -> [ConsoleEffect] {
         switch answer {
         case .live(let snapshot): return take(snapshot)
-        case .connection(let trouble):
-            let isBack = outage != nil && trouble == nil
-            outage = trouble
-            guard isBack else { return [] }
-            say("the gateway answers again", .ok)
-            return [
-                .loadCharts(dashboard.request(filter.text)), .loadStats(filter: filter.text), .loadKeys,
-                .loadSystem,
-            ]
+        case .outage(let reason): outage = reason
         case .charts(let charts, let request):
             guard request == dashboard.request(filter.text) else { return [] }
             dashboard.take(charts, for: request)
@@ -57,7 +49,7 @@ extension ConsoleState {
     func shows(_ event: ConsoleEvent) -> Bool {
         guard case .answer(let answer) = event else { return true }
         switch answer {
-        case .connection(let trouble): return trouble != outage
+        case .outage(let reason): return reason != outage
         case .following: return false
         case .charts, .stats, .recent: return pane == .dashboard
         case .logs, .logBatch, .logDetail: return pane == .logs
@@ -98,12 +90,23 @@ extension ConsoleState {
         }
     }
 
+    private mutating func endOutage() -> [ConsoleEffect] {
+        guard outage != nil else { return [] }
+        outage = nil
+        say("the gateway answers again", .ok)
+        return [
+            .loadCharts(dashboard.request(filter.text)), .loadStats(filter: filter.text), .loadKeys,
+            .loadSystem,
+        ]
+    }
+
     private mutating func take(_ snapshot: LiveSnapshot) -> [ConsoleEffect] {
         let known = live?.lastChange
         live = snapshot
         let isComplete = dashboard.append(snapshot.points)
         // Seconds that no snapshot told of are asked for; to draw them empty would look like an outage.
-        var effects: [ConsoleEffect] = isComplete ? [] : [.loadCharts(dashboard.request(filter.text))]
+        var effects = endOutage()
+        if !isComplete, effects.isEmpty { effects = [.loadCharts(dashboard.request(filter.text))] }
         guard let change = snapshot.lastChange, let known, change.id != known.id else { return effects }
         // One's own changes have been said already.
         if change.operator != user.name || change.via != user.via {

@@ -5,10 +5,12 @@ final class PortFeed: Sendable {
     let port: any GatewayPort
     let user: Operator
     let mailbox: Mailbox
+    private let themeFolders: [String]
     private let effects: AsyncStream<ConsoleEffect>
     private let continuation: AsyncStream<ConsoleEffect>.Continuation
 
-    init(port: any GatewayPort, user: Operator, mailbox: Mailbox) {
+    init(port: any GatewayPort, user: Operator, mailbox: Mailbox, themeFolders: [String]) {
+        self.themeFolders = themeFolders
         self.port = port
         self.user = user
         self.mailbox = mailbox
@@ -63,14 +65,13 @@ final class PortFeed: Sendable {
         while !Task.isCancelled {
             do {
                 for try await snapshot in try await port.live(filter: filter, by: user) {
-                    mailbox.post(.connection(nil))
                     mailbox.post(.live(snapshot))
                 }
                 if Task.isCancelled { return }
-                mailbox.post(.connection("the gateway has closed the connection"))
+                mailbox.post(.outage("the gateway has closed the connection"))
             } catch {
                 if Task.isCancelled { return }
-                mailbox.post(.connection(Self.reason(error)))
+                mailbox.post(.outage(Self.reason(error)))
             }
             // Cancelled sleep ends the loop above.
             try? await Task.sleep(for: Self.retryInterval)
@@ -128,6 +129,7 @@ final class PortFeed: Sendable {
             case .loadKeys: try await loadKeys()
             case .loadUsage(let keys): try await loadUsage(keys)
             case .loadSystem: try await loadSystem()
+            case .loadThemes: mailbox.post(ThemeLibrary(folders: themeFolders))
             case .change(let change):
                 mailbox.post(.changed(await ChangeRunner(port: port, user: user).run(change)))
             case .saveSettings(let settings):

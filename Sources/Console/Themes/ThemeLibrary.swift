@@ -21,14 +21,6 @@ package struct ThemeLibrary: Sendable {
 
     func theme(_ name: String) -> Theme? { themes[name] }
 
-    /// When any file was last changed, for noticing an edit.
-    static func lastChange(in folders: [String]) -> Date? {
-        files(in: folders).compactMap { path in
-            // A file that has just gone is no change to load.
-            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
-        }.max()
-    }
-
     private static func files(in folders: [String]) -> [String] {
         folders.flatMap { folder in
             // A folder that is not there holds no themes.

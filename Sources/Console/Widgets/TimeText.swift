@@ -56,7 +56,8 @@ enum TimeText {
         if seconds >= 86_400 { return "\(seconds / 86_400)d \(seconds % 86_400 / 3600)h" }
         if seconds >= 3600 { return "\(seconds / 3600)h \(seconds % 3600 / 60)m" }
         if seconds >= 60 { return "\(seconds / 60)m" }
-        return "\(max(seconds, 0))s"
+        // Seconds would move on every screen, for nothing.
+        return "<1m"
     }
 
     // MARK: Reading

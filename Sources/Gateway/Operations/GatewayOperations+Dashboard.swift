@@ -47,10 +47,13 @@ extension GatewayOperations {
         let keys = try await upstreamKeys(upstream: nil, by: user).items
         dashboard.upstreamKeysActive = keys.count { $0.state == .active }
         dashboard.problems = try await problems(status, keys, minute, by: user)
-        let points = (now - 4..<now).map { Self.point($0, seconds[$0] ?? TrafficCell()) }
+        let points = (now - Self.newestSeconds..<now).map { Self.point($0, seconds[$0] ?? TrafficCell()) }
         gateway.figures.setLive(filter, dashboard, points, cost: cost)
         return (dashboard, points)
     }
+
+    /// Snapshots come a little later than every second; what one of them passes over, the next tells.
+    private static let newestSeconds = 3
 
     private static func point(_ second: Int, _ cell: TrafficCell) -> ChartPoint {
         var point = ChartPoint(

@@ -209,7 +209,6 @@ enum Fixture {
 extension ConsoleDriver {
     /// A console that has been answered everything it asked for.
     mutating func fill() {
-        answer(.connection(nil))
         answer(.charts(Fixture.charts(state.dashboard.window), state.dashboard.request(state.filter.text)))
         answer(.live(Fixture.live()))
         answer(.recent(Fixture.records(50).reversed(), filter: state.filter.text))
