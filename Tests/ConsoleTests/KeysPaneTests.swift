@@ -191,7 +191,7 @@ import Testing
         var later = snapshot
         later.lastChange?.id = 60
         console.answer(.live(later))
-        #expect(console.footer.contains("alice: change client_key 2"))
+        #expect(console.footer.contains("alice: change client key lab"))
         #expect(console.takeEffects().contains(.loadKeys))
     }
 }

@@ -55,6 +55,13 @@ enum ConsoleChange: Sendable, Equatable {
     case delete(ids: [Int], names: [String])
     case reload
 
+    var objectCount: Int {
+        switch self {
+        case .createKey, .editKey, .rotate, .reload: 1
+        case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids.count
+        }
+    }
+
     /// For messages: `“lab”`, or `3 keys`.
     var object: String {
         switch self {

@@ -110,8 +110,7 @@ extension ConsoleState {
         guard let change = snapshot.lastChange, let known, change.id != known.id else { return effects }
         // One's own changes have been said already.
         if change.operator != user.name || change.via != user.via {
-            let object = change.objectId.map { "\(change.object) \($0)" } ?? change.object
-            say("\(change.operator): \(change.action) \(object)", .info)
+            say("\(change.operator): \(change.action) \(ChangeText.object(change))", .info)
         }
         if change.object == "client_key" { effects.append(.loadKeys) }
         if pane == .system { effects.append(.loadSystem) }
@@ -135,6 +134,8 @@ extension ConsoleState {
         case .done(let text), .partly(let text):
             if let form { overlays.remove(at: form) }
             undo = outcome.undo.map { ($0, text) }
+            // What they were set for has been done.
+            if outcome.change.objectCount > 1 { _ = keys.table.clearMarks() }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
             say(text + (outcome.undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)

@@ -276,16 +276,20 @@ enum PromptView {
         canvas.fill(line)
         let label = prompt.kind == .filter ? " / " : " time "
         let start = canvas.write(label, x: 0, y: y, .key)
+        // A fault has to be read whole.
+        if let fault = prompt.fault, y > 0 {
+            canvas.fill(Rect(x: 0, y: y - 1, width: line.width, height: 1))
+            canvas.write("\(canvas.glyphs.bad) \(fault)", x: 1, y: y - 1, .error, width: line.width - 2)
+        }
         let hint =
-            prompt.fault
-            ?? (prompt.kind == .filter
-                ? "status>=400 and owner:team-a and latency>2s" : "14:05, -10m, 2026-11-21 or RFC 3339")
+            prompt.kind == .filter
+            ? "status>=400 and owner:team-a and latency>2s" : "14:05, -10m, 2026-11-21 or RFC 3339"
         let hintWidth = min(canvas.columns(of: hint) + 1, line.width / 2)
         canvas.write(
             hint,
             x: line.maxX - hintWidth,
             y: y,
-            prompt.fault == nil ? .placeholder : .error,
+            .placeholder,
             width: hintWidth
         )
         let column = prompt.editor.draw(

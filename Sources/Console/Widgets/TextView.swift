@@ -51,11 +51,16 @@ struct TextView: Equatable, Sendable {
     func draw(on canvas: inout Canvas, in rect: Rect, isFocused: Bool) {
         for line in 0..<rect.height {
             let index = top + line
-            guard index < lines.count else { return }
-            canvas.write(lines[index].text, x: rect.x + 1, y: rect.y + line, width: rect.width - 1)
+            guard index < lines.count else { break }
+            canvas.write(lines[index].text, x: rect.x + 1, y: rect.y + line, width: rect.width - 2)
             guard index == cursor, isFocused else { continue }
             canvas.put(canvas.glyphs.chosen, x: rect.x, y: rect.y + line, canvas.look.style(.accent))
             canvas.highlight(Rect(x: rect.x, y: rect.y + line, width: rect.width, height: 1), .selection)
+        }
+        let style = canvas.look.style(.accent)
+        if top > 0 { canvas.put(canvas.glyphs.up, x: rect.maxX - 1, y: rect.y, style) }
+        if top + rect.height < lines.count {
+            canvas.put(canvas.glyphs.down, x: rect.maxX - 1, y: rect.maxY - 1, style)
         }
     }
 }

@@ -50,7 +50,7 @@ extension AuditQueries {
         for file in files.files(.rows).reversed() {
             let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
             let sql = """
-                SELECT \(grouping.rawValue) AS name, count(*) AS requests,
+                SELECT \(Self.expression(grouping)) AS name, count(*) AS requests,
                 sum(error IS NOT NULL OR status >= 400) AS errors, sum(latency) AS latency,
                 sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(prompt_tokens) AS prompt_tokens,
                 sum(completion_tokens) AS completion_tokens
@@ -74,6 +74,12 @@ extension AuditQueries {
             if file.firstID < moment { break }
         }
         return items.values.sorted { ($0.requests, $1.name ?? "") > ($1.requests, $0.name ?? "") }
+    }
+
+    /// What exchanges are told apart by; failures that were the upstream's own answers go by their status.
+    private static func expression(_ grouping: StatsGrouping) -> String {
+        guard grouping == .error else { return grouping.rawValue }
+        return "coalesce(error, CASE WHEN status >= 400 THEN 'upstream_' || status END)"
     }
 
     /// The first id of a file's exchanges that began at a moment or later: ids rise with time, so it is found by

@@ -4,12 +4,19 @@ import Glibc
 
 /// A client key as the data plane needs it.
 final class ClientKeyEntry: Sendable {
+    /// What operators have made of it.
+    enum Standing: Sendable {
+        case enabled, disabled
+        /// For good.
+        case revoked
+    }
+
     let id: Int
     let name: String
     let owner: String
     let lookupID: UInt64
     let digest: KeyDigest
-    let isEnabled: Bool
+    let standing: Standing
     /// Seconds since 1970, nil for never.
     let expiresAt: Int?
     let permissions: Permissions
@@ -18,21 +25,25 @@ final class ClientKeyEntry: Sendable {
         identity: (id: Int, name: String, owner: String),
         lookupID: UInt64,
         digest: KeyDigest,
-        isEnabled: Bool,
+        standing: Standing,
         expiresAt: Int?,
         permissions: Permissions
     ) {
         (id, name, owner) = identity
         self.lookupID = lookupID
         self.digest = digest
-        self.isEnabled = isEnabled
+        self.standing = standing
         self.expiresAt = expiresAt
         self.permissions = permissions
     }
 
     /// Throws when the key is disabled, revoked or over.
     func checkUsable(at seconds: Int) throws(Refusal) {
-        guard isEnabled else { throw Refusal(.disabledAPIKey, "The API key is disabled.") }
+        switch standing {
+        case .enabled: break
+        case .disabled: throw Refusal(.disabledAPIKey, "The API key is disabled.")
+        case .revoked: throw Refusal(.disabledAPIKey, "The API key has been revoked.")
+        }
         if let expiresAt, expiresAt <= seconds {
             throw Refusal(.expiredAPIKey, "The API key has expired.")
         }

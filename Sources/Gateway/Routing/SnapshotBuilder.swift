@@ -61,7 +61,7 @@ struct SnapshotBuilder: Sendable {
             identity: (key.id, key.name, key.owner),
             lookupID: id,
             digest: row.digest,
-            isEnabled: key.enabled && key.revokedAt == nil,
+            standing: key.revokedAt != nil ? .revoked : key.enabled ? .enabled : .disabled,
             expiresAt: key.expiresAt?.seconds,
             permissions: try Permissions(key.permissions)
         )

@@ -16,7 +16,7 @@ import Testing
             identity: (number, "key1", "team-a"),
             lookupID: id ?? 0,
             digest: token.digest,
-            isEnabled: enabled,
+            standing: enabled ? .enabled : .disabled,
             expiresAt: expiresAt,
             permissions: Permissions()
         )

@@ -6,6 +6,17 @@ enum KeyFilter {
         verdict(filter, key) ?? true
     }
 
+    /// Whether something in the filter cannot be asked of a key, and so has no say in which keys are listed.
+    static func ignoresPart(of filter: LogFilter) -> Bool {
+        switch filter {
+        case .all, .text: false
+        case .not(let inner): ignoresPart(of: inner)
+        case .and(let left, let right), .or(let left, let right):
+            ignoresPart(of: left) || ignoresPart(of: right)
+        case .condition(let condition): ![.client, .owner, .upstream].contains(condition.field)
+        }
+    }
+
     /// nil when the filter says nothing about keys.
     private static func verdict(_ filter: LogFilter, _ key: ClientKey) -> Bool? {
         switch filter {

@@ -130,6 +130,12 @@ enum KeysView {
             "\(NumberText.count(keys.table.rows.count)) of \(NumberText.count(keys.all.count)) keys",
             .muted
         )
+        if KeyFilter.ignoresPart(of: state.filter.parsed) {
+            text.append(
+                " \(canvas.glyphs.middleDot) what the filter says of requests does not narrow keys",
+                .muted
+            )
+        }
         if !keys.isComplete { text.append(" (the first ones; / narrows)", .warning) }
         if keys.table.markCount > 0 {
             text.append(" \(canvas.glyphs.middleDot) \(keys.table.markCount) marked", .marked)

@@ -2,8 +2,22 @@ import Operations
 
 /// A change by an operator as lines to read.
 enum ChangeText {
+    /// `client key team-a`, or with its number where the change tells no name.
     static func object(_ change: OperatorChange) -> String {
-        change.object.replacing("_", with: " ") + (change.objectId.map { " \($0)" } ?? "")
+        let name = [change.after, change.before].compactMap { $0.flatMap(Self.name) }.first
+        let which = change.objectId.map { name ?? String($0) }
+        return change.object.replacing("_", with: " ") + (which.map { " \($0)" } ?? "")
+    }
+
+    private struct Named: Decodable {
+        let name: String?
+        let slug: String?
+    }
+
+    private static func name(_ json: String) -> String? {
+        // What is no object with a name is told by its number.
+        guard let named = try? ConsoleJSON.decode(Named.self, from: json) else { return nil }
+        return named.slug ?? named.name
     }
 
     static func line(_ change: OperatorChange, zone: Int) -> String {

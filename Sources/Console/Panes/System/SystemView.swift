@@ -75,14 +75,14 @@ enum SystemView {
                 "Audit",
                 [
                     ("mode", audit.mode, .text), ("behind", NumberText.count(audit.pending), .text),
-                    ("written", NumberText.count(audit.written), .text),
                     ("dropped", NumberText.count(audit.dropped), audit.dropped > 0 ? .error : .text),
+                    ("trouble", audit.trouble ?? "none", audit.trouble == nil ? .text : .error),
+                    ("on disk", ByteText.short(audit.diskBytes), .text),
                     (
                         "bodies",
                         "\(NumberText.count(audit.bodiesTruncated)) cut  \(NumberText.count(audit.bodiesDropped)) dropped",
                         audit.bodiesDropped > 0 ? .warning : .text
-                    ), ("on disk", ByteText.short(audit.diskBytes), .text),
-                    ("trouble", audit.trouble ?? "none", audit.trouble == nil ? .text : .error),
+                    ), ("written", NumberText.count(audit.written), .text),
                 ]
             ),
             (
