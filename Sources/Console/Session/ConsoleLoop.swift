@@ -24,7 +24,7 @@ final class ConsoleLoop {
     private var lastFigures: ContinuousClock.Instant?
 
     /// How long a lone Esc waits for the rest of a sequence.
-    private static let escapeDelay: Int32 = 12
+    private static let escapeDelay: Int32 = 10
 
     init(
         state: ConsoleState,
@@ -129,7 +129,11 @@ final class ConsoleLoop {
             }
         }
         for event in events {
-            if case .answer(.live) = event { lastFigures = .now }
+            if case .answer(.live) = event {
+                // The first ones are waited for.
+                isUrgent = isUrgent || lastFigures == nil
+                lastFigures = .now
+            }
             isDirty = isDirty || state.shows(event)
             perform(state.reduce(event))
         }

@@ -23,6 +23,7 @@ extension ConsoleState {
         case .keys(let all, let isComplete):
             keys.all = all
             keys.isComplete = isComplete
+            keys.knownRequests = live?.dashboard.requests
             keys.isLoading = false
             keys.fault = nil
             applyKeyFilter()

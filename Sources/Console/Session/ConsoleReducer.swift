@@ -129,10 +129,7 @@ extension ConsoleState {
             }
         case .keys:
             // Nobody has used a key since, so that nothing has changed but what is told anyway.
-            if isDue(10), keys.knownRequests != live?.dashboard.requests {
-                keys.knownRequests = live?.dashboard.requests
-                effects.append(.loadKeys)
-            }
+            if isDue(10), keys.knownRequests != live?.dashboard.requests { effects.append(.loadKeys) }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
         case .logs: break

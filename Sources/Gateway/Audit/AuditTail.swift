@@ -4,20 +4,21 @@ import Synchronization
 final class AuditTail: Sendable {
     /// What one watcher has not fetched yet; older ones are skipped and counted.
     final class Subscription: Sendable {
-        static let limit = 1000
+        private let limit: Int
         private let state = Mutex<(ids: [Int], skipped: Int)>(([], 0))
         /// An element when there is something to take, so that nobody looks in vain while nothing happens.
         let news: AsyncStream<Void>
         private let newsContinuation: AsyncStream<Void>.Continuation
 
-        init() {
+        init(limit: Int) {
+            self.limit = limit
             (news, newsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         }
 
         func add(_ ids: [Int]) {
             state.withLock { state in
                 state.ids += ids
-                let surplus = state.ids.count - Self.limit
+                let surplus = state.ids.count - limit
                 if surplus > 0 {
                     state.ids.removeFirst(surplus)
                     state.skipped += surplus
@@ -39,8 +40,9 @@ final class AuditTail: Sendable {
 
     private let subscriptions = Mutex<[ObjectIdentifier: Subscription]>([:])
 
-    func subscribe() -> Subscription {
-        let subscription = Subscription()
+    /// `limit`: as many ids wait at most.
+    func subscribe(limit: Int) -> Subscription {
+        let subscription = Subscription(limit: limit)
         subscriptions.withLock { $0[ObjectIdentifier(subscription)] = subscription }
         return subscription
     }

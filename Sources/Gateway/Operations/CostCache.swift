@@ -1,7 +1,8 @@
 import Synchronization
 
-/// Answers that are dear are given again for a while: a hundred times as long as they took to find, so that all who ask
-/// the same thing together cost a hundredth of one processor, however many they are and however large the log is.
+/// Answers that are dear are given again for a while: four hundred times as long as they took to find, so that all who
+/// ask the same thing together cost a four-hundredth of one processor, however many they are and however large the log
+/// is.
 final class CostCache<Value: Sendable>: Sendable {
     private struct Entry {
         var value: Value
@@ -10,7 +11,7 @@ final class CostCache<Value: Sendable>: Sendable {
         var isRenewed = false
     }
 
-    private static var factor: Int { 100 }
+    private static var factor: Int { 400 }
     private static var limit: Int { 256 }
 
     private let entries = Mutex<[String: Entry]>([:])

@@ -18,9 +18,10 @@ extension GatewayOperations {
         let parsed = try AuditQueries.parse(filter)
         let queries = auditQueries
         let tail = gateway.audit.tail
-        let subscription = tail.subscribe()
+        let subscription = tail.subscribe(limit: parsed == .all ? Self.newest : Self.searched)
         let limit = min(max(maxPerSecond, 1), 1000)
-        let batchesPerSecond = limit < Self.batchesPerSecond * 10 ? 1 : Self.batchesPerSecond
+        let batchesPerSecond =
+            limit < 50 ? 1 : parsed == .all ? Self.batchesPerSecond : 2 * Self.batchesPerSecond
         // A reader that takes nothing costs a few batches; what it misses it is told.
         return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(Self.followBuffer)) { continuation in
             let task = Task {
@@ -63,14 +64,19 @@ extension GatewayOperations {
             return LogBatch(records: try queries.records(ids, matching: filter), skipped: skipped)
         }
         let (ids, skipped) = subscription.take(.max)
+        // Bounded by the subscription's limit, and not to wait behind searches of the whole log.
         let fitting = try queries.records(ids, matching: filter)
         let newest = Array(fitting.suffix(limit))
         return LogBatch(records: newest, skipped: skipped + fitting.count - newest.count)
     }
 
+    /// Records of which the newest are shown, and records that a filter has to look at: two seconds of heavy traffic.
+    private static let newest = 1000
+    private static let searched = 50_000
     /// Batches that wait for a reader.
     private static let followBuffer = 8
-    /// Quick enough for an eye, and cheap; who wants few records gets them once a second.
+    /// Quick enough for an eye, and cheap; who wants few records gets them once a second, and who waits for certain
+    /// ones sooner.
     private static let batchesPerSecond = 5
     /// Exchanges that end together are written together.
     private static let gathering = Duration.milliseconds(20)

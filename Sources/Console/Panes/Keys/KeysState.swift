@@ -17,6 +17,6 @@ struct KeysState: Sendable {
     var fault: String?
     /// Whether all keys of the gateway are in `all`.
     var isComplete = true
-    /// The gateway's count of requests when the list was last fetched by itself.
+    /// The gateway's count of requests when the list came.
     var knownRequests: Int?
 }

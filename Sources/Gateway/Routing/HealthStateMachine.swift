@@ -1,0 +1,167 @@
+import Operations
+
+/// Whether an upstream key, or an upstream as a whole, may be used: no clock, no lock.
+///
+/// Times are microseconds since 1970, so that a deadline keeps its meaning over a restart.
+struct HealthStateMachine: Equatable, Sendable {
+    enum State: Equatable, Sendable {
+        /// Exits: all others.
+        case active
+        /// Rests until its time has come. Exits: `.trial`, `.active` by an operator, the last three.
+        case cooling(until: Int)
+        /// The time has come, and one request finds out. Exits: `.active` when it goes well, `.cooling` when not.
+        case trial(isUnderWay: Bool)
+        /// Its quota is used up; nil until somebody says when it returns. Exits: as `.cooling`.
+        case exhausted(until: Int?)
+        /// Not used until an operator enables it. Exits: `.active`, `.banned`.
+        case disabled
+        /// As disabled, and said to be for good. Exits: `.active`.
+        case banned
+    }
+
+    /// How long a rest lasts; the longest is what an operator allows.
+    struct Policy: Equatable, Sendable {
+        /// Failures in a row, none of which is a verdict by itself, that send a key to rest.
+        var failureLimit = 5
+        /// The first rest when nobody says how long; each that follows without a success between is twice as long.
+        var rest = Duration.seconds(30)
+        var longestGrownRest = Duration.seconds(3600)
+        /// Providers have been seen to ask for weeks.
+        var longestRest = Duration.seconds(86_400)
+    }
+
+    private(set) var state = State.active
+    /// In words for operators; nil while active.
+    private(set) var reason: String?
+    /// Rests since the last success.
+    private(set) var rests = 0
+    private var failures = 0
+
+    init() {}
+
+    /// As it was kept.
+    init(state: State, reason: String?, rests: Int) {
+        self.state = state
+        self.reason = reason
+        self.rests = rests
+    }
+
+    var mayBeUsed: Bool {
+        switch state {
+        case .active, .trial(isUnderWay: false): true
+        case .cooling, .trial(isUnderWay: true), .exhausted, .disabled, .banned: false
+        }
+    }
+
+    /// When it returns by itself; nil when it does not, or need not.
+    var returnsAt: Int? {
+        switch state {
+        case .cooling(let until): until
+        case .exhausted(let until): until
+        case .active, .trial, .disabled, .banned: nil
+        }
+    }
+
+    // MARK: Use
+
+    /// - Returns: whether the time has come for a trial.
+    mutating func timePassed(now: Int) -> Bool {
+        guard let until = returnsAt, until <= now else { return false }
+        state = .trial(isUnderWay: false)
+        return true
+    }
+
+    mutating func chosen() {
+        if case .trial = state { state = .trial(isUnderWay: true) }
+    }
+
+    /// A request that was sent with it has told nothing about it.
+    mutating func released() {
+        if case .trial = state { state = .trial(isUnderWay: false) }
+    }
+
+    /// - Returns: whether this has brought it back.
+    mutating func succeeded() -> Bool {
+        failures = 0
+        switch state {
+        case .active: rests = 0
+        case .trial:
+            reset()
+            return true
+        // A request that began before the verdict: a rest is not cut short by it.
+        case .cooling, .exhausted, .disabled, .banned: break
+        }
+        return false
+    }
+
+    /// A failure that may be anybody's: only several in a row, or one in a trial, are a verdict.
+    ///
+    /// - Returns: whether it rests from now on.
+    mutating func failed(_ reason: String, now: Int, _ policy: Policy) -> Bool {
+        failures += 1
+        let isTrial = if case .trial = state { true } else { false }
+        guard isTrial || failures >= policy.failureLimit else { return false }
+        return cool(until: now + grownRest(policy.rest, policy), reason, now: now, policy)
+    }
+
+    // MARK: Verdicts
+
+    /// Rests until then, or longer if it already does.
+    ///
+    /// - Returns: whether anything has changed.
+    mutating func cool(until wanted: Int, _ reason: String, now: Int, _ policy: Policy) -> Bool {
+        let until = min(max(wanted, now), now + Self.microseconds(policy.longestRest))
+        switch state {
+        case .disabled, .banned: return false
+        case .cooling(let known) where known >= until: return false
+        case .exhausted(let known) where known.map({ $0 >= until }) ?? true: return false
+        case .active, .trial, .cooling, .exhausted: break
+        }
+        if case .cooling = state {} else { rests += 1 }
+        failures = 0
+        state = .cooling(until: until)
+        self.reason = reason
+        return true
+    }
+
+    /// `rest`, twice as long for each one before it since the last success, in microseconds.
+    func grownRest(_ rest: Duration, _ policy: Policy) -> Int {
+        min(Self.microseconds(rest) << min(rests, 16), Self.microseconds(policy.longestGrownRest))
+    }
+
+    mutating func exhaust(until: Int?, _ reason: String, now: Int, _ policy: Policy) -> Bool {
+        switch state {
+        case .disabled, .banned: return false
+        case .active, .cooling, .trial, .exhausted: break
+        }
+        let before = state
+        state = .exhausted(
+            until: until.map { min(max($0, now), now + Self.microseconds(policy.longestRest)) }
+        )
+        self.reason = reason
+        return state != before
+    }
+
+    mutating func disable(_ reason: String) -> Bool {
+        guard state != .banned, state != .disabled else { return false }
+        state = .disabled
+        self.reason = reason
+        return true
+    }
+
+    mutating func ban(_ reason: String) -> Bool {
+        guard state != .banned else { return false }
+        state = .banned
+        self.reason = reason
+        return true
+    }
+
+    /// Forgets everything: by an operator, or because a trial went well.
+    mutating func reset() {
+        self = HealthStateMachine()
+    }
+
+    static func microseconds(_ duration: Duration) -> Int {
+        duration.milliseconds * 1000
+    }
+}

@@ -1,0 +1,380 @@
+import HeapModule
+import Operations
+
+/// Which of an upstream's keys is used next, and what becomes of each: no clock, no lock, no randomness of its own.
+///
+/// Choosing looks at keys that may be used only: the others stand apart and come back by their deadlines, so that
+/// a choice costs the same with ten keys and with thirty thousand.
+struct KeyPoolState: Sendable {
+    /// What a key brings with it.
+    struct Member: Equatable, Sendable {
+        let id: Int
+        var weight = 1
+        /// Lower ones are used first.
+        var priority = 0
+    }
+
+    enum Choice: Equatable, Sendable {
+        case key(Int)
+        /// With the first moment at which one may be used again, if one is known.
+        case none(returnsAt: Int?)
+    }
+
+    /// What a request needs of a key.
+    struct Wish: Sendable {
+        /// Keys that have been tried for it.
+        var tried: [Int] = []
+        var model: String?
+        /// Any number, for strategies that throw dice.
+        var random: UInt64 = 0
+    }
+
+    struct Slot: Sendable {
+        var member: Member
+        var health = HealthStateMachine()
+        var inFlight = 0
+        var uses = 0
+        /// Place among the ready keys of its group, or among those that rest.
+        fileprivate var place = -1
+        fileprivate var isReady = false
+        /// The latest deadline that stands in the heap.
+        fileprivate var awaited: Int?
+    }
+
+    /// Keys of one priority that may be used.
+    private struct Group: Sendable {
+        let priority: Int
+        var slots: [Int] = []
+        var turn = 0
+    }
+
+    private struct Return: Comparable, Sendable {
+        let at: Int
+        let slot: Int
+
+        static func < (left: Return, right: Return) -> Bool { left.at < right.at }
+    }
+
+    /// With fewer keys every one is looked at; of more a sample of so many is.
+    private static let sample = 64
+
+    var policy = HealthStateMachine.Policy()
+    /// The upstream as a whole.
+    private(set) var upstream = HealthStateMachine()
+    private(set) var slots: [Slot] = []
+    private(set) var models = ModelRests()
+    private var strategy = KeyStrategy.roundRobin
+    private var places: [Int: Int] = [:]
+    private var groups: [Group] = []
+    private var resting: [Int] = []
+    private var returns = Heap<Return>()
+    private var trouble = SharedTrouble()
+
+    // MARK: Members
+
+    /// Takes the keys that there are from now on; known ones keep their health.
+    ///
+    /// `kept`: the health of keys that are new here, as the database has it.
+    mutating func configure(
+        _ members: [Member],
+        _ strategy: KeyStrategy,
+        kept: (Int) -> HealthStateMachine
+    ) {
+        let known = Dictionary(uniqueKeysWithValues: slots.map { ($0.member.id, $0) })
+        self.strategy = strategy
+        places = [:]
+        groups = []
+        resting = []
+        returns = Heap()
+        slots = members.map { member in
+            var slot = known[member.id] ?? Slot(member: member, health: kept(member.id))
+            slot.member = member
+            slot.isReady = false
+            slot.place = -1
+            slot.awaited = nil
+            return slot
+        }
+        for index in slots.indices {
+            places[slots[index].member.id] = index
+            enter(index)
+        }
+        models.keepOnly { places[$0] != nil }
+    }
+
+    func slot(_ id: Int) -> Slot? { places[id].map { slots[$0] } }
+
+    /// Keys that may not be used now, at most so many.
+    func unusable(limit: Int) -> [Slot] { resting.prefix(limit).map { slots[$0] } }
+
+    var unusableCount: Int { resting.count }
+
+    /// When the first of those that rest returns by itself.
+    func firstReturn(now: Int) -> Int? {
+        let first = resting.lazy.compactMap { slots[$0].health.returnsAt }.min()
+        return upstream.mayBeUsed ? first : [upstream.returnsAt, first].compactMap { $0 }.max()
+    }
+
+    // MARK: Choosing
+
+    /// The key for a request's next attempt, which `finished` must be told the end of.
+    mutating func choose(_ wish: Wish, now: Int) -> Choice {
+        bringBack(now: now)
+        _ = upstream.timePassed(now: now)
+        guard upstream.mayBeUsed else { return .none(returnsAt: upstream.returnsAt ?? now + Self.trialTime) }
+        for group in groups.indices {
+            guard let index = pick(in: group, wish, now: now) else { continue }
+            upstream.chosen()
+            slots[index].health.chosen()
+            slots[index].inFlight += 1
+            slots[index].uses += 1
+            if !slots[index].health.mayBeUsed { leave(index) }
+            return .key(slots[index].member.id)
+        }
+        return .none(returnsAt: firstReturn(now: now))
+    }
+
+    /// What to tell a caller who comes while another's request finds out whether an upstream is back.
+    private static let trialTime = 1_000_000
+
+    private mutating func bringBack(now: Int) {
+        while let next = returns.min, next.at <= now {
+            returns.removeMin()
+            // A deadline that was extended stands in the heap again, by its later time.
+            guard slots[next.slot].health.timePassed(now: now) else { continue }
+            enter(next.slot)
+        }
+    }
+
+    private mutating func pick(in group: Int, _ wish: Wish, now: Int) -> Int? {
+        let count = groups[group].slots.count
+        guard count > 0 else { return nil }
+        switch strategy {
+        case .roundRobin, .priority:
+            guard let place = scan(group, from: groups[group].turn, wish, now: now) else { return nil }
+            groups[group].turn = place + 1
+            return groups[group].slots[place]
+        case .random:
+            return scan(group, from: Int(wish.random % UInt64(count)), wish, now: now)
+                .map { groups[group].slots[$0] }
+        case .weighted: return weighted(group, wish, now: now)
+        case .leastUsed: return leastUsed(group, wish, now: now)
+        }
+    }
+
+    /// The first place from one on whose key serves the wish.
+    private func scan(_ group: Int, from start: Int, _ wish: Wish, now: Int) -> Int? {
+        let slots = groups[group].slots
+        for offset in slots.indices {
+            let place = (start + offset) % slots.count
+            if serves(slots[place], wish, now: now) { return place }
+        }
+        return nil
+    }
+
+    private func serves(_ slot: Int, _ wish: Wish, now: Int) -> Bool {
+        let id = slots[slot].member.id
+        if !wish.tried.isEmpty, wish.tried.contains(id) { return false }
+        guard let model = wish.model else { return true }
+        return !models.rests(key: id, model: model, now: now)
+    }
+
+    /// Those of a group that are looked at: all of a small one, some neighbours of a large one.
+    private func candidates(_ group: Int, _ wish: Wish, now: Int) -> [Int] {
+        let slots = groups[group].slots
+        let start = slots.count <= Self.sample ? 0 : Int(wish.random % UInt64(slots.count))
+        let looked = (0..<min(slots.count, Self.sample)).map { slots[(start + $0) % slots.count] }
+        let fitting = looked.filter { serves($0, wish, now: now) }
+        guard fitting.isEmpty, let place = scan(group, from: start, wish, now: now) else { return fitting }
+        return [slots[place]]
+    }
+
+    private func weighted(_ group: Int, _ wish: Wish, now: Int) -> Int? {
+        let fitting = candidates(group, wish, now: now)
+        let total = fitting.reduce(0) { $0 + slots[$1].member.weight }
+        guard total > 0 else { return fitting.first }
+        // Another part of the number than the one that chose the neighbours.
+        var rest = Int((wish.random >> 20) % UInt64(total))
+        return fitting.first { slot in
+            rest -= slots[slot].member.weight
+            return rest < 0
+        }
+    }
+
+    private func leastUsed(_ group: Int, _ wish: Wish, now: Int) -> Int? {
+        candidates(group, wish, now: now).min { left, right in
+            (slots[left].inFlight, slots[left].uses) < (slots[right].inFlight, slots[right].uses)
+        }
+    }
+
+    // MARK: Ends of attempts
+
+    /// What an attempt with a key has told of it, and of the upstream.
+    mutating func finished(_ id: Int, _ verdict: KeyVerdict, now: Int) -> [PoolChange] {
+        guard let index = places[id] else { return [] }
+        slots[index].inFlight -= 1
+        let (upstreamBefore, keyBefore) = (upstream, slots[index].health)
+        var changes = apply(verdict, to: index, now: now)
+        if keyBefore != slots[index].health { changes.append(.key(id, slots[index].health)) }
+        if upstreamBefore.state != upstream.state { changes.append(.upstream(upstream)) }
+        settle(index)
+        return changes
+    }
+
+    /// - Returns: what has changed of other keys.
+    private mutating func apply(_ verdict: KeyVerdict, to index: Int, now: Int) -> [PoolChange] {
+        let id = slots[index].member.id
+        switch verdict {
+        case .untold:
+            upstream.released()
+            slots[index].health.released()
+            return []
+        case .transient(let reason):
+            _ = slots[index].health.failed(reason, now: now, policy)
+            if trouble.failed(id, isOnlyKey: slots.count == 1) || isTrialOfUpstream {
+                let until = now + upstream.grownRest(policy.rest, policy)
+                _ = upstream.cool(until: until, reason, now: now, policy)
+            }
+            return []
+        case .upstreamRest(let rest):
+            slots[index].health.released()
+            _ = upstream.cool(until: deadline(rest, upstream, now: now), rest.reason, now: now, policy)
+            return []
+        case .rest(let rest): return cool(index, rest, now: now)
+        case .good:
+            trouble.end()
+            _ = slots[index].health.succeeded()
+        case .modelRest(let model, let rest): restModel(index, model, rest, now: now)
+        case .exhausted(let until, let reason):
+            _ = slots[index].health.exhaust(until: until, reason, now: now, policy)
+        case .disabled(let reason): _ = slots[index].health.disable(reason)
+        case .banned(let reason): _ = slots[index].health.ban(reason)
+        }
+        // It has answered, whatever it said of the key.
+        _ = upstream.succeeded()
+        return []
+    }
+
+    private var isTrialOfUpstream: Bool { upstream.state == .trial(isUnderWay: true) }
+
+    private func deadline(_ rest: KeyVerdict.Rest, _ health: HealthStateMachine, now: Int) -> Int {
+        rest.until ?? now + health.grownRest(rest.length, policy)
+    }
+
+    /// Many keys throttled at once, and none that works between them: it is the host that is tired of us, so it rests
+    /// and the keys do not.
+    private mutating func cool(_ index: Int, _ rest: KeyVerdict.Rest, now: Int) -> [PoolChange] {
+        let id = slots[index].member.id
+        let before = slots[index].health
+        let until = deadline(rest, before, now: now)
+        if rest.isThrottling, isTrialOfUpstream {
+            slots[index].health.released()
+            let longer = max(until, now + upstream.grownRest(policy.rest, policy))
+            _ = upstream.cool(until: longer, rest.reason, now: now, policy)
+            return []
+        }
+        _ = slots[index].health.cool(until: until, rest.reason, now: now, policy)
+        guard rest.isThrottling, let blamed = trouble.throttled(id, before, until: until, now: now) else {
+            _ = upstream.succeeded()
+            return []
+        }
+        let reason = "\(blamed.keys.count) keys were throttled at once: \(rest.reason)"
+        _ = upstream.cool(until: blamed.until, reason, now: now, policy)
+        return blamed.keys.compactMap { key in
+            guard let place = places[key.id] else { return nil }
+            slots[place].health = key.before
+            slots[place].health.released()
+            settle(place)
+            return place == index ? nil : .key(key.id, slots[place].health)
+        }
+    }
+
+    private mutating func restModel(_ index: Int, _ model: String, _ rest: KeyVerdict.Rest, now: Int) {
+        let id = slots[index].member.id
+        let until = min(
+            rest.until ?? now + HealthStateMachine.microseconds(rest.length),
+            now + HealthStateMachine.microseconds(policy.longestRest)
+        )
+        slots[index].health.released()
+        guard models.add(key: id, model: model, until: until, now: now) else { return }
+        // So many of its models rest that it is the key.
+        _ = slots[index].health.cool(until: until, rest.reason, now: now, policy)
+    }
+
+    // MARK: Operators
+
+    /// Puts a key into a state by hand, or back to use.
+    mutating func set(_ id: Int, _ change: (inout HealthStateMachine) -> Void) {
+        guard let index = places[id] else { return }
+        change(&slots[index].health)
+        if case .active = slots[index].health.state { models.forget(key: id) }
+        settle(index)
+    }
+
+    mutating func resetUpstream() {
+        upstream.reset()
+        trouble.end()
+    }
+
+    // MARK: Standing
+
+    /// Puts a key where its health says it belongs.
+    private mutating func settle(_ index: Int) {
+        let mayBeUsed = slots[index].health.mayBeUsed
+        if mayBeUsed, !slots[index].isReady {
+            enter(index)
+        } else if !mayBeUsed {
+            leave(index)
+        }
+    }
+
+    private mutating func enter(_ index: Int) {
+        guard slots[index].health.mayBeUsed else {
+            rest(index)
+            return
+        }
+        if slots[index].place >= 0, !slots[index].isReady {
+            let moved = Self.remove(slots[index].place, from: &resting)
+            if let moved { slots[moved.slot].place = moved.place }
+        }
+        let group = group(for: strategy == .priority ? slots[index].member.priority : 0)
+        slots[index].place = groups[group].slots.count
+        slots[index].isReady = true
+        groups[group].slots.append(index)
+    }
+
+    private mutating func leave(_ index: Int) {
+        if slots[index].isReady {
+            let group = group(for: strategy == .priority ? slots[index].member.priority : 0)
+            let moved = Self.remove(slots[index].place, from: &groups[group].slots)
+            if let moved { slots[moved.slot].place = moved.place }
+            slots[index].isReady = false
+            slots[index].place = -1
+        }
+        rest(index)
+    }
+
+    private mutating func rest(_ index: Int) {
+        if slots[index].place < 0 {
+            slots[index].place = resting.count
+            resting.append(index)
+        }
+        guard let at = slots[index].health.returnsAt, at != slots[index].awaited else { return }
+        slots[index].awaited = at
+        returns.insert(Return(at: at, slot: index))
+    }
+
+    private mutating func group(for priority: Int) -> Int {
+        if let known = groups.firstIndex(where: { $0.priority == priority }) { return known }
+        let place = groups.firstIndex { $0.priority > priority } ?? groups.count
+        groups.insert(Group(priority: priority), at: place)
+        return place
+    }
+
+    /// Takes a place out of a list by putting its last element there, and returns which one that was.
+    private static func remove(_ place: Int, from list: inout [Int]) -> (slot: Int, place: Int)? {
+        let last = list.removeLast()
+        guard place < list.count else { return nil }
+        list[place] = last
+        return (last, place)
+    }
+}

@@ -1,0 +1,117 @@
+/// What an attempt has told of the key that it was made with.
+enum KeyVerdict: Equatable, Sendable {
+    struct Rest: Equatable, Sendable {
+        /// Microseconds since 1970, as the provider says; nil when it does not.
+        var until: Int?
+        /// How long when it does not say.
+        var length: Duration
+        var reason: String
+        /// The provider has too many requests, which may be the key's, or those of the whole host.
+        var isThrottling = false
+    }
+
+    /// The attempt was given up before it could tell.
+    case untold
+    /// It works, also when the request did not.
+    case good
+    /// A failure that may be anybody's.
+    case transient(String)
+    case rest(Rest)
+    case modelRest(String, Rest)
+    case upstreamRest(Rest)
+    case exhausted(until: Int?, String)
+    case disabled(String)
+    case banned(String)
+}
+
+/// What has become of a key or an upstream, for the database and for operators.
+enum PoolChange: Equatable, Sendable {
+    case key(Int, HealthStateMachine)
+    case upstream(HealthStateMachine)
+}
+
+/// Failures of an upstream's keys with no success between them.
+struct SharedTrouble: Sendable {
+    struct Throttled: Equatable, Sendable {
+        let id: Int
+        /// Before it was sent to rest.
+        let before: HealthStateMachine
+        let at: Int
+        let until: Int
+    }
+
+    /// As many failures on end, of two keys or the only one, are the upstream's.
+    private static let failureLimit = 5
+    /// As many keys throttled within so long, with no success between, are the host's.
+    private static let throttledKeys = 5
+    private static let throttledWithin = 2_000_000
+
+    private var failures = 0
+    private var failing: Int?
+    private var isShared = false
+    private var throttled: [Throttled] = []
+
+    /// Something went well.
+    mutating func end() {
+        self = SharedTrouble()
+    }
+
+    /// - Returns: whether the upstream is to blame.
+    mutating func failed(_ id: Int, isOnlyKey: Bool) -> Bool {
+        failures += 1
+        if let failing, failing != id { isShared = true }
+        failing = id
+        guard failures >= Self.failureLimit, isShared || isOnlyKey else { return false }
+        end()
+        return true
+    }
+
+    /// - Returns: the keys that were not to blame, and when the last of them would have returned.
+    mutating func throttled(
+        _ id: Int,
+        _ before: HealthStateMachine,
+        until: Int,
+        now: Int
+    ) -> (keys: [Throttled], until: Int)? {
+        throttled.removeAll { $0.at < now - Self.throttledWithin || $0.id == id }
+        throttled.append(Throttled(id: id, before: before, at: now, until: until))
+        guard throttled.count >= Self.throttledKeys else { return nil }
+        let keys = throttled
+        end()
+        return (keys, keys.map(\.until).max() ?? until)
+    }
+}
+
+/// Models that a key may not be used for, for a while.
+struct ModelRests: Sendable {
+    /// When as many models of one key rest, the key does.
+    private static let promotion = 3
+    private static let limit = 10_000
+
+    private var byKey: [Int: [String: Int]] = [:]
+    private var count = 0
+
+    func rests(key: Int, model: String, now: Int) -> Bool {
+        guard !byKey.isEmpty, let until = byKey[key]?[model] else { return false }
+        return until > now
+    }
+
+    /// - Returns: whether the whole key should rest.
+    mutating func add(key: Int, model: String, until: Int, now: Int) -> Bool {
+        if count >= Self.limit { byKey = [:] }
+        byKey[key] = (byKey[key] ?? [:]).filter { $0.value > now }
+        byKey[key, default: [:]][model] = max(until, byKey[key]?[model] ?? 0)
+        count = byKey.values.reduce(0) { $0 + $1.count }
+        guard byKey[key]?.count ?? 0 >= Self.promotion else { return false }
+        byKey[key] = nil
+        return true
+    }
+
+    mutating func forget(key: Int) {
+        byKey[key] = nil
+    }
+
+    mutating func keepOnly(_ isKnown: (Int) -> Bool) {
+        byKey = byKey.filter { isKnown($0.key) }
+    }
+}

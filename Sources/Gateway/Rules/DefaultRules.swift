@@ -1,0 +1,89 @@
+import Operations
+
+/// The rules that a new gateway has: what providers' answers mean, and what is safe to repeat.
+///
+/// Exhausted quota stands before throttling, since providers say both with 429. Nothing here repeats a request that a
+/// provider may have begun to work on.
+enum DefaultRules {
+    static let all: [Rule] = drafts.enumerated().map { index, draft in
+        Rule(id: index + 1, name: draft.name, when: draft.when, then: draft.then)
+            .with(draft.threshold)
+    }
+
+    private typealias Draft = (
+        name: String, when: RuleCondition, threshold: RuleThreshold?, then: [RuleAction]
+    )
+
+    private static let quotaWords =
+        "(?i)insufficient_quota|billing_hard_limit|billing_not_active|exceeded your current quota"
+        + "|credit balance is too low|insufficient (balance|credits|funds)|out of credits|余额不足|额度不足"
+    private static let credentialWords =
+        "(?i)invalid_api_key|incorrect api key|api[_ ]key[_ ](not[_ ]valid|invalid|expired|disabled|revoked)"
+        + "|account_deactivated|account (has been )?(deactivated|suspended|disabled|banned)|authentication_error"
+        + "|invalid authentication|organization has been disabled"
+    private static let modelWords =
+        "(?i)model_not_found|model .{0,100}(does not exist|not found|not supported)|no access to (the )?model"
+        + "|not have access to (the )?model"
+
+    private static let drafts: [Draft] = [
+        (
+            "dead credential", when { $0.status = [StatusRange(401...401)] }, nil,
+            [RuleAction(.disableKey), RuleAction(.retryNextKey), RuleAction(.notify)]
+        ),
+        (
+            "payment required", when { $0.status = [StatusRange(402...402)] }, nil,
+            [RuleAction(.exhaustKey), RuleAction(.retryNextKey), RuleAction(.notify)]
+        ),
+        (
+            "out of quota",
+            when {
+                $0.status = [StatusRange(400...400), StatusRange(403...403), StatusRange(429...429)]
+                $0.bodyRegex = quotaWords
+            }, nil, [RuleAction(.exhaustKey), RuleAction(.retryNextKey), RuleAction(.notify)]
+        ),
+        (
+            "refused credential",
+            when {
+                $0.status = [StatusRange(400...400), StatusRange(403...403)]
+                $0.bodyRegex = credentialWords
+            }, nil, [RuleAction(.disableKey), RuleAction(.retryNextKey), RuleAction(.notify)]
+        ),
+        (
+            "often forbidden", when { $0.status = [StatusRange(403...403)] },
+            RuleThreshold(count: 5, seconds: 60), [RuleAction(.cooldownKey, seconds: 300)]
+        ),
+        (
+            "model not there",
+            when {
+                $0.status = [StatusRange(403...403), StatusRange(404...404)]
+                $0.bodyRegex = modelWords
+            }, nil, [RuleAction(.cooldownModel, seconds: 3600), RuleAction(.retryNextKey)]
+        ),
+        (
+            "throttled", when { $0.status = [StatusRange(429...429)] }, nil,
+            [RuleAction(.cooldownKey, seconds: 60), RuleAction(.retryNextKey)]
+        ),
+        (
+            "overloaded", when { $0.status = [StatusRange(503...503), StatusRange(529...529)] }, nil,
+            [RuleAction(.retryNextKey)]
+        ),
+        (
+            "unreachable", when { $0.error = [.connect, .tls] }, nil,
+            [RuleAction(.retryNextKey)]
+        ),
+    ]
+
+    private static func when(_ set: (inout RuleCondition) -> Void) -> RuleCondition {
+        var condition = RuleCondition()
+        set(&condition)
+        return condition
+    }
+}
+
+extension Rule {
+    fileprivate func with(_ threshold: RuleThreshold?) -> Rule {
+        var copy = self
+        copy.threshold = threshold
+        return copy
+    }
+}

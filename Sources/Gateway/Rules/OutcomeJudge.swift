@@ -1,0 +1,112 @@
+import Operations
+
+/// What is made of an attempt's outcome: for the key, for the request, for the operator.
+struct Judgement: Equatable, Sendable {
+    enum Repeat: Equatable, Sendable {
+        case no
+        case nextKey
+        case sameKey
+    }
+
+    /// What the caller is told in place of the answer.
+    struct Answer: Equatable, Sendable {
+        let status: Int
+        let body: String
+    }
+
+    var verdict: KeyVerdict
+    var repeats = Repeat.no
+    var answer: Answer?
+    /// The rule that has fired.
+    var ruleID: Int?
+    var ruleName: String?
+    /// Whether the attempt counts towards those that one request may make: a key's own trouble does not.
+    var counts = true
+    var notifies = false
+}
+
+/// Asks the rules about an outcome, and knows what to make of one that no rule speaks of.
+struct OutcomeJudge {
+    let rules: CompiledRules
+
+    /// `reached`: as `CompiledRules.first`.
+    func judge(_ outcome: AttemptOutcome, now: Int, reached: (Rule) -> Bool) -> Judgement {
+        guard let rule = rules.first(outcome, reached: reached) else {
+            return Judgement(verdict: Self.plain(outcome))
+        }
+        var judgement = Judgement(verdict: Self.verdict(rule, outcome, now: now))
+        judgement.ruleID = rule.id
+        judgement.ruleName = rule.name
+        for action in rule.then {
+            switch action.action {
+            case .retryNextKey: judgement.repeats = .nextKey
+            case .retrySameKey: judgement.repeats = .sameKey
+            case .respond:
+                judgement.answer = Judgement.Answer(status: action.status ?? 502, body: action.body ?? "")
+            case .notify: judgement.notifies = true
+            case .cooldownKey, .cooldownModel, .disableKey, .banKey, .exhaustKey: judgement.counts = false
+            case .cooldownUpstream: break
+            }
+        }
+        return judgement
+    }
+
+    /// Without a rule: what is the upstream's own trouble counts against the key, all else shows that it works.
+    static func plain(_ outcome: AttemptOutcome) -> KeyVerdict {
+        switch outcome.status {
+        case 401, 402, 403, 429: .untold
+        case .some(let status):
+            status >= 500 && status != 501 && status != 505 ? .transient(outcome.summary) : .good
+        case nil: .transient(outcome.summary)
+        }
+    }
+
+    private static func verdict(_ rule: Rule, _ outcome: AttemptOutcome, now: Int) -> KeyVerdict {
+        let reason = "\(outcome.summary), rule “\(rule.name)”"
+        for action in rule.then {
+            let told = action.fromAnswer == false ? nil : ResetTime.find(in: outcome, now: now)
+            let rest = KeyVerdict.Rest(
+                until: told,
+                length: .seconds(action.seconds ?? 60),
+                reason: reason,
+                isThrottling: outcome.status == 429
+            )
+            switch action.action {
+            case .cooldownKey: return .rest(rest)
+            case .cooldownModel: return outcome.model.map { .modelRest($0, rest) } ?? .rest(rest)
+            case .cooldownUpstream: return .upstreamRest(rest)
+            case .disableKey: return .disabled(reason)
+            case .banKey: return .banned(reason)
+            case .exhaustKey: return .exhausted(until: told, reason)
+            case .retryNextKey, .retrySameKey, .respond, .notify: continue
+            }
+        }
+        return plain(outcome)
+    }
+}
+
+/// Counts how often a rule has applied to a key lately, for rules that act only after several times.
+struct RuleThresholds: Sendable {
+    private struct Place: Hashable, Sendable {
+        let rule: Int
+        let key: Int
+    }
+
+    private static let limit = 10_000
+
+    private var times: [Place: [Int]] = [:]
+
+    /// - Returns: whether this time is the one; the count then begins anew.
+    mutating func reached(_ rule: Rule, key: Int, now: Int) -> Bool {
+        guard let threshold = rule.threshold else { return true }
+        if times.count >= Self.limit { times = times.filter { $0.value.last ?? 0 > now - 60_000_000 } }
+        // What is left after that is too much to remember.
+        if times.count >= Self.limit { times = [:] }
+        let place = Place(rule: rule.id, key: key)
+        var recent = (times[place] ?? []).filter { $0 > now - threshold.seconds * 1_000_000 }
+        recent.append(now)
+        let isFull = recent.count >= threshold.count
+        times[place] = isFull ? nil : recent
+        return isFull
+    }
+}
