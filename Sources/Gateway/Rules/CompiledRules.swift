@@ -31,8 +31,8 @@ final class CompiledRules: Sendable {
         byError = [:]
     }
 
-    /// - Parameters:
-    ///   - rules: in the order in which they are tried; those that are off are left out.
+    /// `rules` stand in the order in which they are tried; those that are off are left out.
+    ///
     /// - Throws: `OperationsError` that names the field of the first fault.
     init(_ rules: [Rule]) throws(OperationsError) {
         let patterns = PatternSet()
