@@ -77,6 +77,13 @@ package struct LogAttempt: Codable, Sendable, Equatable {
     }
 }
 
+/// A key that was passed over, and why.
+package struct SkippedKey: Codable, Sendable, Equatable {
+    package var upstreamKey: String
+    @ShownNull package var reason: String?
+    @ShownNull package var until: Timestamp?
+}
+
 /// Everything that is known of one exchange.
 package struct LogDetail: Codable, Sendable {
     package var record: LogRecord
@@ -89,10 +96,13 @@ package struct LogDetail: Codable, Sendable {
     package var responseBodyBytes: Int?
     package var stream: LogStream?
     package var attemptsDetail: [LogAttempt]
+    /// When the first attempt began.
+    package var skipped: [SkippedKey]
 
     package init(record: LogRecord) {
         self.record = record
         attemptsDetail = []
+        skipped = []
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -113,7 +123,7 @@ package struct LogDetail: Codable, Sendable {
         try container.encode(responseBodyBytes, forKey: .responseBodyBytes)
         try container.encode(stream, forKey: .stream)
         try container.encode(attemptsDetail, forKey: .attemptsDetail)
-        try container.encode([String](), forKey: .skipped)
+        try container.encode(skipped, forKey: .skipped)
     }
 
     package init(from decoder: any Decoder) throws {
@@ -127,6 +137,7 @@ package struct LogDetail: Codable, Sendable {
         responseBodyBytes = try container.decodeIfPresent(Int.self, forKey: .responseBodyBytes)
         stream = try container.decodeIfPresent(LogStream.self, forKey: .stream)
         attemptsDetail = try container.decodeIfPresent([LogAttempt].self, forKey: .attemptsDetail) ?? []
+        skipped = try container.decodeIfPresent([SkippedKey].self, forKey: .skipped) ?? []
     }
 }
 

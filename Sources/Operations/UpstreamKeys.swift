@@ -1,6 +1,10 @@
 /// Whether a provider key is used, and if not, why.
 package enum KeyState: String, Codable, Sendable, CaseIterable {
     case active
+    /// Rests until a time.
+    case cooling
+    /// Its quota is used up.
+    case exhausted
     case disabled
     case banned
 }
@@ -15,6 +19,8 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
     package var location: KeyLocation
     package var paramName: String
     package var valuePrefix: String
+    package var weight: Int
+    package var priority: Int
     package var state: KeyState
     @ShownNull package var reason: String?
     @ShownNull package var until: Timestamp?
@@ -41,6 +47,8 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
         location = .header
         paramName = "Authorization"
         valuePrefix = "Bearer "
+        weight = 1
+        priority = 0
         state = .active
         inFlight = 0
         version = 1
@@ -55,6 +63,8 @@ package struct UpstreamKeyDraft: Codable, Sendable {
     package var location: KeyLocation?
     package var paramName: String?
     package var valuePrefix: String?
+    package var weight: Int?
+    package var priority: Int?
 
     package init(upstreamId: Int, name: String, keyValue: String) {
         self.upstreamId = upstreamId
@@ -63,7 +73,7 @@ package struct UpstreamKeyDraft: Codable, Sendable {
     }
 
     package static let fields = [
-        "upstream_id", "name", "key_value", "location", "param_name", "value_prefix",
+        "upstream_id", "name", "key_value", "location", "param_name", "value_prefix", "weight", "priority",
     ]
 }
 
@@ -74,6 +84,8 @@ package struct UpstreamKeyChange: Codable, Sendable {
     package var location: Change<KeyLocation> = .keep
     package var paramName: Change<String> = .keep
     package var valuePrefix: Change<String> = .keep
+    package var weight: Change<Int> = .keep
+    package var priority: Change<Int> = .keep
 
     package init() {}
 

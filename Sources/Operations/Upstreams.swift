@@ -12,6 +12,18 @@ package struct Timeouts: Codable, Sendable, Equatable {
     }
 }
 
+/// How often a request is tried.
+package struct Retry: Codable, Sendable, Equatable {
+    package var maxAttempts: Int
+    /// A duration as text: `60s`.
+    package var maxTime: String
+
+    package init(maxAttempts: Int, maxTime: String) {
+        self.maxAttempts = maxAttempts
+        self.maxTime = maxTime
+    }
+}
+
 /// A backend as operators see it.
 package struct Upstream: Codable, Sendable, Equatable {
     package var id: Int
@@ -24,8 +36,10 @@ package struct Upstream: Codable, Sendable, Equatable {
     package var stripBodyFields: [String]
     package var acceptEncoding: AcceptEncoding
     package var timeouts: Timeouts
+    package var strategy: KeyStrategy
+    package var retry: Retry
     @ShownNull package var caFile: String?
-    /// `up`, `disabled` or `no_usable_key`.
+    /// `up`, `cooling`, `disabled` or `no_usable_key`.
     package var health: String
     package var keys: Int
     package var source: Source
@@ -50,6 +64,8 @@ package struct Upstream: Codable, Sendable, Equatable {
         stripQuery = []
         stripBodyFields = []
         acceptEncoding = .identity
+        strategy = .roundRobin
+        retry = Retry(maxAttempts: 3, maxTime: "60s")
         health = "up"
         keys = 0
         version = 1
@@ -67,6 +83,8 @@ package struct UpstreamDraft: Codable, Sendable {
     package var stripBodyFields: [String]?
     package var acceptEncoding: AcceptEncoding?
     package var timeouts: TimeoutsChange?
+    package var strategy: KeyStrategy?
+    package var retry: RetryChange?
     package var caFile: String?
 
     package init(slug: String, baseUrl: String) {
@@ -76,7 +94,7 @@ package struct UpstreamDraft: Codable, Sendable {
 
     package static let fields = [
         "slug", "name", "base_url", "enabled", "strip_headers", "strip_query", "strip_body_fields",
-        "accept_encoding", "timeouts", "ca_file",
+        "accept_encoding", "timeouts", "strategy", "retry", "ca_file",
     ]
 }
 
@@ -85,6 +103,12 @@ package struct TimeoutsChange: Codable, Sendable {
     package var connect: String?
     package var firstByte: String?
     package var idle: String?
+}
+
+/// What is to change of how often a request is tried; what is absent stays.
+package struct RetryChange: Codable, Sendable {
+    package var maxAttempts: Int?
+    package var maxTime: String?
 }
 
 /// What may change of an upstream.
@@ -97,6 +121,8 @@ package struct UpstreamChange: Codable, Sendable {
     package var stripBodyFields: Change<[String]> = .keep
     package var acceptEncoding: Change<AcceptEncoding> = .keep
     package var timeouts: Change<TimeoutsChange> = .keep
+    package var strategy: Change<KeyStrategy> = .keep
+    package var retry: Change<RetryChange> = .keep
     package var caFile: Change<String> = .keep
 
     package init() {}

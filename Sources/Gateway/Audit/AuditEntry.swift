@@ -66,6 +66,11 @@ struct AuditEnd {
     /// Only when the request's body was streamed.
     let requestBody: UnsafeRawBufferPointer?
     let requestBodySize: Int
+    /// Of the last attempt, when there were several.
+    let upstreamKeyID: Int?
+    let upstreamKey: UnsafeRawBufferPointer?
+    /// JSON, when there is more to tell than the other fields do.
+    let attemptsDetail: UnsafeRawBufferPointer?
 
     /// Microseconds from the request's arrival.
     struct Stream {
@@ -109,5 +114,10 @@ struct AuditEnd {
         bodySize = try decoder.number()
         requestBody = try decoder.blob()
         requestBodySize = try decoder.number()
+        // Records of the version before end here.
+        let isLonger = decoder.hasMore
+        upstreamKeyID = isLonger ? try decoder.optional() : nil
+        upstreamKey = isLonger ? try decoder.blob() : nil
+        attemptsDetail = isLonger ? try decoder.blob() : nil
     }
 }

@@ -24,7 +24,7 @@ enum AuditFileKind: String, CaseIterable {
                 status INTEGER, error TEXT, latency INTEGER, ttft INTEGER, bytes_in INTEGER, bytes_out INTEGER,
                 is_stream INTEGER, stream_chunks INTEGER, model TEXT, prompt_tokens INTEGER,
                 completion_tokens INTEGER, usage INTEGER, attempts INTEGER, overhead INTEGER,
-                upstream_status INTEGER, detail TEXT, is_open INTEGER NOT NULL
+                upstream_status INTEGER, detail TEXT, is_open INTEGER NOT NULL, attempts_detail TEXT
             ) STRICT
             """
         case .bodies:
@@ -63,8 +63,16 @@ final class AuditFile: Sendable {
         try database.write { [kind] db in
             // A file that is no database, or is cut off, fails here; `isSound` reads the whole, later.
             try db.execute(sql: kind.schema)
+            if kind == .rows { try Self.addAttempts(db) }
             _ = try Row.fetchOne(db, sql: "SELECT max(id) FROM \(kind.table)")
         }
+    }
+
+    /// Files of the first version have no column for several attempts.
+    private static func addAttempts(_ db: Database) throws {
+        let columns = try db.columns(in: AuditFileKind.rows.table)
+        guard !columns.contains(where: { $0.name == "attempts_detail" }) else { return }
+        try db.execute(sql: "ALTER TABLE exchanges ADD COLUMN attempts_detail TEXT")
     }
 
     /// Reads every page, which takes as long as the file is large: never while a start waits for it.

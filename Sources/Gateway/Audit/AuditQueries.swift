@@ -111,7 +111,7 @@ struct AuditQueries: Sendable {
             throw OperationsError(.notFound, "there is no log record \(id)")
         }
         var detail = LogDetail(record: record)
-        detail.attemptsDetail = extra
+        (detail.attemptsDetail, detail.skipped) = extra
         for file in files.candidates(.bodies, holding: id) {
             let row = try file.database.read { db in
                 try Row.fetchOne(db, sql: "SELECT * FROM bodies WHERE id = ?", arguments: [id])
@@ -149,7 +149,9 @@ struct AuditQueries: Sendable {
         return found.filter { wanted.contains($0.id) }
     }
 
-    private func record(_ id: Int) throws -> (record: LogRecord, attempts: [LogAttempt])? {
+    private func record(
+        _ id: Int
+    ) throws -> (record: LogRecord, (attempts: [LogAttempt], skipped: [SkippedKey]))? {
         for file in files.candidates(.rows, holding: id) {
             let row = try file.database.read { db in
                 try Row.fetchOne(
@@ -158,7 +160,7 @@ struct AuditQueries: Sendable {
                     arguments: [id]
                 )
             }
-            if let row { return (LogRecord(row: row), LogAttempt.list(row: row)) }
+            if let row { return (LogRecord(row: row), try LogAttempt.list(row: row)) }
         }
         return nil
     }
@@ -204,7 +206,22 @@ extension LogRecord {
 }
 
 extension LogAttempt {
-    fileprivate static func list(row: Row) -> [LogAttempt] {
+    /// As the exchange wrote it down.
+    private struct Written: Decodable {
+        let tries: [LogAttempt]
+        let skipped: [SkippedKey]
+    }
+
+    fileprivate static func list(row: Row) throws -> (attempts: [LogAttempt], skipped: [SkippedKey]) {
+        if let text: String = row["attempts_detail"] {
+            let written = try JSONForm.value(Written.self, from: Data(text.utf8))
+            if !written.tries.isEmpty { return (written.tries, written.skipped) }
+            return (one(row), written.skipped)
+        }
+        return (one(row), [])
+    }
+
+    private static func one(_ row: Row) -> [LogAttempt] {
         guard (row["attempts"] as Int?) ?? 0 > 0 else { return [] }
         var attempt = LogAttempt(n: 1)
         attempt.upstream = row["upstream"]

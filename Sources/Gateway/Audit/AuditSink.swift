@@ -16,6 +16,7 @@ final class AuditSink {
         "ttft", "bytes_in", "bytes_out", "is_stream", "stream_chunks", "model", "prompt_tokens",
         "completion_tokens",
         "usage", "attempts", "overhead", "upstream_status", "detail", "is_open",
+        "attempts_detail",
     ]
 
     init(rows: Database, bodies: Database) throws {
@@ -30,7 +31,13 @@ final class AuditSink {
             "INSERT OR REPLACE INTO bodies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
         )
         let outcome = Self.rowColumns.dropFirst(14).map { "\($0) = ?" }.joined(separator: ", ")
-        finishRow = try RawStatement(rows, "UPDATE exchanges SET \(outcome) WHERE id = ? AND is_open = 1")
+        finishRow = try RawStatement(
+            rows,
+            """
+            UPDATE exchanges SET \(outcome), upstream_key_id = coalesce(?, upstream_key_id),
+            upstream_key = coalesce(?, upstream_key) WHERE id = ? AND is_open = 1
+            """
+        )
         finishBody = try RawStatement(
             bodies,
             """
@@ -45,7 +52,7 @@ final class AuditSink {
     /// `end` is nil while the exchange runs, or when its end is lost; `isOpen` says whether the end may still
     /// come, and such rows are in no list.
     func write(_ start: AuditStart, _ end: AuditEnd?, isOpen: Bool) throws(RawStatement.Failure) {
-        bindRequest(start)
+        bindRequest(start, end)
         bindOutcome(start, end, isOpen: isOpen, to: insertRow)
         try insertRow.run()
         insertBody.bind(start.id)
@@ -59,6 +66,8 @@ final class AuditSink {
     /// Completes a row that was secured earlier, when its start is no longer in the journal.
     func finish(_ end: AuditEnd) throws(RawStatement.Failure) {
         bindOutcome(nil, end, isOpen: false, to: finishRow)
+        finishRow.bind(end.upstreamKeyID)
+        finishRow.bindText(end.upstreamKey)
         finishRow.bind(end.id)
         try finishRow.run()
         Self.bindAnswer(end, to: finishBody)
@@ -77,7 +86,8 @@ final class AuditSink {
         statement.bind(end?.stream.longestGap)
     }
 
-    private func bindRequest(_ start: AuditStart) {
+    /// The key of the last attempt, which only the end knows when there were several.
+    private func bindRequest(_ start: AuditStart, _ end: AuditEnd?) {
         insertRow.bind(start.id)
         insertRow.bindText(start.requestID)
         insertRow.bind(start.time)
@@ -86,8 +96,8 @@ final class AuditSink {
         insertRow.bindText(start.owner)
         insertRow.bind(start.upstreamID == 0 ? nil : start.upstreamID)
         insertRow.bindText(start.upstream)
-        insertRow.bind(start.upstreamKeyID)
-        insertRow.bindText(start.upstreamKey)
+        insertRow.bind(end?.upstreamKeyID ?? start.upstreamKeyID)
+        insertRow.bindText(end?.upstreamKey ?? start.upstreamKey)
         insertRow.bindText(start.address)
         insertRow.bindText(start.method)
         insertRow.bindText(start.path)
@@ -117,6 +127,7 @@ final class AuditSink {
         statement.bind(end?.upstreamStatus)
         statement.bindText(end?.detail)
         statement.bind(isOpen ? 1 : 0)
+        statement.bindText(end?.attemptsDetail)
     }
 
     /// What a row says until its end is known, and for ever when the process died first.

@@ -159,6 +159,9 @@ enum ExchangeRecords {
         encoder.number(0)
         encoder.number(-1)
         encoder.number(0)
+        encoder.optional(nil)
+        encoder.text(nil)
+        encoder.text(nil)
     }
 
     // MARK: End
@@ -166,7 +169,10 @@ enum ExchangeRecords {
     static func endSize(_ exchange: Exchange, _ policy: BodyPolicy) -> Int {
         let detail = exchange.outcome.detail?.utf8.count ?? 0
         let model = exchange.outcome.model?.utf8.count ?? 0
-        return fixedSize + detail + model + (exchange.answer.head?.bytes.readableBytes ?? 0)
+        let attempts = exchange.outcome.attemptsDetail?.utf8.count ?? 0
+        let keyName = exchange.key?.definition.name.utf8.count ?? 0
+        return fixedSize + detail + model + attempts + keyName
+            + (exchange.answer.head?.bytes.readableBytes ?? 0)
             + min(policy.limit, exchange.answer.body.head?.readableBytes ?? 0)
             + min(policy.limit, exchange.requestBody.head?.readableBytes ?? 0)
     }
@@ -204,6 +210,10 @@ enum ExchangeRecords {
         if let key = exchange.key { Redaction.cover(key.value, in: body) }
         encoder.number(exchange.answer.body.total)
         encodeLateBody(exchange, policy, into: &encoder)
+        let lastKey = outcome.attempts > 1 ? exchange.key : nil
+        encoder.optional(lastKey?.id)
+        encoder.text(lastKey?.definition.name)
+        encoder.text(outcome.attemptsDetail)
     }
 
     /// A streamed request's body arrived after its start was written.

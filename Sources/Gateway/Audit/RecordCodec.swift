@@ -59,6 +59,8 @@ struct RecordDecoder {
         self.bytes = bytes
     }
 
+    var hasMore: Bool { position < bytes.count }
+
     mutating func number() throws(Damaged) -> Int {
         guard position + 8 <= bytes.count else { throw Damaged() }
         defer { position += 8 }

@@ -4,6 +4,10 @@ import Operations
 enum DefinitionRules {
     static let slugRule = "must be 1 to 64 of a-z, 0-9, - and _, beginning with a letter or digit"
 
+    static let attempts = 1...20
+    static let weights = 1...1000
+    static let priorities = 0...1000
+
     static func isSlug(_ text: String) -> Bool {
         guard let first = text.utf8.first, (1...64).contains(text.utf8.count) else { return false }
         let isAllowed = text.utf8.allSatisfy {

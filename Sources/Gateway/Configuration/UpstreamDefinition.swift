@@ -9,6 +9,8 @@ package struct UpstreamDefinition: Sendable, Equatable {
     package var stripBodyFields: [String] = []
     package var acceptEncoding = AcceptEncoding.identity
     package var timeouts = UpstreamTimeouts()
+    package var strategy = KeyStrategy.roundRobin
+    package var retry = RetryPolicy()
     package var caFile: String?
 
     package init(name: String, baseURL: BaseURL) {
@@ -26,12 +28,26 @@ package struct UpstreamTimeouts: Sendable, Equatable {
     package init() {}
 }
 
+/// How often a request is tried before its caller is told that it failed.
+package struct RetryPolicy: Sendable, Equatable {
+    /// Tries that fail by a key's own trouble do not count.
+    package var maxAttempts = 3
+    /// From the first try on; a try that has begun is not cut short.
+    package var maxTime = Duration.seconds(60)
+
+    package init() {}
+}
+
 /// A provider credential and where it goes in a request.
 package struct UpstreamKeyDefinition: Sendable, Equatable {
     package var name: String
     package var location = KeyLocation.header
     package var paramName = "Authorization"
     package var valuePrefix = "Bearer "
+    /// Of the strategy `weighted`: how often it is used, beside the others.
+    package var weight = 1
+    /// Of the strategy `priority`: lower ones are used first.
+    package var priority = 0
 
     package init(name: String) {
         self.name = name

@@ -4,7 +4,7 @@ import Operations
 enum UpstreamSections {
     private static let keys = [
         "slug", "name", "base_url", "strip_headers", "strip_query", "strip_body_fields", "accept_encoding",
-        "timeouts", "ca_file", "keys",
+        "timeouts", "strategy", "retry", "ca_file", "keys",
     ]
 
     static func read(_ root: ConfigurationSection) -> [Configuration.Upstream] {
@@ -46,6 +46,11 @@ enum UpstreamSections {
             timeouts.read("first_byte", into: &definition.timeouts.firstByte)
             timeouts.read("idle", into: &definition.timeouts.idle)
         }
+        section.read("strategy", into: &definition.strategy)
+        if let retry = section.section("retry", ["max_attempts", "max_time"]) {
+            retry.read("max_attempts", into: &definition.retry.maxAttempts, in: DefinitionRules.attempts)
+            retry.read("max_time", into: &definition.retry.maxTime)
+        }
         definition.caFile = section.filePath("ca_file")
         if let file = definition.caFile {
             do throws(ConfigurationError) {
@@ -72,7 +77,7 @@ enum UpstreamSections {
 
     private static func readKeys(_ upstream: ConfigurationSection) -> [Configuration.UpstreamKey] {
         var names: Set<String> = []
-        let keys = ["name", "value", "location", "param_name", "value_prefix"]
+        let keys = ["name", "value", "location", "param_name", "value_prefix", "weight", "priority"]
         return upstream.sections("keys", keys).compactMap { section in
             guard let key = read(key: section) else { return nil }
             guard names.insert(key.definition.name).inserted else {
@@ -98,6 +103,8 @@ enum UpstreamSections {
         section.read("param_name", into: &definition.paramName)
         if definition.location != .header { definition.valuePrefix = "" }
         section.read("value_prefix", into: &definition.valuePrefix)
+        section.read("weight", into: &definition.weight, in: DefinitionRules.weights)
+        section.read("priority", into: &definition.priority, in: DefinitionRules.priorities)
         do throws(ConfigurationError) {
             try DefinitionRules.check(definition, value: value)
         } catch {

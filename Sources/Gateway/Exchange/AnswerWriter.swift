@@ -79,16 +79,17 @@ enum AnswerWriter {
         return !nominated.contains { ASCII.equalIgnoringCase(name, $0) }
     }
 
+    /// What an answer of ours says besides itself.
+    struct OwnFacts {
+        let requestID: String?
+        let isHead: Bool
+        let connection: StaticString?
+        let extraHeaders: (inout ByteBuffer) -> Void
+    }
+
     /// A whole answer of ours, in OpenAI's envelope.
-    static func write(
-        _ refusal: Refusal,
-        requestID: String?,
-        isHead: Bool,
-        connection: StaticString?,
-        extraHeaders: (inout ByteBuffer) -> Void,
-        to buffer: inout ByteBuffer
-    ) {
-        let body = envelope(refusal, requestID: requestID) + [ASCII.lf]
+    static func write(_ refusal: Refusal, _ facts: OwnFacts, to buffer: inout ByteBuffer) {
+        let body = envelope(refusal, requestID: facts.requestID) + [ASCII.lf]
         buffer.write("HTTP/1.1 ")
         buffer.writeDecimal(refusal.code.status)
         buffer.write(" ")
@@ -96,21 +97,33 @@ enum AnswerWriter {
         buffer.write("\r\ncontent-type: application/json\r\ncontent-length: ")
         buffer.writeDecimal(body.count)
         buffer.write("\r\n")
-        if let requestID {
-            buffer.write("x-request-id: ")
-            buffer.writeString(requestID)
-            buffer.write("\r\n")
-        }
+        if let requestID = facts.requestID { buffer.writeString("x-request-id: \(requestID)\r\n") }
         if let seconds = refusal.retryAfter {
             buffer.write("retry-after: ")
             buffer.writeDecimal(seconds)
             buffer.write("\r\n")
         }
         if refusal.code.status == 401 { buffer.write("www-authenticate: Bearer\r\n") }
-        extraHeaders(&buffer)
-        writeConnection(connection, to: &buffer)
+        facts.extraHeaders(&buffer)
+        writeConnection(facts.connection, to: &buffer)
         buffer.write("\r\n")
-        if !isHead { buffer.writeBytes(body) }
+        if !facts.isHead { buffer.writeBytes(body) }
+    }
+
+    /// A whole answer that a rule has made up; what looks like JSON is called so.
+    static func write(_ answer: Judgement.Answer, _ facts: OwnFacts, to buffer: inout ByteBuffer) {
+        let (status, body) = (answer.status, answer.body)
+        let isJSON = body.first == "{" || body.first == "["
+        buffer.writeString("HTTP/1.1 \(status) \r\ncontent-type: ")
+        buffer.write(isJSON ? "application/json" : "text/plain; charset=utf-8")
+        // A 204 has no body, and so tells no length.
+        if status != 204 { buffer.writeString("\r\ncontent-length: \(body.utf8.count)") }
+        if let requestID = facts.requestID { buffer.writeString("\r\nx-request-id: \(requestID)") }
+        buffer.write("\r\n")
+        facts.extraHeaders(&buffer)
+        writeConnection(facts.connection, to: &buffer)
+        buffer.write("\r\n")
+        if !facts.isHead, status != 204, status != 304 { buffer.writeString(body) }
     }
 
     /// `{"error":{…}}`, the form in answers and in streams.

@@ -11,9 +11,10 @@ final class Exchange {
     private static let modelLimit = 256
 
     let request: ExchangeRequest
-    private(set) var times: ExchangeTimes
-    private(set) var outcome = ExchangeOutcome()
-    private(set) var key: UpstreamKeyEntry?
+    var times: ExchangeTimes
+    var outcome = ExchangeOutcome()
+    /// Of the attempt that is under way, or was the last.
+    var key: UpstreamKeyEntry?
     private(set) var requestBody: AnswerCapture
     /// The upstream connection decodes an answer straight into it.
     var answer: AnswerRelay
@@ -21,11 +22,13 @@ final class Exchange {
     /// Whether the journal holds the start of this exchange.
     var isJournaled = false
 
-    private var machine: ExchangeStateMachine
+    var machine: ExchangeStateMachine
+    var attempt: UpstreamConnection?
+    var attempts: Attempts
+    var deadlineIndex = -1
     private var held = ByteBuffer()
-    private var attempt: UpstreamConnection?
     private(set) var requestIsSent = false
-    private unowned let worker: Worker
+    unowned let worker: Worker
     private let caller: CallerConnection
 
     init(_ request: ExchangeRequest, caller: CallerConnection, worker: Worker, at now: NIODeadline) {
@@ -45,6 +48,9 @@ final class Exchange {
         let captured = settings.audit.bodies && settings.audit.mode != .off ? settings.audit.maxBodyBytes : 0
         requestBody = AnswerCapture(limit: captured)
         answer = AnswerRelay(captureLimit: captured)
+        attempts = Attempts(
+            budget: RepeatBudget(request.upstream.definition.retry, from: request.receivedAt)
+        )
     }
 
     var isFinished: Bool { machine.isFinished }
@@ -157,28 +163,6 @@ final class Exchange {
         return type?.contains("json") ?? true || held.readableBytesView.first == UInt8(ascii: "{")
     }
 
-    private func startAttempt() {
-        switch request.upstream.chooseKey() {
-        case .success(let chosen): key = chosen
-        case .failure(let refusal):
-            end(with: refusal)
-            return
-        }
-        guard worker.recorder.begin(self) else {
-            let message =
-                "The audit cannot take this request, and the gateway refuses rather than lose its record."
-            end(with: Refusal(.auditUnavailable, message, retryAfter: 5))
-            return
-        }
-        outcome.attempts += 1
-        key?.counters.inFlight.wrappingAdd(1, ordering: .relaxed)
-        key?.counters.lastUsedAt.store(request.receivedAt / 1000, ordering: .relaxed)
-        worker.pool(for: request.upstream).lend(
-            to: self,
-            connectTimeout: TimeAmount(request.upstream.definition.timeouts.connect)
-        )
-    }
-
     func attemptReady(_ connection: UpstreamConnection) {
         guard !isFinished else {
             connection.cancel()
@@ -244,14 +228,6 @@ final class Exchange {
         caller.setReading(isWritable)
     }
 
-    func attemptFailed(_ failure: AttemptFailure) {
-        attempt = nil
-        outcome.detail = "\(failure.kind.rawValue): \(failure.detail)"
-        key?.counters.record(error: outcome.detail)
-        let refusal = failure.refusal
-        perform(machine.failed(refusal), of: refusal)
-    }
-
     // MARK: The answer
 
     func answerHead(_ head: ResponseHead, at now: NIODeadline) {
@@ -259,14 +235,18 @@ final class Exchange {
         outcome.upstreamStatus = head.status
         answer.accept(head)
         let isEventStream = head.isEventStream && head.message.first(.contentEncoding) == nil
-        switch machine.headArrived(status: head.status, isEventStream: isEventStream) {
-        case .relay:
-            outcome.isStream = head.isStream
-            answer.begin(head, isEventStream: isEventStream, minorVersion: request.head.minorVersion)
-            writeHead(head, at: now)
-        case .withhold: key?.counters.record(error: "status \(head.status)")
+        let isJudged = isJudged(head, isEventStream: isEventStream)
+        switch machine.headArrived(isJudged: isJudged, isEventStream: isEventStream) {
+        case .relay: relay(head, isEventStream: isEventStream)
+        case .hold: hold(HeldAnswer(head: head, isEventStream: isEventStream))
         case .ignore: break
         }
+    }
+
+    func relay(_ head: ResponseHead, isEventStream: Bool) {
+        outcome.isStream = head.isStream
+        answer.begin(head, isEventStream: isEventStream, minorVersion: request.head.minorVersion)
+        writeHead(head, at: .now())
     }
 
     private func writeHead(_ head: ResponseHead, at now: NIODeadline) {
@@ -294,6 +274,10 @@ final class Exchange {
 
     /// Data of an answer that is not re-framed: passed on by reference when it is large.
     func answerPiece(_ piece: ByteBuffer, isLast: Bool, at now: NIODeadline) {
+        if attempts.held != nil {
+            hold(piece, isLast: isLast)
+            return
+        }
         if answer.framing == .chunked || piece.readableBytes <= AnswerRelay.copyLimit {
             let start = answer.beginPiece(capacity: piece.readableBytes)
             answer.outbound.writeImmutableBuffer(piece)
@@ -312,6 +296,10 @@ final class Exchange {
     }
 
     private func pass(_ buffer: ByteBuffer, isLast: Bool) {
+        if attempts.held != nil {
+            hold(buffer, isLast: isLast)
+            return
+        }
         if isLast {
             endAnswer(writing: buffer)
             return
@@ -325,19 +313,20 @@ final class Exchange {
         attempt = nil
         switch machine.answerEnded() {
         case .complete:
+            attempts.wentWell()
             outcome.usage = answer.usage
             // The record is in the journal before the bytes that complete the answer leave.
             finish()
             caller.writeAndFlush(buffer)
             caller.exchangeEnded(answer.framing == .untilClose ? .close : .complete)
-        case .refuse(let refusal): refuse(refusal)
-        case .ignore: break
+        // What is held is judged by `hold`.
+        case .judge, .ignore: break
         }
     }
 
     // MARK: Endings
 
-    private func perform(_ action: ExchangeStateMachine.FailureAction, of refusal: Refusal) {
+    func perform(_ action: ExchangeStateMachine.FailureAction, of refusal: Refusal) {
         switch action {
         case .refuse(let refusal): refuse(refusal)
         case .sendErrorEvent(let refusal): sendErrorEvent(refusal)
@@ -346,12 +335,20 @@ final class Exchange {
         }
     }
 
-    private func refuse(_ refusal: Refusal) {
+    func refuse(_ refusal: Refusal) {
         outcome.status = refusal.code.status
         outcome.error = refusal.code.rawValue
         finish()
         caller.answer(refusal, requestID: request.requestID)
         caller.exchangeEnded(refusal.closesConnection ? .close : .complete)
+    }
+
+    /// An answer of a rule's in place of the upstream's.
+    func replaceAnswer(_ answer: Judgement.Answer) {
+        outcome.status = answer.status
+        finish()
+        caller.answer(answer, requestID: request.requestID)
+        caller.exchangeEnded(.complete)
     }
 
     private func sendErrorEvent(_ refusal: Refusal) {
@@ -371,7 +368,7 @@ final class Exchange {
     /// Every path ends here, once: the attempt is dropped and the record is written.
     private func finish() {
         times.finished = .now()
-        if let key, outcome.attempts > 0 { key.counters.inFlight.wrappingSubtract(1, ordering: .relaxed) }
+        endLastAttempt()
         attempt?.cancel()
         attempt = nil
         if outcome.status == outcome.upstreamStatus { outcome.bytesOut = answer.stream.bytes }

@@ -22,6 +22,10 @@ struct ExchangeTimes {
     var bodyComplete: NIODeadline?
     var attemptSent: NIODeadline?
     var answerBegan: NIODeadline?
+    /// When it was decided that the caller is given the answer, if it was held until then.
+    var answerReleased: NIODeadline?
+    /// What attempts before the last one have taken, and the waiting between them.
+    var spent = TimeAmount.zero
     var headPassedOn: NIODeadline?
     var finished: NIODeadline?
 
@@ -32,8 +36,8 @@ struct ExchangeTimes {
     /// The gateway's own part of the time to the answer's first byte, in microseconds.
     func overhead(at now: NIODeadline) -> Int {
         var own = TimeAmount.zero
-        if let attemptSent { own = own + (attemptSent - (bodyComplete ?? received)) }
-        if let answerBegan { own = own + (now - answerBegan) }
+        if let attemptSent { own = own + (attemptSent - (bodyComplete ?? received)) - spent }
+        if let ready = answerReleased ?? answerBegan { own = own + (now - ready) }
         return Int(own.nanoseconds / 1000)
     }
 }
@@ -54,4 +58,6 @@ struct ExchangeOutcome {
     /// What the upstream said, when the caller was told something else.
     var upstreamStatus: Int?
     var detail: String?
+    /// The tries and the keys passed over, as JSON, when the other fields do not tell it all.
+    var attemptsDetail: String?
 }

@@ -5,10 +5,12 @@ struct ExchangeStateMachine {
     enum State: Equatable {
         /// The request's body is being gathered and nothing has left. Exits: `.attempting`, `.finished`.
         case gathering
-        /// An attempt is under way and the caller has seen nothing. Exits: `.withholding`, `.answering`, `.finished`.
+        /// An attempt is under way, or the next one is waited for; the caller has seen nothing.
+        /// Exits: `.judging`, `.answering`, `.finished`.
         case attempting
-        /// The upstream's answer is read but not passed on. Exits: `.finished`.
-        case withholding(Refusal)
+        /// The beginning of an answer is held until it is decided what becomes of it.
+        /// Exits: `.attempting`, `.answering`, `.finished`.
+        case judging
         /// The answer's head has been passed on. Exits: `.finished`.
         case answering(isEventStream: Bool)
         case finished
@@ -36,14 +38,24 @@ struct ExchangeStateMachine {
 
     enum HeadAction: Equatable {
         case relay
-        case withhold
+        case hold
         case ignore
     }
 
     enum EndAction: Equatable {
         case complete
-        case refuse(Refusal)
+        /// It has come whole while it was held.
+        case judge
         case ignore
+    }
+
+    /// What becomes of an answer that was held.
+    enum Sentence: Equatable {
+        case relay(isEventStream: Bool)
+        /// The caller is told something else.
+        case replace
+        /// It is dropped, and the request is tried again.
+        case again
     }
 
     /// How an exchange that cannot be completed ends for its caller.
@@ -99,22 +111,33 @@ struct ExchangeStateMachine {
         case .gathering:
             state = .attempting
             return .sendWhole
-        case .attempting, .withholding, .answering: return .passOn
+        case .attempting, .judging, .answering: return .passOn
         case .finished: return .ignore
         }
     }
 
-    mutating func headArrived(status: Int, isEventStream: Bool) -> HeadAction {
+    /// `isJudged`: whether the answer may turn out to be none for the caller.
+    mutating func headArrived(isJudged: Bool, isEventStream: Bool) -> HeadAction {
         switch state {
-        case .attempting where status == 401 || status == 403:
-            let message = "The provider refused the gateway's credentials (status \(status))."
-            state = .withholding(Refusal(.upstreamCredentials, message))
-            return .withhold
+        case .attempting where isJudged:
+            state = .judging
+            return .hold
         case .attempting:
             state = .answering(isEventStream: isEventStream)
             return .relay
-        case .gathering, .withholding, .answering, .finished: return .ignore
+        case .gathering, .judging, .answering, .finished: return .ignore
         }
+    }
+
+    /// - Returns: false when there is nothing to decide any more.
+    mutating func judged(_ sentence: Sentence) -> Bool {
+        guard state == .judging else { return false }
+        switch sentence {
+        case .relay(let isEventStream): state = .answering(isEventStream: isEventStream)
+        case .replace: state = .finished
+        case .again: state = .attempting
+        }
+        return true
     }
 
     mutating func answerEnded() -> EndAction {
@@ -122,10 +145,16 @@ struct ExchangeStateMachine {
         case .answering:
             state = .finished
             return .complete
-        case .withholding(let refusal):
-            state = .finished
-            return .refuse(refusal)
+        case .judging: return .judge
         case .gathering, .attempting, .finished: return .ignore
+        }
+    }
+
+    /// Whether the request can be sent once more: it is here whole, and the caller has seen nothing.
+    var canRepeat: Bool {
+        switch state {
+        case .attempting, .judging: bodyMode == .buffered
+        case .gathering, .answering, .finished: false
         }
     }
 
@@ -133,8 +162,7 @@ struct ExchangeStateMachine {
     mutating func failed(_ refusal: Refusal) -> FailureAction {
         defer { state = .finished }
         switch state {
-        case .gathering, .attempting: return .refuse(refusal)
-        case .withholding(let credentials): return .refuse(credentials)
+        case .gathering, .attempting, .judging: return .refuse(refusal)
         case .answering(let isEventStream): return isEventStream ? .sendErrorEvent(refusal) : .cut
         case .finished: return .ignore
         }

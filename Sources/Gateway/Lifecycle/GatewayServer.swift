@@ -30,6 +30,8 @@ package final class GatewayServer: Service {
     let plane: DataPlaneService
     let snapshots: SnapshotPublisher
     let keyCounters = CounterRegistry()
+    let keeper: PoolKeeper
+    let pools: PoolRegistry
     let audit: AuditService
     let telemetry: TelemetryService
     let figures = FigureCache()
@@ -54,10 +56,13 @@ package final class GatewayServer: Service {
             mayCreate: try !store.hasSealedValues()
         )
         try store.verify(masterKey)
+        keeper = PoolKeeper(store: UpstreamStore(database: store.database), logger: logger)
+        pools = PoolRegistry(keeper: keeper)
         let builder = SnapshotBuilder(
             store: store,
             masterKey: masterKey,
             counters: keyCounters,
+            pools: pools,
             logger: logger
         )
         try UpstreamStore(database: store.database).adopt(configuration.upstreams)
@@ -106,6 +111,7 @@ package final class GatewayServer: Service {
         try await plane.handOff()
         await audit.writer.finish()
         telemetry.flush()
+        keeper.write()
         logger.info("drained")
     }
 
@@ -119,7 +125,7 @@ package final class GatewayServer: Service {
     }
 
     /// What runs beside the data plane, and must end after it.
-    package var services: [any Service] { [telemetry, audit] }
+    package var services: [any Service] { [telemetry, audit, keeper] }
 
     /// Reads the file again; an invalid one changes nothing.
     package func reload() async throws {

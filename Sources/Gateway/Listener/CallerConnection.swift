@@ -287,15 +287,25 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         if refusal.closesConnection { wantsKeepAlive = false }
         exchange = nil
         var buffer = ByteBuffer()
-        AnswerWriter.write(
-            refusal,
+        AnswerWriter.write(refusal, ownFacts(requestID), to: &buffer)
+        writeAndFlush(buffer)
+    }
+
+    /// The same for an answer that a rule has made up.
+    func answer(_ answer: Judgement.Answer, requestID: String?) {
+        exchange = nil
+        var buffer = ByteBuffer()
+        AnswerWriter.write(answer, ownFacts(requestID), to: &buffer)
+        writeAndFlush(buffer)
+    }
+
+    private func ownFacts(_ requestID: String?) -> AnswerWriter.OwnFacts {
+        AnswerWriter.OwnFacts(
             requestID: requestID,
             isHead: head?.method == .head,
             connection: connectionHeader,
-            extraHeaders: writeCrossOriginHeaders,
-            to: &buffer
+            extraHeaders: writeCrossOriginHeaders
         )
-        writeAndFlush(buffer)
     }
 
     // MARK: Exchanges

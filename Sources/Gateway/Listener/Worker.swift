@@ -25,6 +25,8 @@ final class Worker {
     private var watched: [any Deadlined] = []
     private var callers = 0
     private var isTicking = false
+    /// Of a generator that is quick and need not be unpredictable (SplitMix64; Steele, Lea, Flood 2014).
+    private var random = UInt64.random(in: .min ... .max)
 
     init(
         loop: any EventLoop,
@@ -77,9 +79,16 @@ final class Worker {
         if let problem = health() { return problem }
         if isDraining { return "shutting down" }
         for upstream in snapshot.upstreams.values where upstream.isEnabled && !upstream.keys.isEmpty {
-            if !upstream.keys.contains(where: \.isUsable) { return "an upstream has no usable key" }
+            if !upstream.pool.hasUsableKey { return "an upstream has no usable key" }
         }
         return nil
+    }
+
+    func randomNumber() -> UInt64 {
+        random &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = (random ^ (random >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
     }
 
     func nextExchangeID() -> Int {

@@ -47,9 +47,13 @@ extension GatewayOperations {
         )
         (view.location, view.paramName, view.valuePrefix) =
             (definition.location, definition.paramName, definition.valuePrefix)
-        (view.state, view.reason, view.version) = (row.state, row.reason, row.version)
+        (view.weight, view.priority, view.version) = (definition.weight, definition.priority, row.version)
+        let standing = gateway.pools.pool(ofUpstream: row.upstreamID).standing(row.id)
+        let health = standing?.health ?? row.health
+        (view.state, view.reason) = (health.name, health.reason)
+        view.until = health.returnsAt.map { Timestamp(microseconds: $0) }
+        view.inFlight = standing?.inFlight ?? 0
         let counters = gateway.keyCounters.counters(ofKey: row.id)
-        view.inFlight = counters.inFlight.load(ordering: .relaxed)
         view.lastError = counters.lastError
         let lastUse = counters.lastUsedAt.load(ordering: .relaxed)
         view.lastUsedAt = lastUse == 0 ? nil : Timestamp(microseconds: lastUse * 1000)
@@ -76,6 +80,8 @@ extension GatewayOperations {
         definition.location = draft.location ?? .header
         definition.paramName = draft.paramName ?? definition.paramName
         definition.valuePrefix = draft.valuePrefix ?? (definition.location == .header ? "Bearer " : "")
+        definition.weight = try Self.within(draft.weight ?? 1, DefinitionRules.weights, "weight")
+        definition.priority = try Self.within(draft.priority ?? 0, DefinitionRules.priorities, "priority")
         let value = Secret(draft.keyValue)
         try Self.check(definition, value)
         let masterKey = gateway.masterKey
@@ -103,6 +109,10 @@ extension GatewayOperations {
                 change.paramName.applied(to: row.definition.paramName) ?? "Authorization"
             row.definition.valuePrefix =
                 change.valuePrefix.applied(to: row.definition.valuePrefix) ?? "Bearer "
+            let weight = change.weight.applied(to: row.definition.weight) ?? 1
+            row.definition.weight = try Self.within(weight, DefinitionRules.weights, "weight")
+            let priority = change.priority.applied(to: row.definition.priority) ?? 0
+            row.definition.priority = try Self.within(priority, DefinitionRules.priorities, "priority")
             let place = UpstreamKeyRow.place(id)
             var value = try masterKey.open(sealed, place: place)
             if case .set(let text) = change.keyValue { value = Secret(text) }
@@ -111,6 +121,14 @@ extension GatewayOperations {
         }
         try await gateway.snapshots.publishUpstreams()
         return try await upstreamKey(id, by: user)
+    }
+
+    private static func within(_ number: Int, _ range: ClosedRange<Int>, _ field: String) throws -> Int {
+        guard range.contains(number) else {
+            let message = "must be from \(range.lowerBound) to \(range.upperBound)"
+            throw OperationsError(.invalid, message, parameter: field)
+        }
+        return number
     }
 
     private static func check(_ definition: UpstreamKeyDefinition, _ value: Secret) throws {
@@ -128,13 +146,33 @@ extension GatewayOperations {
         by user: Operator
     ) async throws -> UpstreamKey {
         try user.require(.operator)
-        let action = state == .active ? "enable" : state == .banned ? "ban" : "disable"
-        try upstreamStore.updateKey(id, ifVersion: nil, by: user, action: action) { row in
-            row.state = state
-            row.reason = state == .active ? nil : reason ?? "by \(user.name)"
-        }
-        try await gateway.snapshots.publishUpstreams()
+        let action =
+            switch state {
+            case .active: "enable"
+            case .banned: "ban"
+            case .disabled: "disable"
+            case .cooling, .exhausted:
+                throw OperationsError(.invalid, "is what the gateway finds out by itself", parameter: "state")
+            }
+        let words = reason ?? "by \(user.name)"
+        let key = try await upstreamKey(id, by: user)
+        let pool = gateway.pools.pool(ofUpstream: key.upstreamId)
+        let health = Self.health(state, words)
+        try upstreamStore.updateKey(id, ifVersion: nil, by: user, action: action) { $0.health = health }
+        pool.set(id) { $0 = health }
+        // Whoever brings a key back wants it tried now.
+        if state == .active { pool.resetUpstream() }
         return try await upstreamKey(id, by: user)
+    }
+
+    private static func health(_ state: KeyState, _ reason: String) -> HealthStateMachine {
+        var health = HealthStateMachine()
+        switch state {
+        case .disabled: _ = health.disable(reason)
+        case .banned: _ = health.ban(reason)
+        case .active, .cooling, .exhausted: break
+        }
+        return health
     }
 
     package func deleteUpstreamKey(_ id: Int, by user: Operator) async throws {

@@ -20,7 +20,11 @@ extension GatewayOperations {
         return rows.upstreams.compactMap { row in
             let file = row.source == .file ? files.first { $0.slug == row.slug } : nil
             guard let definition = file?.definition ?? row.definition else { return nil }
-            return Self.view(row, definition, keys: keys[row.id] ?? [])
+            var view = Self.view(row, definition, keys: keys[row.id] ?? [])
+            if view.health == "up", !gateway.pools.pool(ofUpstream: row.id).upstreamHealth.mayBeUsed {
+                view.health = "cooling"
+            }
+            return view
         }
     }
 
@@ -42,6 +46,8 @@ extension GatewayOperations {
         view.stripQuery = definition.stripQuery
         view.stripBodyFields = definition.stripBodyFields
         view.acceptEncoding = definition.acceptEncoding
+        view.strategy = definition.strategy
+        view.retry = definition.retry.text
         view.caFile = definition.caFile
         view.keys = keys.count
         view.version = row.version
@@ -63,6 +69,8 @@ extension GatewayOperations {
         definition.stripQuery = draft.stripQuery ?? []
         definition.stripBodyFields = draft.stripBodyFields ?? []
         definition.acceptEncoding = draft.acceptEncoding ?? .identity
+        definition.strategy = draft.strategy ?? .roundRobin
+        if let retry = draft.retry { try Self.apply(retry, to: &definition.retry) }
         definition.caFile = draft.caFile
         if let timeouts = draft.timeouts { try Self.apply(timeouts, to: &definition.timeouts) }
         try Self.check(definition)
@@ -105,6 +113,12 @@ extension GatewayOperations {
         definition.stripQuery = change.stripQuery.applied(to: definition.stripQuery) ?? []
         definition.stripBodyFields = change.stripBodyFields.applied(to: definition.stripBodyFields) ?? []
         definition.acceptEncoding = change.acceptEncoding.applied(to: definition.acceptEncoding) ?? .identity
+        definition.strategy = change.strategy.applied(to: definition.strategy) ?? .roundRobin
+        switch change.retry {
+        case .keep: break
+        case .clear: definition.retry = RetryPolicy()
+        case .set(let retry): try apply(retry, to: &definition.retry)
+        }
         definition.caFile = change.caFile.applied(to: definition.caFile)
         switch change.timeouts {
         case .keep: break
@@ -148,6 +162,26 @@ extension GatewayOperations {
         }
     }
 
+    private static func apply(_ change: RetryChange, to retry: inout RetryPolicy) throws {
+        if let attempts = change.maxAttempts {
+            guard DefinitionRules.attempts.contains(attempts) else {
+                let range = DefinitionRules.attempts
+                let message = "must be from \(range.lowerBound) to \(range.upperBound)"
+                throw OperationsError(.invalid, message, parameter: "retry.max_attempts")
+            }
+            retry.maxAttempts = attempts
+        }
+        guard let text = change.maxTime else { return }
+        guard let time = Duration(text: text) else {
+            throw OperationsError(
+                .invalid,
+                "must be a duration such as 500ms or 10s",
+                parameter: "retry.max_time"
+            )
+        }
+        retry.maxTime = time
+    }
+
     private static func apply(_ change: TimeoutsChange, to timeouts: inout UpstreamTimeouts) throws {
         func set(_ text: String?, _ field: String, _ target: inout Duration) throws {
             guard let text else { return }
@@ -169,6 +203,6 @@ extension GatewayOperations {
 extension UpstreamChange {
     fileprivate var changesDefinition: Bool {
         !(name.isKept && baseUrl.isKept && stripHeaders.isKept && stripQuery.isKept && stripBodyFields.isKept
-            && acceptEncoding.isKept && timeouts.isKept && caFile.isKept)
+            && acceptEncoding.isKept && timeouts.isKept && strategy.isKept && retry.isKept && caFile.isKept)
     }
 }

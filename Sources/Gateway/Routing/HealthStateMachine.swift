@@ -39,11 +39,30 @@ struct HealthStateMachine: Equatable, Sendable {
 
     init() {}
 
-    /// As it was kept.
-    init(state: State, reason: String?, rests: Int) {
-        self.state = state
+    /// As it was written down.
+    init(_ name: KeyState, until: Int?, reason: String?, rests: Int) {
+        state =
+            switch name {
+            case .active: .active
+            // A rest without an end is over.
+            case .cooling: .cooling(until: until ?? 0)
+            case .exhausted: .exhausted(until: until)
+            case .disabled: .disabled
+            case .banned: .banned
+            }
         self.reason = reason
         self.rests = rests
+    }
+
+    /// The word for operators; a trial is the last part of a rest.
+    var name: KeyState {
+        switch state {
+        case .active: .active
+        case .cooling, .trial: .cooling
+        case .exhausted: .exhausted
+        case .disabled: .disabled
+        case .banned: .banned
+        }
     }
 
     var mayBeUsed: Bool {

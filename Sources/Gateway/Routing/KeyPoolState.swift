@@ -24,6 +24,8 @@ struct KeyPoolState: Sendable {
     struct Wish: Sendable {
         /// Keys that have been tried for it.
         var tried: [Int] = []
+        /// The key that is to be used again, if it may be.
+        var wanted: Int?
         var model: String?
         /// Any number, for strategies that throw dice.
         var random: UInt64 = 0
@@ -121,16 +123,20 @@ struct KeyPoolState: Sendable {
         bringBack(now: now)
         _ = upstream.timePassed(now: now)
         guard upstream.mayBeUsed else { return .none(returnsAt: upstream.returnsAt ?? now + Self.trialTime) }
+        if let wanted = wish.wanted.flatMap({ places[$0] }), slots[wanted].isReady { return take(wanted) }
         for group in groups.indices {
-            guard let index = pick(in: group, wish, now: now) else { continue }
-            upstream.chosen()
-            slots[index].health.chosen()
-            slots[index].inFlight += 1
-            slots[index].uses += 1
-            if !slots[index].health.mayBeUsed { leave(index) }
-            return .key(slots[index].member.id)
+            if let index = pick(in: group, wish, now: now) { return take(index) }
         }
         return .none(returnsAt: firstReturn(now: now))
+    }
+
+    private mutating func take(_ index: Int) -> Choice {
+        upstream.chosen()
+        slots[index].health.chosen()
+        slots[index].inFlight += 1
+        slots[index].uses += 1
+        if !slots[index].health.mayBeUsed { leave(index) }
+        return .key(slots[index].member.id)
     }
 
     /// What to tell a caller who comes while another's request finds out whether an upstream is back.

@@ -8,6 +8,7 @@ struct SnapshotBuilder: Sendable {
     let store: Store
     let masterKey: MasterKey
     let counters: CounterRegistry
+    let pools: PoolRegistry
     let logger: Logger
 
     /// Reads everything; throws without any effect when a part of it does not hold.
@@ -76,6 +77,7 @@ struct SnapshotBuilder: Sendable {
         let rows = try UpstreamStore(database: store.database).all()
         let files = Dictionary(uniqueKeysWithValues: configuration.upstreams.map { ($0.slug, $0) })
         let keys = Dictionary(grouping: rows.keys, by: \.upstreamID)
+        let rules = try CompiledRules(DefaultRules.all)
         return try rows.upstreams.compactMap { row in
             let file = row.source == .file ? files[row.slug] : nil
             // A row whose definition has left the file is kept for its id and state, but serves nobody.
@@ -92,12 +94,19 @@ struct SnapshotBuilder: Sendable {
                     )
                 }
             }
+            let ownRows = keys[row.id] ?? []
+            let own = try ownRows.compactMap { try entry($0, file) }
+            let pool = pools.pool(ofUpstream: row.id)
+            let kept = Dictionary(uniqueKeysWithValues: ownRows.map { ($0.id, $0.health) })
+            pool.configure(own, definition.strategy) { kept[$0] ?? HealthStateMachine() }
             return UpstreamEntry(
                 id: row.id,
                 slug: row.slug,
                 isEnabled: row.isEnabled,
                 definition: definition,
-                keys: try (keys[row.id] ?? []).compactMap { try entry($0, file) },
+                keys: own,
+                pool: pool,
+                rules: rules,
                 tls: definition.baseURL.isSecure ? contexts[definition.caFile] : nil
             )
         }
@@ -121,7 +130,6 @@ struct SnapshotBuilder: Sendable {
             id: row.id,
             definition: definition,
             value: value,
-            isUsable: row.state == .active,
             counters: counters.counters(ofKey: row.id)
         )
     }

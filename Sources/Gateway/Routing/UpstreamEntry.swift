@@ -8,8 +8,11 @@ final class UpstreamEntry: Sendable {
     let slug: String
     let isEnabled: Bool
     let definition: UpstreamDefinition
-    /// Every key that exists; the pool decides which may be used.
+    /// Every key that exists; the pool decides which is used.
     let keys: [UpstreamKeyEntry]
+    let pool: KeyPool
+    /// What its answers mean.
+    let rules: CompiledRules
     /// nil for http.
     let tls: NIOSSLContext?
     /// `host: name:port` with its line end.
@@ -20,7 +23,6 @@ final class UpstreamEntry: Sendable {
     let strippedOtherHeaders: [[UInt8]]
     let strippedQuery: [[UInt8]]
     let strippedBodyFields: [[UInt8]]
-    private let turn: Atomic<Int>
 
     init(
         id: Int,
@@ -28,6 +30,8 @@ final class UpstreamEntry: Sendable {
         isEnabled: Bool,
         definition: UpstreamDefinition,
         keys: [UpstreamKeyEntry],
+        pool: KeyPool,
+        rules: CompiledRules,
         tls: NIOSSLContext?
     ) {
         self.id = id
@@ -35,6 +39,8 @@ final class UpstreamEntry: Sendable {
         self.isEnabled = isEnabled
         self.definition = definition
         self.keys = keys
+        self.pool = pool
+        self.rules = rules
         self.tls = tls
         hostLine = Array("host: \(definition.baseURL.authority)\r\n".utf8)
         pathPrefix = Array(definition.baseURL.path.utf8)
@@ -52,7 +58,6 @@ final class UpstreamEntry: Sendable {
         strippedOtherHeaders = others
         strippedQuery = definition.stripQuery.map { Array($0.utf8) }
         strippedBodyFields = definition.stripBodyFields.map { Array($0.utf8) }
-        turn = Atomic(0)
     }
 
     /// Whether answering needs the whole body in memory because members of it change.
@@ -69,20 +74,6 @@ final class UpstreamEntry: Sendable {
             caFile: definition.caFile
         )
     }
-
-    /// The next usable key in turn.
-    ///
-    /// - Returns: nil inside `.success` when the upstream has no keys at all and needs none.
-    func chooseKey() -> Result<UpstreamKeyEntry?, Refusal> {
-        if keys.isEmpty { return .success(nil) }
-        let start = turn.wrappingAdd(1, ordering: .relaxed).newValue
-        for offset in 0..<keys.count {
-            let key = keys[Int(UInt(bitPattern: start &+ offset) % UInt(keys.count))]
-            if key.isUsable { return .success(key) }
-        }
-        let message = "No key of this upstream can be used now."
-        return .failure(Refusal(.noUsableKey, message, retryAfter: 30))
-    }
 }
 
 /// Two upstreams with the same identity may share connections of one loop.
@@ -97,7 +88,6 @@ struct ConnectionIdentity: Hashable, Sendable {
 final class UpstreamKeyEntry: Sendable {
     let id: Int
     let definition: UpstreamKeyDefinition
-    let isUsable: Bool
     /// What is added: a whole header line, `name=value` of a query, or a member `"name":"value"`.
     let injection: [UInt8]
     /// The bare value, to mask it where a provider repeats it.
@@ -106,10 +96,9 @@ final class UpstreamKeyEntry: Sendable {
     let headerName: HeaderName
     let counters: KeyCounters
 
-    init(id: Int, definition: UpstreamKeyDefinition, value: Secret, isUsable: Bool, counters: KeyCounters) {
+    init(id: Int, definition: UpstreamKeyDefinition, value: Secret, counters: KeyCounters) {
         self.id = id
         self.definition = definition
-        self.isUsable = isUsable
         self.value = Array(value.value.utf8)
         self.counters = counters
         let name = definition.paramName
@@ -131,7 +120,6 @@ final class UpstreamKeyEntry: Sendable {
 
 /// Counts of one upstream key that outlive a change of configuration.
 final class KeyCounters: Sendable {
-    let inFlight = Atomic<Int>(0)
     /// Milliseconds since 1970, 0 for never.
     let lastUsedAt = Atomic<Int>(0)
     private let lastErrorText = Mutex<String?>(nil)

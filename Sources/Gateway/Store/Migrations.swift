@@ -16,6 +16,16 @@ enum Migrations {
                     "CREATE TABLE operator_settings (operator TEXT PRIMARY KEY, settings TEXT NOT NULL) STRICT"
             )
         }
+        migrator.registerMigration("4 health and order of upstream keys") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE upstream_keys ADD COLUMN until INTEGER;
+                    ALTER TABLE upstream_keys ADD COLUMN rests INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE upstream_keys ADD COLUMN weight INTEGER;
+                    ALTER TABLE upstream_keys ADD COLUMN priority INTEGER;
+                    """
+            )
+        }
         return migrator
     }
 

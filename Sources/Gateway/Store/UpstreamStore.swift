@@ -24,8 +24,8 @@ struct UpstreamKeyRow: Sendable {
     var source: Source
     var definition: UpstreamKeyDefinition
     var sealed: Data?
-    var state: KeyState
-    var reason: String?
+    /// As it was last written down; the pool knows better while the gateway runs.
+    var health: HealthStateMachine
     var version: Int
 
     /// What a sealed value is bound to.
@@ -190,12 +190,13 @@ struct UpstreamStore: Sendable {
             }
             try db.execute(
                 sql: """
-                    INSERT INTO upstream_keys (upstream_id, name, source, location, param_name, value_prefix)
-                    VALUES (?, ?, 'database', ?, ?, ?)
+                    INSERT INTO upstream_keys
+                    (upstream_id, name, source, location, param_name, value_prefix, weight, priority)
+                    VALUES (?, ?, 'database', ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     id, definition.name, definition.location.rawValue, definition.paramName,
-                    definition.valuePrefix,
+                    definition.valuePrefix, definition.weight, definition.priority,
                 ]
             )
             let keyID = Int(db.lastInsertedRowID)
@@ -240,12 +241,13 @@ struct UpstreamStore: Sendable {
             try db.execute(
                 sql: """
                     UPDATE upstream_keys SET name = ?, location = ?, param_name = ?, value_prefix = ?, sealed = ?,
-                    state = ?, reason = ?, version = ? WHERE id = ?
+                    weight = ?, priority = ?, state = ?, reason = ?, until = ?, rests = ?, version = ? WHERE id = ?
                     """,
                 arguments: [
                     row.definition.name, row.definition.location.rawValue, row.definition.paramName,
-                    row.definition.valuePrefix, row.sealed, row.state.rawValue, row.reason, row.version + 1,
-                    id,
+                    row.definition.valuePrefix, row.sealed, row.definition.weight, row.definition.priority,
+                    row.health.name.rawValue, row.health.reason, row.health.returnsAt, row.health.rests,
+                    row.version + 1, id,
                 ]
             )
             let record = ChangeRecord(
@@ -257,6 +259,18 @@ struct UpstreamStore: Sendable {
                 after: try JSONForm.text(row.audited)
             )
             try Store.record(record, db)
+        }
+    }
+
+    /// Writes down what the pool has made of keys; no change by an operator, so the version stays.
+    func keep(_ healths: [Int: HealthStateMachine]) throws {
+        try database.write { db in
+            for (id, health) in healths {
+                try db.execute(
+                    sql: "UPDATE upstream_keys SET state = ?, reason = ?, until = ?, rests = ? WHERE id = ?",
+                    arguments: [health.name.rawValue, health.reason, health.returnsAt, health.rests, id]
+                )
+            }
         }
     }
 
@@ -280,14 +294,20 @@ struct UpstreamStore: Sendable {
         definition.location = (row["location"] as String?).flatMap(KeyLocation.init) ?? .header
         definition.paramName = row["param_name"] ?? definition.paramName
         definition.valuePrefix = row["value_prefix"] ?? definition.valuePrefix
+        definition.weight = row["weight"] ?? definition.weight
+        definition.priority = row["priority"] ?? definition.priority
         return UpstreamKeyRow(
             id: row["id"],
             upstreamID: row["upstream_id"],
             source: row["source"] == "file" ? .file : .database,
             definition: definition,
             sealed: row["sealed"],
-            state: KeyState(rawValue: row["state"]) ?? .disabled,
-            reason: row["reason"],
+            health: HealthStateMachine(
+                KeyState(rawValue: row["state"]) ?? .disabled,
+                until: row["until"],
+                reason: row["reason"],
+                rests: row["rests"]
+            ),
             version: row["version"]
         )
     }
@@ -304,7 +324,7 @@ extension UpstreamRow {
 extension UpstreamKeyRow {
     fileprivate var audited: [String: String] {
         [
-            "name": definition.name, "state": state.rawValue, "reason": reason ?? "",
+            "name": definition.name, "state": health.name.rawValue, "reason": health.reason ?? "",
             "param_name": definition.paramName,
         ]
     }
@@ -319,6 +339,8 @@ private struct StoredDefinition: Codable {
     var stripBodyFields: [String]
     var acceptEncoding: AcceptEncoding
     var timeouts: Timeouts
+    var strategy: KeyStrategy?
+    var retry: Retry?
     var caFile: String?
 
     init(_ definition: UpstreamDefinition) {
@@ -329,6 +351,8 @@ private struct StoredDefinition: Codable {
         stripBodyFields = definition.stripBodyFields
         acceptEncoding = definition.acceptEncoding
         timeouts = definition.timeouts.text
+        strategy = definition.strategy
+        retry = definition.retry.text
         caFile = definition.caFile
     }
 
@@ -341,9 +365,17 @@ private struct StoredDefinition: Codable {
         definition.timeouts.connect = Duration(text: timeouts.connect) ?? definition.timeouts.connect
         definition.timeouts.firstByte = Duration(text: timeouts.firstByte) ?? definition.timeouts.firstByte
         definition.timeouts.idle = Duration(text: timeouts.idle) ?? definition.timeouts.idle
+        definition.strategy = strategy ?? definition.strategy
+        definition.retry.maxAttempts = retry?.maxAttempts ?? definition.retry.maxAttempts
+        definition.retry.maxTime =
+            retry.flatMap { Duration(text: $0.maxTime) } ?? definition.retry.maxTime
         definition.caFile = caFile
         return definition
     }
+}
+
+extension RetryPolicy {
+    var text: Retry { Retry(maxAttempts: maxAttempts, maxTime: maxTime.text) }
 }
 
 extension UpstreamTimeouts {

@@ -9,7 +9,7 @@ import Testing
     private func answering(isEventStream: Bool) -> ExchangeStateMachine {
         var machine = ExchangeStateMachine(limits: limits)
         _ = machine.bodyEnded()
-        _ = machine.headArrived(status: 200, isEventStream: isEventStream)
+        _ = machine.headArrived(isJudged: false, isEventStream: isEventStream)
         return machine
     }
 
@@ -57,17 +57,30 @@ import Testing
         #expect(refusal.code == .bodyTooLarge)
     }
 
-    @Test(arguments: [401, 403])
-    func `a provider's refusal of our key never looks like the caller's`(status: Int) {
+    @Test func `an answer is held until it is judged, and only once`() {
         var machine = ExchangeStateMachine(limits: limits)
         _ = machine.bodyEnded()
-        #expect(machine.headArrived(status: status, isEventStream: false) == .withhold)
-        guard case .refuse(let refusal) = machine.answerEnded() else {
-            Issue.record("the answer was passed on")
-            return
-        }
-        #expect(refusal.code == .upstreamCredentials)
-        #expect(refusal.code.status == 502)
+        #expect(machine.headArrived(isJudged: true, isEventStream: false) == .hold)
+        #expect(machine.answerEnded() == .judge && !machine.isFinished)
+        #expect(machine.canRepeat)
+        let isAgain = machine.judged(.again)
+        #expect(isAgain && machine.state == .attempting)
+        let isTwice = machine.judged(.replace)
+        #expect(!isTwice)
+        #expect(machine.headArrived(isJudged: true, isEventStream: true) == .hold)
+        let isRelayed = machine.judged(.relay(isEventStream: true))
+        #expect(isRelayed && !machine.canRepeat)
+        #expect(machine.failed(failure) == .sendErrorEvent(failure))
+    }
+
+    @Test func `what has been streamed, or answered in part, is not sent again`() {
+        var streamed = ExchangeStateMachine(limits: limits)
+        _ = streamed.bodyArrived(bytes: 50)
+        #expect(!streamed.canRepeat)
+        var answering = answering(isEventStream: false)
+        #expect(!answering.canRepeat)
+        _ = answering.answerEnded()
+        #expect(!answering.canRepeat)
     }
 
     @Test func `a failure before the answer is an answer of ours`() {
@@ -87,7 +100,7 @@ import Testing
     @Test func `a body that grows too large after the answer began can only be cut`() {
         var machine = ExchangeStateMachine(limits: limits)
         _ = machine.bodyArrived(bytes: 50)
-        _ = machine.headArrived(status: 200, isEventStream: false)
+        _ = machine.headArrived(isJudged: false, isEventStream: false)
         #expect(machine.bodyArrived(bytes: 51) == .cut)
     }
 
@@ -97,7 +110,7 @@ import Testing
         #expect(machine.answerEnded() == .ignore)
         #expect(machine.bodyArrived(bytes: 1) == .ignore)
         #expect(machine.bodyEnded() == .ignore)
-        #expect(machine.headArrived(status: 200, isEventStream: false) == .ignore)
+        #expect(machine.headArrived(isJudged: false, isEventStream: false) == .ignore)
         #expect(machine.failed(failure) == .ignore)
         let wasOpen = machine.callerLeft()
         #expect(!wasOpen)
@@ -110,14 +123,17 @@ import Testing
             var endings = 0
             for _ in 0..<Int.random(in: 1...12, using: &random) {
                 let wasFinished = machine.isFinished
-                switch Int.random(in: 0..<7, using: &random) {
+                switch Int.random(in: 0..<10, using: &random) {
                 case 0: _ = machine.bodyArrived(bytes: Int.random(in: 0...60, using: &random))
                 case 1: _ = machine.bodyEnded()
-                case 2: _ = machine.headArrived(status: 200, isEventStream: Bool.random(using: &random))
+                case 2: _ = machine.headArrived(isJudged: false, isEventStream: Bool.random(using: &random))
                 case 3: _ = machine.answerEnded()
                 case 4: _ = machine.failed(failure)
                 case 5: _ = machine.callerLeft()
-                default: _ = machine.headArrived(status: 401, isEventStream: false)
+                case 6: _ = machine.headArrived(isJudged: true, isEventStream: false)
+                case 7: _ = machine.judged(.again)
+                case 8: _ = machine.judged(.replace)
+                default: _ = machine.judged(.relay(isEventStream: Bool.random(using: &random)))
                 }
                 if machine.isFinished && !wasFinished { endings += 1 }
                 #expect(!wasFinished || machine.isFinished)

@@ -124,6 +124,7 @@ enum UpstreamKeyRoutes {
         state("disable", .disabled, "Disable an upstream key"),
         state("ban", .banned, "Ban an upstream key"),
         state("unban", .active, "Lift the ban of an upstream key"),
+        state("reset", .active, "Forget what an upstream key has shown, and use it again"),
     ]
 
     private struct Reason: Decodable {

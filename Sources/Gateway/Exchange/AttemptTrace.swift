@@ -1,0 +1,69 @@
+import NIOCore
+import Operations
+
+/// What is written down of one try of an exchange.
+struct AttemptTrace {
+    let key: UpstreamKeyEntry?
+    let status: Int?
+    let detail: String?
+    let rule: String?
+    /// From its own begin.
+    let timeToFirstByte: TimeAmount?
+    let duration: TimeAmount
+}
+
+/// The tries of an exchange and the keys that it passed over, as the log keeps them: JSON, since it is only ever shown.
+struct AttemptTraces {
+    private(set) var tries: [AttemptTrace] = []
+    private var skipped: [KeyPool.Skipped] = []
+    private var skippedMore = 0
+
+    /// One try that went well with all keys at hand is told by the record itself.
+    var isNoteworthy: Bool { !tries.isEmpty || !skipped.isEmpty }
+
+    mutating func add(_ trace: AttemptTrace) {
+        tries.append(trace)
+    }
+
+    mutating func note(skipped keys: (keys: [KeyPool.Skipped], more: Int)) {
+        (skipped, skippedMore) = keys
+    }
+
+    /// `{"tries":[…],"skipped":[…]}`, in the names of the API.
+    func json(upstream: String) -> String {
+        var text: [UInt8] = Array("{\"tries\":[".utf8)
+        for (index, trace) in tries.enumerated() {
+            if index > 0 { text.append(0x2C) }
+            text += Array("{\"n\":\(index + 1),\"upstream\":".utf8) + JSONText.quote(upstream)
+            text += Self.member("upstream_key", trace.key?.definition.name)
+            text += Array(",\"status\":\(trace.status.map(String.init) ?? "null")".utf8)
+            text += Self.member("error", trace.detail)
+            text += Array(",\"ttft_ms\":\(trace.timeToFirstByte.map(Self.milliseconds) ?? "null")".utf8)
+            text += Array(",\"duration_ms\":\(Self.milliseconds(trace.duration)),\"rules\":[".utf8)
+            if let rule = trace.rule { text += JSONText.quote(rule) }
+            text += Array("]}".utf8)
+        }
+        text += Array("],\"skipped\":[".utf8)
+        for (index, key) in skipped.enumerated() {
+            if index > 0 { text.append(0x2C) }
+            text += Array("{\"upstream_key\":".utf8) + JSONText.quote(key.name)
+            text += Self.member("reason", Self.reason(key.health))
+            let until = key.health.returnsAt.map { Timestamp(microseconds: $0).description }
+            text += Self.member("until", until) + Array("}".utf8)
+        }
+        text += Array("],\"skipped_more\":\(skippedMore)}".utf8)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func reason(_ health: HealthStateMachine) -> String {
+        health.name.rawValue + (health.reason.map { ": \($0)" } ?? "")
+    }
+
+    private static func member(_ name: String, _ value: String?) -> [UInt8] {
+        Array(",\"\(name)\":".utf8) + (value.map(JSONText.quote) ?? Array("null".utf8))
+    }
+
+    private static func milliseconds(_ time: TimeAmount) -> String {
+        "\(Double(time.nanoseconds / 1000) / 1000)"
+    }
+}

@@ -1,0 +1,46 @@
+import NIOCore
+
+/// The beginning of an answer that the caller may never see.
+struct HeldAnswer {
+    let head: ResponseHead
+    let isEventStream: Bool
+    var body = ByteBuffer()
+    var isComplete = false
+
+    /// It speaks of our credentials, never of the caller's.
+    var isRefusal: Bool { head.status == 401 || head.status == 403 }
+}
+
+/// The tries of one exchange: those before, the one under way, and what is waited for.
+struct Attempts {
+    enum Waiting {
+        /// For the moment to try again.
+        case next
+        /// For the first event of a stream.
+        case firstEvent
+    }
+
+    var budget: RepeatBudget
+    /// Keys that have been tried, each once.
+    var tried: [Int] = []
+    var traces = AttemptTraces()
+    /// Whether the pool waits to hear of the key.
+    var isOpen = false
+    var began = NIODeadline.uptimeNanoseconds(0)
+    var held: HeldAnswer?
+    /// What is made of the one under way, once that is known.
+    var judgement: Judgement?
+    /// When a key returns, told by the pool when it had none.
+    var returnSeconds: Int?
+    var waiting: Waiting?
+    var deadline = NIODeadline.distantFuture
+
+    init(budget: RepeatBudget) {
+        self.budget = budget
+    }
+
+    /// The answer has come whole; what was made of its beginning stands.
+    mutating func wentWell() {
+        if judgement == nil { judgement = Judgement(verdict: .good) }
+    }
+}

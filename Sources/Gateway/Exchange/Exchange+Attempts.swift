@@ -1,0 +1,281 @@
+import NIOCore
+import Operations
+import Synchronization
+
+/// Choosing a key, judging what came of it, and trying again: only while the caller has seen nothing.
+extension Exchange: Deadlined {
+    /// How long the head of a stream waits for its first event, which may be an error.
+    private static let firstEventTime = TimeAmount.milliseconds(500)
+
+    var deadline: NIODeadline { attempts.deadline }
+
+    // MARK: Beginning
+
+    /// The first try, which the audit is told of before a byte leaves.
+    func startAttempt() {
+        attempts.traces.note(skipped: request.upstream.pool.skipped())
+        guard takeKey() else {
+            let message = "No key of this upstream can be used now."
+            end(with: Refusal(.noUsableKey, message, retryAfter: attempts.returnSeconds ?? 30))
+            return
+        }
+        guard worker.recorder.begin(self) else {
+            let message =
+                "The audit cannot take this request, and the gateway refuses rather than lose its record."
+            end(with: Refusal(.auditUnavailable, message, retryAfter: 5))
+            return
+        }
+        makeAttempt()
+    }
+
+    /// - Returns: false when there is none; `returnSeconds` then says when there is.
+    private func takeKey(_ same: UpstreamKeyEntry? = nil) -> Bool {
+        var wish = KeyPoolState.Wish()
+        wish.tried = attempts.tried
+        wish.wanted = same?.id
+        wish.model = outcome.model
+        wish.random = worker.randomNumber()
+        switch request.upstream.pool.choose(wish, now: WallClock.now().microseconds) {
+        case .key(let chosen):
+            key = chosen
+            attempts.isOpen = true
+        case .unneeded: key = nil
+        case .none(let seconds):
+            attempts.returnSeconds = seconds
+            return false
+        }
+        return true
+    }
+
+    private func makeAttempt() {
+        outcome.attempts += 1
+        attempts.began = .now()
+        attempts.judgement = nil
+        key?.counters.lastUsedAt.store(WallClock.now().microseconds / 1000, ordering: .relaxed)
+        worker.pool(for: request.upstream).lend(
+            to: self,
+            connectTimeout: TimeAmount(request.upstream.definition.timeouts.connect)
+        )
+    }
+
+    // MARK: Outcomes
+
+    func attemptFailed(_ failure: AttemptFailure) {
+        attempt = nil
+        outcome.detail = "\(failure.kind.rawValue): \(failure.detail)"
+        key?.counters.record(error: outcome.detail)
+        guard let error = failure.kind.ruleError else {
+            // A bound of ours tells nothing of the key.
+            perform(machine.failed(failure.refusal), of: failure.refusal)
+            return
+        }
+        var result = outcome(of: attempts.held)
+        result.error = error
+        result.detail = outcome.detail
+        let judgement = judge(result)
+        if !tryAgain(judgement) { perform(machine.failed(failure.refusal), of: failure.refusal) }
+    }
+
+    /// Whether an answer may turn out to be none for the caller.
+    func isJudged(_ head: ResponseHead, isEventStream: Bool) -> Bool {
+        if head.status >= 400 || request.upstream.rules.concern(status: head.status) { return true }
+        // A stream may begin with an error, which matters where there is another key to try.
+        return isEventStream && machine.canRepeat && request.upstream.keys.count > 1
+    }
+
+    func hold(_ answer: HeldAnswer) {
+        attempts.held = answer
+        if answer.isEventStream, answer.head.status < 400 {
+            wait(for: .firstEvent, Self.firstEventTime)
+        } else if !answer.isRefusal, !request.upstream.rules.wantBody(status: answer.head.status) {
+            judgeHeld()
+        }
+    }
+
+    func hold(_ piece: ByteBuffer, isLast: Bool) {
+        attempts.held?.body.writeImmutableBuffer(piece)
+        if isLast {
+            attempt = nil
+            attempts.held?.isComplete = true
+        }
+        guard let held = attempts.held else { return }
+        let isEnough = isLast || held.body.readableBytes >= AttemptOutcome.bodyLimit
+        let isStream = held.isEventStream && held.head.status < 400
+        if isEnough || isStream && held.body.withUnsafeReadableBytes(FirstEvent.read) != .incomplete {
+            judgeHeld()
+        }
+    }
+
+    private func judgeHeld() {
+        stopWaiting()
+        guard let held = attempts.held else { return }
+        let result = outcome(of: held)
+        let judgement = judge(result)
+        let isFailure = result.status ?? 0 >= 400
+        if isFailure { key?.counters.record(error: result.summary) }
+        if tryAgain(judgement) { return }
+        attempts.held = nil
+        answer = AnswerRelay(captureLimit: answer.body.limit)
+        answer.accept(held.head)
+        if judgement.answer == nil, !held.isRefusal {
+            if machine.judged(.relay(isEventStream: held.isEventStream)) { release(held) }
+            return
+        }
+        // Operators see what the caller does not.
+        answer.note(held.body, isLast: true, at: .now())
+        guard machine.judged(.replace) else { return }
+        if let replacement = judgement.answer {
+            replaceAnswer(replacement)
+        } else {
+            let message = "The provider refused the gateway's credentials (status \(held.head.status))."
+            refuse(Refusal(.upstreamCredentials, message))
+        }
+    }
+
+    private func release(_ held: HeldAnswer) {
+        let now = NIODeadline.now()
+        times.answerReleased = now
+        relay(held.head, isEventStream: held.isEventStream)
+        if held.body.readableBytes > 0 || held.isComplete {
+            answerPiece(held.body, isLast: held.isComplete, at: now)
+        } else {
+            flushAnswer()
+        }
+    }
+
+    private func outcome(of held: HeldAnswer?) -> AttemptOutcome {
+        var result = AttemptOutcome()
+        result.model = outcome.model
+        let end = times.answerBegan ?? .now()
+        result.latencyMilliseconds = Int((end - attempts.began).nanoseconds / 1_000_000)
+        guard let held else { return result }
+        result.status = held.head.status
+        result.headers = held.head.message.fields.map { field in
+            (held.head.message.text(field.nameRange).lowercased(), held.head.message.text(field))
+        }
+        result.body = Array(held.body.readableBytesView.prefix(AttemptOutcome.bodyLimit))
+        if held.isEventStream, held.head.status < 400,
+            case .failure(let status) = held.body.withUnsafeReadableBytes(FirstEvent.read)
+        {
+            result.status = status
+        }
+        return result
+    }
+
+    private func judge(_ result: AttemptOutcome) -> Judgement {
+        let upstream = request.upstream
+        let now = WallClock.now().microseconds
+        let judgement = upstream.pool.judge(result, key: key?.id ?? 0, by: upstream.rules, now: now)
+        attempts.judgement = judgement
+        return judgement
+    }
+
+    // MARK: Again
+
+    /// Gives the attempt up and begins the next one, if that is allowed and there is a key for it.
+    private func tryAgain(_ judgement: Judgement) -> Bool {
+        attempts.budget.failed(counts: judgement.counts)
+        guard judgement.repeats != .no, machine.canRepeat,
+            attempts.budget.allowsAnother(now: WallClock.now().microseconds)
+        else { return false }
+        let (last, detail) = (key, outcome.detail)
+        if judgement.repeats == .nextKey, let last { attempts.tried.append(last.id) }
+        closeAttempt()
+        guard takeKey(judgement.repeats == .sameKey ? last : nil) else {
+            outcome.detail = detail
+            return false
+        }
+        _ = machine.judged(.again)
+        attempts.held = nil
+        attempt?.cancel()
+        attempt = nil
+        answer = AnswerRelay(captureLimit: answer.body.limit)
+        outcome.upstreamStatus = nil
+        times.answerBegan = nil
+        let pause = attempts.budget.wait(counts: judgement.counts, random: worker.randomNumber())
+        times.spent = times.spent + (.now() - attempts.began) + .milliseconds(Int64(pause))
+        if pause == 0 { makeAttempt() } else { wait(for: .next, .milliseconds(Int64(pause))) }
+        return true
+    }
+
+    /// Tells the pool what came of the key, and notes the attempt.
+    private func closeAttempt() {
+        let judgement = attempts.judgement ?? Judgement(verdict: .untold)
+        let now = NIODeadline.now()
+        attempts.traces.add(
+            AttemptTrace(
+                key: key,
+                status: outcome.upstreamStatus,
+                detail: outcome.detail,
+                rule: judgement.ruleName,
+                timeToFirstByte: times.answerBegan.map { $0 - attempts.began },
+                duration: now - attempts.began
+            )
+        )
+        tell(judgement.verdict)
+        outcome.detail = nil
+    }
+
+    private func tell(_ verdict: KeyVerdict) {
+        guard attempts.isOpen, let key else { return }
+        attempts.isOpen = false
+        request.upstream.pool.finished(key.id, verdict, now: WallClock.now().microseconds)
+    }
+
+    /// Every exchange comes here once, from `finish`.
+    func endLastAttempt() {
+        stopWaiting()
+        let isNoted = attempts.traces.isNoteworthy || attempts.judgement?.ruleName != nil
+        guard isNoted, outcome.attempts > 0 else {
+            tell(attempts.judgement?.verdict ?? .untold)
+            return
+        }
+        // One that was closed because it should be repeated, and could not be, is noted already.
+        if attempts.traces.tries.count < outcome.attempts {
+            let detail = outcome.detail
+            closeAttempt()
+            outcome.detail = detail
+        }
+        outcome.attemptsDetail = attempts.traces.json(upstream: request.upstream.slug)
+    }
+
+    // MARK: Waiting
+
+    private func wait(for what: Attempts.Waiting, _ time: TimeAmount) {
+        attempts.waiting = what
+        attempts.deadline = .now() + time
+        worker.watch(self)
+    }
+
+    private func stopWaiting() {
+        guard attempts.waiting != nil else { return }
+        attempts.waiting = nil
+        attempts.deadline = .distantFuture
+        worker.unwatch(self)
+    }
+
+    func deadlinePassed() {
+        let what = attempts.waiting
+        stopWaiting()
+        switch what {
+        case .next: makeAttempt()
+        case .firstEvent: judgeHeld()
+        case nil: break
+        }
+    }
+}
+
+extension AttemptFailure.Kind {
+    /// nil for what is no fault of the upstream's.
+    var ruleError: RuleError? {
+        switch self {
+        case .connect, .connectTimeout: .connect
+        case .tls: .tls
+        case .reset: .reset
+        case .truncated: .truncated
+        case .protocolError: .invalid
+        case .firstByteTimeout, .idleTimeout: .timeout
+        case .overloaded: nil
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import Operations
+import Synchronization
+
+/// The keys of one upstream, for all loops; it outlives snapshots, so that what a key has shown is not forgotten.
+final class KeyPool: Sendable {
+    enum Choice {
+        case key(UpstreamKeyEntry)
+        /// The upstream has no keys, and needs none.
+        case unneeded
+        /// With the whole seconds until one may be used again, if that is known.
+        case none(retryAfter: Int?)
+    }
+
+    /// A key that was passed over, and why.
+    struct Skipped: Sendable {
+        let name: String
+        let health: HealthStateMachine
+    }
+
+    private struct Content {
+        var state = KeyPoolState()
+        var entries: [Int: UpstreamKeyEntry] = [:]
+        var thresholds = RuleThresholds()
+    }
+
+    /// A pool of thousands of dead keys must not fill the log with their names.
+    private static let skippedLimit = 8
+
+    private let content = Mutex(Content())
+    /// Told of what is to be kept and shown; called outside the lock.
+    private let changed: @Sendable ([PoolChange]) -> Void
+
+    init(changed: @escaping @Sendable ([PoolChange]) -> Void = { _ in }) {
+        self.changed = changed
+    }
+
+    /// `kept`: the health of a key that is new here, as it was kept.
+    func configure(
+        _ entries: [UpstreamKeyEntry],
+        _ strategy: KeyStrategy,
+        kept: (Int) -> HealthStateMachine
+    ) {
+        content.withLock { content in
+            content.entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.id, $0) })
+            let members = entries.map {
+                KeyPoolState.Member(
+                    id: $0.id,
+                    weight: $0.definition.weight,
+                    priority: $0.definition.priority
+                )
+            }
+            content.state.configure(members, strategy, kept: kept)
+        }
+    }
+
+    // MARK: Requests
+
+    func choose(_ wish: KeyPoolState.Wish, now: Int) -> Choice {
+        content.withLock { content in
+            guard !content.entries.isEmpty else { return .unneeded }
+            switch content.state.choose(wish, now: now) {
+            case .key(let id): return content.entries[id].map(Choice.key) ?? .none(retryAfter: nil)
+            case .none(let returnsAt):
+                return .none(retryAfter: returnsAt.map { max(1, ($0 - now + 999_999) / 1_000_000) })
+            }
+        }
+    }
+
+    /// The keys that may not be used now, and how many more of them there are.
+    func skipped() -> (keys: [Skipped], more: Int) {
+        content.withLock { content in
+            let count = content.state.unusableCount
+            guard count > 0 else { return ([], 0) }
+            let keys = content.state.unusable(limit: Self.skippedLimit).compactMap { slot in
+                content.entries[slot.member.id].map { Skipped(name: $0.definition.name, health: slot.health) }
+            }
+            return (keys, count - keys.count)
+        }
+    }
+
+    /// What is made of an attempt's outcome; the key is not told yet.
+    func judge(_ outcome: AttemptOutcome, key: Int, by rules: CompiledRules, now: Int) -> Judgement {
+        OutcomeJudge(rules: rules).judge(outcome, now: now) { rule in
+            content.withLock { $0.thresholds.reached(rule, key: key, now: now) }
+        }
+    }
+
+    /// Ends an attempt that `choose` has begun.
+    func finished(_ key: Int, _ verdict: KeyVerdict, now: Int) {
+        let changes = content.withLock { $0.state.finished(key, verdict, now: now) }
+        if !changes.isEmpty { changed(changes) }
+    }
+
+    // MARK: Operators
+
+    var hasUsableKey: Bool {
+        content.withLock { $0.entries.isEmpty || $0.state.unusableCount < $0.entries.count }
+    }
+
+    var upstreamHealth: HealthStateMachine { content.withLock(\.state.upstream) }
+
+    func standing(_ key: Int) -> (health: HealthStateMachine, inFlight: Int)? {
+        content.withLock { $0.state.slot(key).map { ($0.health, $0.inFlight) } }
+    }
+
+    /// Puts a key into a state by hand.
+    func set(_ key: Int, _ change: (inout HealthStateMachine) -> Void) {
+        let health: HealthStateMachine? = content.withLock { content in
+            content.state.set(key, change)
+            return content.state.slot(key)?.health
+        }
+        if let health { changed([.key(key, health)]) }
+    }
+
+    func resetUpstream() {
+        content.withLock { $0.state.resetUpstream() }
+    }
+}
+
+/// The pools of all upstreams by id.
+final class PoolRegistry: Sendable {
+    private let pools = Mutex<[Int: KeyPool]>([:])
+    private let keeper: PoolKeeper
+
+    init(keeper: PoolKeeper) {
+        self.keeper = keeper
+    }
+
+    func pool(ofUpstream id: Int) -> KeyPool {
+        pools.withLock { pools in
+            if let found = pools[id] { return found }
+            let made = KeyPool { [keeper] changes in keeper.take(changes) }
+            pools[id] = made
+            return made
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Writes down what has become of keys, so that a rest survives a restart; never on a loop.
+final class PoolKeeper: Service {
+    private static let interval = Duration.milliseconds(200)
+
+    private let store: UpstreamStore
+    private let logger: Logger
+    /// The newest health of each key that is not written yet.
+    private let unwritten = Mutex<[Int: HealthStateMachine]>([:])
+    private let news: AsyncStream<Void>
+    private let newsContinuation: AsyncStream<Void>.Continuation
+
+    init(store: UpstreamStore, logger: Logger) {
+        self.store = store
+        self.logger = logger
+        (news, newsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    func take(_ changes: [PoolChange]) {
+        unwritten.withLock { unwritten in
+            for case .key(let id, let health) in changes { unwritten[id] = health }
+        }
+        newsContinuation.yield()
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            for await _ in news {
+                write()
+                // What comes in the meantime is written together; a cancelled sleep is the end of the loop.
+                try? await Task.sleep(for: Self.interval)
+            }
+        }
+    }
+
+    /// The end writes what is left, once no exchange can change it any more.
+    func write() {
+        let taken = unwritten.withLock { unwritten in
+            defer { unwritten = [:] }
+            return unwritten
+        }
+        guard !taken.isEmpty else { return }
+        do {
+            try store.keep(taken)
+        } catch {
+            logger.error("the states of upstream keys cannot be written", metadata: ["reason": "\(error)"])
+            // Newer ones have come, or these are tried again with the next.
+            unwritten.withLock { $0.merge(taken) { newer, _ in newer } }
+        }
+    }
+}
