@@ -81,6 +81,19 @@ import Testing
         #expect(console.state.filter.text == "status>=500")
     }
 
+    @Test func `the recent ones are fetched when the dashboard is come back to with another filter`() {
+        var console = ConsoleDriver()
+        console.answer(.following(LogWatch(filter: "", pace: .glance)))
+        console.press("4", "/", "client=lab", "enter")
+        console.answer(.following(LogWatch(filter: "client=lab", pace: .glance)))
+        #expect(!console.takeEffects().contains(.loadRecent(filter: "client=lab")))
+        console.press("1")
+        #expect(console.takeEffects().contains(.loadRecent(filter: "client=lab")))
+        #expect(console.text.contains("reading the log"))
+        console.answer(.recent([], filter: "client=lab"))
+        #expect(console.text.contains("no request fits the filter"))
+    }
+
     @Test func `recent exchanges come with news and are fetched, and stand once`() {
         var console = ConsoleDriver()
         let glance = LogWatch(filter: "", pace: .glance)

@@ -41,6 +41,7 @@ import Testing
         #expect(console.takeEffects().contains(.followLogs(glance)))
         console.answer(.following(glance))
         #expect(console.takeEffects() == [.loadRecent(filter: "")])
+        console.answer(.recent([], filter: ""))
         console.press("3")
         #expect(console.takeEffects() == [.followLogs(full)])
         // What comes late of the glance has holes, and no place in the log.
@@ -49,13 +50,42 @@ import Testing
         console.answer(.following(full))
         #expect(console.takeEffects() == [.loadLogs(filter: "", cursor: nil, to: nil)])
         console.answer(batch(0..<3))
+        console.answer(
+            .logs(LogPage(records: (0..<3).map(Fixture.record).reversed(), filter: "", cursor: nil))
+        )
         console.press("1")
         #expect(console.takeEffects() == [.followLogs(glance)])
-        console.press("3", "k", "1")
+        console.answer(.following(glance))
+        #expect(console.takeEffects() == [.loadRecent(filter: "")])
+        console.press("3")
+        console.answer(.following(full))
+        console.press("k", "1")
         // Paused, it goes on counting behind the operator's back.
         #expect(console.state.watch == full)
         console.answer(batch(3..<5))
         #expect(console.state.logs.newCount == 2)
+    }
+
+    @Test func `a list that was left while nothing was followed has no hole when it goes on`() {
+        var console = console()
+        let full = LogWatch(filter: "", pace: .full)
+        console.answer(.following(full))
+        console.answer(.logs(LogPage(records: Fixture.records(9).reversed(), filter: "", cursor: nil)))
+        console.press("1", "3", "k")
+        _ = console.takeEffects()
+        // Paused before the gateway has said that new ones come.
+        console.answer(.following(full))
+        console.answer(batch(900..<902))
+        console.press("G")
+        #expect(console.takeEffects().contains(.loadLogs(filter: "", cursor: nil, to: nil)))
+    }
+
+    @Test func `a pane that is paused before anything is in it is filled all the same`() {
+        var console = ConsoleDriver()
+        console.press("3", "p")
+        _ = console.takeEffects()
+        console.answer(.following(LogWatch(filter: "", pace: .full)))
+        #expect(console.takeEffects() == [.loadLogs(filter: "", cursor: nil, to: nil)])
     }
 
     @Test func `rows that came twice stand once`() {
@@ -164,7 +194,14 @@ import Testing
         console.answer(batch(200..<210))
         console.press("1", "j", "enter")
         #expect(!console.state.logs.isFollowing)
-        #expect(console.state.logs.newCount == 10)
+        // Its place in the log is asked for; what is new is counted from there.
+        #expect(console.state.logs.newCount == 0)
+        let record = Fixture.record(209)
+        #expect(
+            console.takeEffects().contains(
+                .loadLogs(filter: "", cursor: nil, to: record.time.advanced(by: .milliseconds(1)))
+            )
+        )
     }
 
     @Test func `the top fetches what is older, and nothing moves`() {

@@ -53,7 +53,7 @@ import Testing
                 console.answer(
                     .logBatch(
                         LogBatch(records: [Fixture.record(step + 300)], skipped: 1),
-                        LogWatch(filter: console.state.filter.text, pace: .full)
+                        console.state.watch ?? LogWatch(filter: "", pace: .full)
                     )
                 )
             case 3: console.send(.terminal(.paste("x\u{1B}[31m\ny")))

@@ -55,10 +55,12 @@ enum ConsoleChange: Sendable, Equatable {
     case delete(ids: [Int], names: [String])
     case reload
 
-    var objectCount: Int {
+    /// The keys that it is about.
+    var ids: [Int] {
         switch self {
-        case .createKey, .editKey, .rotate, .reload: 1
-        case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids.count
+        case .createKey, .reload: []
+        case .editKey(let id, _, _, _), .rotate(let id, _, _): [id]
+        case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids
         }
     }
 

@@ -85,8 +85,12 @@ final class ConsoleLoop {
     /// Milliseconds to the next thing to do by itself.
     private func timeout() -> Int32 {
         if parser.isWaiting { return Self.escapeDelay }
+        var wait = 1000 - Int32(Self.microseconds() / 1000 % 1000)
         // The gateway's figures bring the second along; only when they stay away it has to be waited for.
-        var wait = 1000 - Int32(Self.microseconds() / 1000 % 1000) + (isSpeaking ? Self.patience : 0)
+        if isSpeaking, let lastFigures {
+            let due = lastFigures + .seconds(1) + .milliseconds(Int(Self.patience))
+            wait = Int32(clamping: (due - .now).milliseconds) + 1
+        }
         if isDirty, !device.isBusy,
             let due = governor.earliest(isUrgent: isUrgent, isFocused: state.isFocused)
         {

@@ -12,9 +12,17 @@ extension ConsoleState {
         case .stats(let stats, let filter):
             if filter == self.filter.text { dashboard.stats = stats }
         case .recent(let records, let filter):
-            if filter == self.filter.text { dashboard.add(recent: records) }
+            if filter == self.filter.text {
+                dashboard.add(recent: records)
+                dashboard.isRecentKnown = true
+            }
         case .logs(let page): take(page)
-        case .following(let watch): return watch == self.watch ? loadWhatCameBefore() : []
+        case .following(let watch):
+            guard watch == self.watch else { return [] }
+            // What came while nothing was followed is missing from here.
+            isFollowed = true
+            dashboard.recentWatch = nil
+            return loadWhatCameBefore()
         case .logBatch(let batch, let watch):
             guard watch == self.watch else { return [] }
             if dashboard.isLive { dashboard.add(recent: batch.records) }
@@ -61,13 +69,14 @@ extension ConsoleState {
     }
 
     /// What was written before new exchanges began to come; a list that somebody reads stays as it is.
-    private func loadWhatCameBefore() -> [ConsoleEffect] {
-        var effects: [ConsoleEffect] = []
-        if watch?.pace == .full, logs.isFollowing {
-            effects.append(.loadLogs(filter: filter.text, cursor: nil, to: nil))
+    private mutating func loadWhatCameBefore() -> [ConsoleEffect] {
+        guard watch?.pace == .full else { return [] }
+        if logs.isFollowing || logs.shownFilter != filter.text {
+            return [.loadLogs(filter: filter.text, cursor: nil, to: logs.target)]
         }
-        if pane == .dashboard, dashboard.isLive { effects.append(.loadRecent(filter: filter.text)) }
-        return effects
+        // Between what is shown and what comes there may be more: whoever goes on is given it.
+        logs.isDetached = true
+        return []
     }
 
     private mutating func fail(_ message: String, _ what: ConsoleEvent.LoadKind) {
@@ -76,11 +85,13 @@ extension ConsoleState {
             dashboard.fault = message
             dashboard.isLoading = false
         case .logs:
+            logs.isDetached = true
             logs.fault = message
             logs.isLoading = false
             logs.isLoadingOlder = false
             logs.isResuming = false
         case .keys:
+            keys.knownRequests = nil
             keys.fault = message
             keys.isLoading = false
         case .system:
@@ -102,18 +113,19 @@ extension ConsoleState {
     }
 
     private mutating func take(_ snapshot: LiveSnapshot) -> [ConsoleEffect] {
-        let known = live?.lastChange
+        let (before, known) = (live, live?.lastChange)
         live = snapshot
         let isComplete = dashboard.append(snapshot.points)
         // Seconds that no snapshot told of are asked for; to draw them empty would look like an outage.
         var effects = endOutage()
         if !isComplete, effects.isEmpty { effects = [.loadCharts(dashboard.request(filter.text))] }
-        guard let change = snapshot.lastChange, let known, change.id != known.id else { return effects }
+        guard before != nil, let change = snapshot.lastChange, change.id != known?.id else { return effects }
         // One's own changes have been said already.
         if change.operator != user.name || change.via != user.via {
             say("\(change.operator): \(change.action) \(ChangeText.object(change))", .info)
         }
-        if change.object == "client_key" { effects.append(.loadKeys) }
+        // There may have been others since the last second.
+        effects.append(.loadKeys)
         if pane == .system { effects.append(.loadSystem) }
         return effects
     }
@@ -134,12 +146,14 @@ extension ConsoleState {
         switch outcome.result {
         case .done(let text), .partly(let text):
             if let form { overlays.remove(at: form) }
-            undo = outcome.undo.map { ($0, text) }
-            // What they were set for has been done.
-            if outcome.change.objectCount > 1 { _ = keys.table.clearMarks() }
+            let isUndone = outcome.change == undoing
+            undo = isUndone ? nil : outcome.undo.map { ($0, text) }
+            undoing = nil
+            // What they were set for has been done, as far as it was.
+            if case .done = outcome.result { keys.table.unmark(outcome.change.ids) }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
-            say(text + (outcome.undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
+            say(text + (undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
             return [.loadKeys, .loadSystem]
         case .created(let key):
             if let form { overlays.remove(at: form) }

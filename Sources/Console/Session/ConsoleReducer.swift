@@ -17,22 +17,31 @@ extension ConsoleState {
             effects = []
         }
         settle()
-        return effects + watchLogs()
+        return effects + watchLogs() + loadRecent()
     }
 
     /// What a console asks for when it opens.
     mutating func begin() -> [ConsoleEffect] {
         var effects = filterChanged()
         effects += [.loadKeys, .loadSystem]
-        return effects + watchLogs()
+        return effects + watchLogs() + loadRecent()
+    }
+
+    /// Once for each watch, when the dashboard shows it: news that came before has holes.
+    private mutating func loadRecent() -> [ConsoleEffect] {
+        guard pane == .dashboard, isFollowed, dashboard.recentWatch != watch else { return [] }
+        dashboard.recentWatch = watch
+        return [.loadRecent(filter: filter.text)]
     }
 
     /// The log in full is for whoever reads it, or has stopped in it to read on; elsewhere a glance is enough.
     private mutating func watchLogs() -> [ConsoleEffect] {
-        let pace: LogWatch.Pace = pane == .logs || !logs.isFollowing ? .full : .glance
-        let wanted = LogWatch(filter: filter.text, pace: pace)
+        // After a jump the newest are fetched anyway.
+        let isHeld = !logs.isFollowing && !logs.isDetached
+        let wanted = LogWatch(filter: filter.text, pace: pane == .logs || isHeld ? .full : .glance)
         guard wanted != watch else { return [] }
         watch = wanted
+        isFollowed = false
         return [.followLogs(wanted)]
     }
 
@@ -128,8 +137,9 @@ extension ConsoleState {
                 }
             }
         case .keys:
-            // Nobody has used a key since, so that nothing has changed but what is told anyway.
-            if isDue(10), keys.knownRequests != live?.dashboard.requests { effects.append(.loadKeys) }
+            // While nobody uses a key nothing changes but what is told anyway.
+            let isUsed = keys.knownRequests != live?.dashboard.requests
+            if isDue(isUsed ? 10 : 60) { effects.append(.loadKeys) }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
         case .logs: break
@@ -145,6 +155,8 @@ extension ConsoleState {
         dashboard.cursor = nil
         dashboard.stats = [:]
         dashboard.recent.replace([])
+        dashboard.recentWatch = nil
+        dashboard.isRecentKnown = false
         logs = LogsState()
         applyKeyFilter()
         return [

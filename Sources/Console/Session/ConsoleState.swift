@@ -71,12 +71,16 @@ struct ConsoleState: Sendable {
     var live: LiveSnapshot?
     /// The new exchanges that have been asked for.
     var watch: LogWatch?
+    /// Whether they have begun to come.
+    var isFollowed = false
     /// Why nothing comes from the gateway; nil while all is well.
     var outage: String?
     var overlays: [Overlay] = []
     var toast: Toast?
     /// The change that undo would make, and what it would take back.
     var undo: (change: ConsoleChange, title: String)?
+    /// The one that undo is making: taken back itself, it would do again what was just undone.
+    var undoing: ConsoleChange?
     /// A line that stays above the panes, as the demo's curl.
     var welcome: [String] = []
 

@@ -46,7 +46,7 @@ final class Mailbox: Sendable {
             case .live:
                 content.events.removeAll { if case .answer(.live) = $0 { true } else { false } }
             case .logBatch(let batch, let watch):
-                if let merged = Self.drop(from: &content.events, batch) {
+                if let merged = Self.drop(from: &content.events, batch, watch) {
                     content.events.append(.answer(.logBatch(merged, watch)))
                     return
                 }
@@ -58,17 +58,20 @@ final class Mailbox: Sendable {
     }
 
     /// With too many batches waiting the oldest goes, and its rows are counted.
-    private static func drop(from events: inout [ConsoleEvent], _ batch: LogBatch) -> LogBatch? {
+    private static func drop(
+        from events: inout [ConsoleEvent],
+        _ batch: LogBatch,
+        _ watch: LogWatch
+    ) -> LogBatch? {
         let waiting = events.indices.filter {
             if case .answer(.logBatch) = events[$0] { true } else { false }
         }
         guard waiting.count >= batchLimit, let first = waiting.first,
-            case .answer(.logBatch(let oldest, _)) = events.remove(at: first)
+            case .answer(.logBatch(let oldest, let itsWatch)) = events.remove(at: first)
         else { return nil }
-        return LogBatch(
-            records: batch.records,
-            skipped: batch.skipped + oldest.skipped + oldest.records.count
-        )
+        // Those of another filter, or of a glance, are nothing that this one has passed over.
+        let passed = itsWatch == watch ? oldest.skipped + oldest.records.count : 0
+        return LogBatch(records: batch.records, skipped: batch.skipped + passed)
     }
 
     func post(_ themes: ThemeLibrary) {

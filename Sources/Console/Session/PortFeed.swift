@@ -157,7 +157,9 @@ final class PortFeed: Sendable {
     private func loadCharts(_ request: ChartRequest) async throws {
         var query = SeriesQuery()
         query.filter = request.filter
-        let end = request.end ?? Timestamp(seconds: Int(Self.now()))
+        let now = Int(Self.now())
+        // A step that is not over would look like a collapse.
+        let end = request.end ?? Timestamp(seconds: now - now % request.window.step)
         query.to = end
         query.from = end.advanced(by: .seconds(-request.window.seconds))
         query.step = request.window.step

@@ -20,6 +20,7 @@ struct Dialog: Equatable, Sendable {
     private(set) var focus = 0
     /// Whether a button was chosen by Tab or an arrow.
     private var hasMoved = false
+    private var isMistyped = false
 
     init(title: String, text: [String], buttons: [Button], typing wanted: String? = nil) {
         self.title = title
@@ -43,6 +44,11 @@ struct Dialog: Equatable, Sendable {
         case .enter:
             // What was typed as wanted is the decision; Tab to Cancel still takes it back.
             if typed != nil, !isLocked, !hasMoved { return .chosen(1) }
+            // What was typed wrongly is no answer: keys that follow must not become commands.
+            if isLocked, !hasMoved, typed?.editor.text.isEmpty == false {
+                isMistyped = true
+                return .changed
+            }
             return focus == 0 || !isLocked ? .chosen(focus) : .ignored
         default: break
         }
@@ -66,8 +72,16 @@ struct Dialog: Equatable, Sendable {
         var cursor: (x: Int, y: Int)?
         if let typed {
             let line = inside.cutBottom(2)
-            let label = "Type \(typed.wanted) to go on: "
-            let x = line.x + canvas.write(label, x: line.x, y: line.y, .warning, width: line.width)
+            let label = "\(isMistyped && isLocked ? "Type exactly" : "Type") \(typed.wanted) to go on: "
+            let x =
+                line.x
+                + canvas.write(
+                    label,
+                    x: line.x,
+                    y: line.y,
+                    isMistyped && isLocked ? .error : .warning,
+                    width: line.width
+                )
             let column = typed.editor.draw(
                 on: &canvas,
                 x: x,

@@ -111,6 +111,11 @@ struct TableState<Row: Identifiable & Sendable>: Sendable where Row.ID == Int {
         anchor = nil
     }
 
+    mutating func unmark(_ ids: [Int]) {
+        marks.subtract(ids)
+        anchor = nil
+    }
+
     /// Whether there was anything to take away.
     mutating func clearMarks() -> Bool {
         defer { (marks, anchor) = ([], nil) }

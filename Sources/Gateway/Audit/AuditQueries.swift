@@ -123,30 +123,47 @@ struct AuditQueries: Sendable {
         return detail
     }
 
+    /// Time for one look at what is new; it comes several times a second.
+    private static let tailLimit = Duration.milliseconds(200)
     /// How far back, for each of the newest exchanges, reading on costs less than looking up.
     private static let nearFactor = 4
 
-    /// Those of the newest exchanges that the filter accepts, oldest first.
-    func records(_ ids: [Int], matching filter: LogFilter) throws -> [LogRecord] {
-        guard let last = ids.max() else { return [] }
+    /// Those of the newest exchanges that the filter accepts, oldest first, and whether all of them were looked at.
+    func records(
+        _ ids: [Int],
+        matching filter: LogFilter
+    ) throws -> (records: [LogRecord], isComplete: Bool) {
+        guard let first = ids.min(), let last = ids.max() else { return ([], true) }
         let wanted = Set(ids)
+        let deadline = ContinuousClock.now + Self.tailLimit
         // Most have begun lately and stand side by side; what ends now but began long ago is looked up by itself.
-        let near = last - wanted.count * Self.nearFactor
+        let near = max(first, last - wanted.count * Self.nearFactor)
         let far = wanted.filter { $0 < near }.sorted()
         let listed = "[" + far.map(String.init).joined(separator: ",") + "]"
         var found: [LogRecord] = []
-        for file in files.candidates(.rows, holding: far.first ?? near) {
+        var isComplete = true
+        for file in files.candidates(.rows, holding: first) {
             let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
-            let sql = """
-                SELECT * FROM exchanges
-                WHERE (id BETWEEN ? AND ? OR id IN (SELECT value FROM json_each(?))) AND is_open = 0
-                AND \(condition.sql) ORDER BY id
-                """
-            let arguments: StatementArguments = [near, last, listed]
-            let all = arguments + StatementArguments(condition.arguments)
-            found += try rows(file, sql, all, until: .now + Self.timeLimit).records
+            // Two statements, each in the order of ids without sorting: what a search cut short has found stands.
+            for (sql, bounds) in [
+                (
+                    "SELECT * FROM exchanges WHERE id BETWEEN ? AND ? AND is_open = 0 AND \(condition.sql)",
+                    StatementArguments([near, last])
+                ),
+                (
+                    """
+                    SELECT * FROM exchanges WHERE id IN (SELECT value FROM json_each(?)) AND is_open = 0
+                    AND \(condition.sql)
+                    """, StatementArguments([listed])
+                ),
+            ] {
+                let arguments = bounds + StatementArguments(condition.arguments)
+                let part = try rows(file, sql, arguments, until: deadline)
+                found += part.records
+                isComplete = isComplete && part.isComplete
+            }
         }
-        return found.filter { wanted.contains($0.id) }
+        return (found.filter { wanted.contains($0.id) }.sorted { $0.id < $1.id }, isComplete)
     }
 
     private func record(

@@ -1,8 +1,7 @@
 import Synchronization
 
-/// Answers that are dear are given again for a while: four hundred times as long as they took to find, so that all who
-/// ask the same thing together cost a four-hundredth of one processor, however many they are and however large the log
-/// is.
+/// Answers that are dear are given again for a while, the longer the dearer, so that all who ask the same thing cost
+/// little together, however many they are; but never so long that they mislead.
 final class CostCache<Value: Sendable>: Sendable {
     private struct Entry {
         var value: Value
@@ -11,7 +10,8 @@ final class CostCache<Value: Sendable>: Sendable {
         var isRenewed = false
     }
 
-    private static var factor: Int { 400 }
+    private static var factor: Int { 100 }
+    private static var longest: Duration { .seconds(45) }
     private static var limit: Int { 256 }
 
     private let entries = Mutex<[String: Entry]>([:])
@@ -31,7 +31,7 @@ final class CostCache<Value: Sendable>: Sendable {
             entries.withLock { entries in
                 if entries.count >= Self.limit { entries = entries.filter { $0.value.until > end } }
                 if entries.count >= Self.limit { entries = [:] }
-                entries[key] = Entry(value: value, until: end + (end - now) * Self.factor)
+                entries[key] = Entry(value: value, until: end + min((end - now) * Self.factor, Self.longest))
             }
             return value
         } catch {

@@ -46,7 +46,11 @@ extension GatewayOperations {
         dashboard.clientKeysActive = status.clientKeys
         let keys = try await upstreamKeys(upstream: nil, by: user).items
         dashboard.upstreamKeysActive = keys.count { $0.state == .active }
-        dashboard.problems = try await problems(status, keys, minute, by: user)
+        // What is wrong is wrong whatever is looked for.
+        dashboard.problems =
+            filter.isEmpty
+            ? try await problems(status, keys, minute, by: user)
+            : try await figures("", by: user).dashboard.problems
         let points = (now - Self.newestSeconds..<now).map { Self.point($0, seconds[$0] ?? TrafficCell()) }
         gateway.figures.setLive(filter, dashboard, points, cost: cost)
         return (dashboard, points)
@@ -95,6 +99,13 @@ extension GatewayOperations {
             let detail = "every key of it is disabled or banned"
             problems.append(
                 Problem(.error, kind: "upstream", name: upstream.slug, state: "no usable key", detail: detail)
+            )
+        }
+        for upstream in try await upstreams(by: user).items where upstream.health == "cooling" {
+            let rest = gateway.pools.pool(ofUpstream: upstream.id).upstreamHealth
+            let detail = rest.reason ?? "tried again soon"
+            problems.append(
+                Problem(.error, kind: "upstream", name: upstream.slug, state: "resting", detail: detail)
             )
         }
         for key in keys where key.state != .active {

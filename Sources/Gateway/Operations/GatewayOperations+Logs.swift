@@ -19,23 +19,25 @@ extension GatewayOperations {
         let queries = auditQueries
         let tail = gateway.audit.tail
         let subscription = tail.subscribe(limit: parsed == .all ? Self.newest : Self.searched)
-        let limit = min(max(maxPerSecond, 1), 1000)
-        let batchesPerSecond =
-            limit < 50 ? 1 : parsed == .all ? Self.batchesPerSecond : 2 * Self.batchesPerSecond
+        let allowance = FollowAllowance(
+            perSecond: min(max(maxPerSecond, 1), 1000),
+            isFiltered: parsed != .all
+        )
         // A reader that takes nothing costs a few batches; what it misses it is told.
         return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(Self.followBuffer)) { continuation in
-            let task = Task {
+            let task = Task { [allowance] in
+                var allowance = allowance
                 defer { tail.unsubscribe(subscription) }
                 var missed = 0
-                var next = ContinuousClock.now
                 do {
                     for await _ in subscription.news {
-                        // The first after a pause goes at once; what comes in the meantime goes with the next.
-                        next = max(next, .now + Self.gathering)
-                        try await Task.sleep(until: next)
-                        next += .seconds(1) / batchesPerSecond
-                        let share = max(1, limit / batchesPerSecond)
-                        var batch = try Self.batch(subscription, queries, parsed, limit: share)
+                        try await Task.sleep(until: allowance.next(after: .now))
+                        let began = ContinuousClock.now
+                        let limit = allowance.take(at: began)
+                        var batch = try await SearchThreads.runTail {
+                            try Self.batch(subscription, queries, parsed, limit: limit)
+                        }
+                        allowance.spend(batch.records.count, cost: .now - began)
                         batch.skipped += missed
                         missed = 0
                         guard !batch.records.isEmpty || batch.skipped > 0 else { continue }
@@ -61,13 +63,14 @@ extension GatewayOperations {
     ) throws -> LogBatch {
         if filter == .all {
             let (ids, skipped) = subscription.take(limit)
-            return LogBatch(records: try queries.records(ids, matching: filter), skipped: skipped)
+            return LogBatch(records: try queries.records(ids, matching: filter).records, skipped: skipped)
         }
         let (ids, skipped) = subscription.take(.max)
-        // Bounded by the subscription's limit, and not to wait behind searches of the whole log.
-        let fitting = try queries.records(ids, matching: filter)
+        let (fitting, isComplete) = try queries.records(ids, matching: filter)
         let newest = Array(fitting.suffix(limit))
-        return LogBatch(records: newest, skipped: skipped + fitting.count - newest.count)
+        // Of what there was no time to look at nobody knows whether it would have fitted: it is counted as skipped.
+        let unseen = isComplete ? 0 : ids.count - fitting.count
+        return LogBatch(records: newest, skipped: skipped + unseen + fitting.count - newest.count)
     }
 
     /// Records of which the newest are shown, and records that a filter has to look at: two seconds of heavy traffic.
@@ -75,9 +78,4 @@ extension GatewayOperations {
     private static let searched = 50_000
     /// Batches that wait for a reader.
     private static let followBuffer = 8
-    /// Quick enough for an eye, and cheap; who wants few records gets them once a second, and who waits for certain
-    /// ones sooner.
-    private static let batchesPerSecond = 5
-    /// Exchanges that end together are written together.
-    private static let gathering = Duration.milliseconds(20)
 }

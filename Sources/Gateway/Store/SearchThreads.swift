@@ -10,6 +10,20 @@ enum SearchThreads {
         return pool
     }()
 
+    /// Whoever follows the log must not wait behind searches of the whole of it.
+    private static let tails: NIOThreadPool = {
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        return pool
+    }()
+
+    /// For short reads that come several times a second.
+    static func runTail<Value: Sendable>(
+        _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        try await tails.runIfActive(work)
+    }
+
     static func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await pool.runIfActive(work)
     }

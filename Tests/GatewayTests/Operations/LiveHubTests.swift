@@ -41,6 +41,31 @@ import Testing
         }
     }
 
+    @Test func `whoever stays is shown more when another leaves, and the last one ends it`() async throws {
+        let hub = LiveHub()
+        let made = Mutex(0)
+        let make: @Sendable () async throws -> LiveSnapshot = {
+            Self.snapshot(
+                made.withLock {
+                    $0 += 1
+                    return $0
+                }
+            )
+        }
+        var seen = 0
+        do {
+            let stays = hub.snapshots("", ended: {}, make: make)
+            do {
+                for try await _ in hub.snapshots("", ended: {}, make: make) { break }
+            }
+            for try await snapshot in stays {
+                seen = snapshot.dashboard.requests
+                if seen == 2 { break }
+            }
+        }
+        #expect(seen == 2 && hub.watcherCount == 0)
+    }
+
     @Test func `what cannot be made is told to all, and tried again for the next`() async throws {
         struct Failure: Error {}
         let hub = LiveHub()
@@ -51,7 +76,7 @@ import Testing
         for stream in failing {
             await #expect(throws: Failure.self) { for try await _ in stream {} }
         }
-        #expect(ended.withLock { $0 } == 3)
+        #expect(ended.withLock { $0 } == 3 && hub.watcherCount == 0)
         for try await snapshot in hub.snapshots("x", ended: {}, make: { Self.snapshot(7) }) {
             #expect(snapshot.dashboard.requests == 7)
             break

@@ -21,6 +21,9 @@ struct DashboardState: Sendable {
     var requestScale = ChartScale(floor: 4)
     var latencyScale = ChartScale(floor: 10)
     var recent = TableState<LogRecord>()
+    /// What the older ones of `recent` have been fetched for; news alone has holes.
+    var recentWatch: LogWatch?
+    var isRecentKnown = false
     var stats: [StatsGrouping: [StatsItem]] = [:]
     var problem = 0
 

@@ -239,7 +239,7 @@ enum DashboardView {
         var table = Table(columns: LogsView.columns(state))
         table.isFocused = state.dashboard.part == .recent
         let empty = state.filter.text.isEmpty ? "no request yet" : "no request fits the filter"
-        table.empty = state.dashboard.isLoading ? "reading the log \(canvas.glyphs.ellipsis)" : empty
+        table.empty = !state.dashboard.isRecentKnown ? "reading the log \(canvas.glyphs.ellipsis)" : empty
         var rows = state.dashboard.recent
         rows.settle(height: area.height - 1)
         table.draw(rows, on: &canvas, in: area)

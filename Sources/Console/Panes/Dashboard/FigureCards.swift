@@ -150,7 +150,13 @@ enum StatsView {
         let width = rect.width / groups.count
         for (index, group) in groups.enumerated() {
             let x = rect.x + 1 + index * width
-            canvas.write("Top \(group.title.lowercased())", x: x, y: rect.y, .muted, width: width - 1)
+            canvas.write(
+                "\(group.title) 1 h",
+                x: x,
+                y: rect.y,
+                .muted,
+                width: width - 1
+            )
             let items = (state.dashboard.stats[group.grouping] ?? []).filter {
                 $0.name != nil && $0.name != ""
             }

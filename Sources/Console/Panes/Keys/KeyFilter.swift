@@ -13,7 +13,15 @@ enum KeyFilter {
         case .not(let inner): ignoresPart(of: inner)
         case .and(let left, let right), .or(let left, let right):
             ignoresPart(of: left) || ignoresPart(of: right)
-        case .condition(let condition): ![.client, .owner, .upstream].contains(condition.field)
+        case .condition(let condition): !Self.asksOfKeys(condition)
+        }
+    }
+
+    private static func asksOfKeys(_ condition: LogFilter.Condition) -> Bool {
+        guard case .text = condition.value else { return false }
+        switch condition.relation {
+        case .contains, .equal, .unequal: return [.client, .owner, .upstream].contains(condition.field)
+        default: return false
         }
     }
 

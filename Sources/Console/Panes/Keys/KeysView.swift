@@ -96,7 +96,7 @@ enum KeysView {
     private static let soon = 7 * 86_400
 
     private static func condition(_ key: ClientKey, _ now: Timestamp) -> Condition {
-        if key.revokedAt.map({ $0 <= now }) ?? false { return .revoked }
+        if key.revokedAt != nil { return .revoked }
         if let expiry = key.expiresAt, expiry <= now { return .expired }
         if !key.enabled { return .disabled }
         if let expiry = key.expiresAt, expiry.seconds - now.seconds < soon { return .expiring }
@@ -130,17 +130,17 @@ enum KeysView {
             "\(NumberText.count(keys.table.rows.count)) of \(NumberText.count(keys.all.count)) keys",
             .muted
         )
+        if !keys.isComplete { text.append(" (the first ones; / narrows)", .warning) }
+        if keys.table.markCount > 0 {
+            text.append(" \(canvas.glyphs.middleDot) \(keys.table.markCount) marked", .marked)
+        }
+        if let fault = keys.fault { text.append(" \(canvas.glyphs.bad) \(fault)", .error) }
         if KeyFilter.ignoresPart(of: state.filter.parsed) {
             text.append(
                 " \(canvas.glyphs.middleDot) what the filter says of requests does not narrow keys",
                 .muted
             )
         }
-        if !keys.isComplete { text.append(" (the first ones; / narrows)", .warning) }
-        if keys.table.markCount > 0 {
-            text.append(" \(canvas.glyphs.middleDot) \(keys.table.markCount) marked", .marked)
-        }
-        if let fault = keys.fault { text.append(" \(canvas.glyphs.bad) \(fault)", .error) }
         canvas.write(text, x: status.x + 3, y: status.y, width: status.width - 4)
     }
 

@@ -182,7 +182,10 @@ extension ConsoleState {
             index += direction
         }
         say(
-            direction > 0 ? "no later error here" : "no earlier error among the rows loaded; g loads more",
+            direction < 0
+                ? "no earlier error among the rows loaded; g loads more"
+                : logs.isFollowing
+                    ? "no later error" : "no later error among the rows loaded; G goes to the newest",
             .info,
             for: 3
         )
@@ -193,6 +196,7 @@ extension ConsoleState {
     mutating func jump(to moment: Timestamp) -> [ConsoleEffect] {
         logs.isFollowing = false
         logs.isLoading = true
+        logs.newCount = 0
         logs.target = moment
         return [.loadLogs(filter: filter.text, cursor: nil, to: moment)]
     }

@@ -18,7 +18,7 @@ enum LogsView {
             Column(id: "upstream", title: "UPSTREAM", width: 9, stretch: 1, priority: 2) {
                 StyledText($0.upstream ?? "–", $0.upstream == nil ? .muted : .text)
             },
-            Column(id: "path", title: "PATH", width: 20, stretch: 6) { StyledText(shortPath($0)) },
+            Column(id: "path", title: "PATH", width: 18, stretch: 5) { StyledText(shortPath($0)) },
             Column(id: "ttft", title: "TTFT", width: 8, isRight: true, priority: 4) {
                 StyledText($0.isStream ? NumberText.latency($0.ttftMs) : "–", .muted)
             },
@@ -34,7 +34,7 @@ enum LogsView {
             Column(id: "model", title: "MODEL", width: 8, stretch: 1, priority: 6) {
                 StyledText($0.model ?? "", .muted)
             },
-            Column(id: "why", title: "WHY", width: 8, stretch: 2, priority: 5) {
+            Column(id: "why", title: "WHY", width: 10, stretch: 5, priority: 3) {
                 why($0)
             },
         ]
@@ -48,7 +48,7 @@ enum LogsView {
 
     private static func why(_ record: LogRecord) -> StyledText {
         if let error = record.error { return StyledText(error, .error) }
-        return RecordText.isError(record) ? StyledText("as upstream said", .muted) : StyledText()
+        return RecordText.isError(record) ? StyledText("upstream's own", .muted) : StyledText()
     }
 
     private static func status(_ record: LogRecord, _ glyphs: Glyphs) -> StyledText {
