@@ -141,8 +141,15 @@ package struct LogDetail: Codable, Sendable {
     }
 }
 
+/// Which end of the log a list begins at.
+package enum LogOrder: String, Sendable, CaseIterable {
+    case newest
+    case oldest
+}
+
 /// Which records of the log are wanted.
 package struct LogQuery: Sendable {
+    package var order = LogOrder.newest
     package var filter = ""
     package var from: Timestamp?
     package var to: Timestamp?

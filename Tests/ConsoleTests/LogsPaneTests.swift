@@ -188,6 +188,28 @@ import Testing
         #expect(console.state.logs.table.rows.count == 200)
     }
 
+    @Test func `after a jump the log can be read on, until the newest`() throws {
+        var console = console()
+        console.press("t", "14:20", "enter")
+        let target = try #require(console.state.logs.target)
+        console.answer(
+            .logs(LogPage(records: Fixture.records(5).reversed(), filter: "", cursor: nil, time: target))
+        )
+        let last = try #require(console.state.logs.table.rows.last)
+        #expect(console.text.contains("at the end loads later ones"))
+        _ = console.takeEffects()
+        console.press("j", "j")
+        // Once: the second key finds it under way.
+        #expect(console.takeEffects() == [.loadNewer(filter: "", from: last.time)])
+        console.answer(
+            .newer([Fixture.record(4), Fixture.record(5), Fixture.record(6)], filter: "", from: last.time)
+        )
+        #expect(console.state.logs.table.rows.count == 7 && console.state.logs.table.selection?.id == 1005)
+        console.press("j", "j")
+        console.answer(.newer([Fixture.record(6)], filter: "", from: Fixture.record(6).time))
+        #expect(console.footer.contains("G follows on"))
+    }
+
     @Test func `opening a record from the dashboard does not end a pause`() {
         var console = console()
         console.press("p")

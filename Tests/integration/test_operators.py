@@ -156,6 +156,18 @@ def test_log_filters_pages_export_and_faults(gateway):
     assert [(s["name"], s["requests"], s["errors"]) for s in stats if s["name"]] == [("team-a", 4, 2)]
 
 
+def test_the_log_is_read_on_from_a_moment(gateway):
+    key = gateway.key()
+    for index in range(7):
+        gateway.chat(key, headers={"X-Request-Id": f"on-{index}"})
+    times = [record["time"] for record in gateway.logs(7)][::-1]
+    page = gateway.admin("GET", f"/logs?order=oldest&limit=2&from={times[2]}").json
+    assert [r["request_id"] for r in page["items"]] == ["on-2", "on-3"]
+    page = gateway.admin("GET", f"/logs?order=oldest&limit=9&from={times[2]}&cursor={page['next_cursor']}").json
+    assert [r["request_id"] for r in page["items"]] == ["on-4", "on-5", "on-6"] and page["next_cursor"] is None
+    assert gateway.admin("GET", "/logs?order=sideways").status in (400, 422)
+
+
 def events(gateway, path):
     request = urllib.request.Request(
         f"http://127.0.0.1:{gateway.admin_port}/api/admin{path}", headers={"Authorization": f"Bearer {gateway.token}"}

@@ -114,7 +114,7 @@ extension AdminClient: LogOperations {
     package func logs(_ query: LogQuery, by user: Operator) async throws -> Page<LogRecord> {
         let parameters: [(String, String?)] = [
             ("filter", query.filter), ("from", query.from?.description), ("to", query.to?.description),
-            ("limit", "\(query.limit)"), ("cursor", query.cursor),
+            ("limit", "\(query.limit)"), ("cursor", query.cursor), ("order", query.order.rawValue),
         ]
         return try await get("/logs", parameters)
     }

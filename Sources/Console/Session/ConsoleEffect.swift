@@ -8,6 +8,8 @@ enum ConsoleEffect: Sendable, Equatable {
     case loadStats(filter: String)
     case loadRecent(filter: String)
     case loadLogs(filter: String, cursor: String?, to: Timestamp?)
+    /// On from a moment, after a jump.
+    case loadNewer(filter: String, from: Timestamp)
     case loadRecord(Int)
     case loadKeys
     case loadUsage([ClientKey])

@@ -18,6 +18,8 @@ enum ConsoleEvent: Sendable {
         case stats([StatsGrouping: [StatsItem]], filter: String)
         case recent([LogRecord], filter: String)
         case logs(LogPage)
+        /// What follows a moment, oldest first.
+        case newer([LogRecord], filter: String, from: Timestamp)
         /// New exchanges are being sent from now on.
         case following(LogWatch)
         case logBatch(LogBatch, LogWatch)

@@ -17,6 +17,8 @@ extension ConsoleState {
                 dashboard.isRecentKnown = true
             }
         case .logs(let page): take(page)
+        case .newer(let records, let filter, let time):
+            if filter == self.filter.text { take(newer: records, from: time) }
         case .following(let watch):
             guard watch == self.watch else { return [] }
             // What came while nothing was followed is missing from here.
@@ -61,7 +63,7 @@ extension ConsoleState {
         case .outage(let reason): return reason != outage
         case .following: return false
         case .charts, .stats, .recent: return pane == .dashboard
-        case .logs, .logBatch, .logDetail: return pane == .logs
+        case .logs, .newer, .logBatch, .logDetail: return pane == .logs
         case .keys, .usage, .upstreams: return pane == .keys
         case .status, .operators, .changes: return pane == .system
         case .live, .changed, .failed: return true
@@ -89,6 +91,7 @@ extension ConsoleState {
             logs.fault = message
             logs.isLoading = false
             logs.isLoadingOlder = false
+            logs.isLoadingNewer = false
             logs.isResuming = false
         case .keys:
             keys.knownRequests = nil

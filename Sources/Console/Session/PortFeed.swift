@@ -125,6 +125,11 @@ final class PortFeed: Sendable {
                 query.limit = 50
                 mailbox.post(.recent(try await port.logs(query, by: user).items, filter: filter))
             case .loadLogs(let filter, let cursor, let time): try await loadLogs(filter, cursor, time)
+            case .loadNewer(let filter, let time):
+                var query = LogQuery()
+                (query.filter, query.from, query.order) = (filter, time, .oldest)
+                query.limit = LogsState.pageSize
+                mailbox.post(.newer(try await port.logs(query, by: user).items, filter: filter, from: time))
             case .loadRecord(let id): await loadRecord(id)
             case .loadKeys: try await loadKeys()
             case .loadUsage(let keys): try await loadUsage(keys)
@@ -147,7 +152,7 @@ final class PortFeed: Sendable {
         case .loadCharts: .charts
         case .loadStats: .stats
         case .loadRecent: .recent
-        case .loadLogs: .logs
+        case .loadLogs, .loadNewer: .logs
         case .loadKeys, .loadUsage: .keys
         case .loadSystem: .system
         default: .settings

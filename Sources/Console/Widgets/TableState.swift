@@ -2,6 +2,14 @@
 enum Movement: Sendable {
     case up, down, pageUp, pageDown, halfUp, halfDown, top, bottom
     case lines(Int)
+
+    var isDown: Bool {
+        switch self {
+        case .down, .pageDown, .halfDown, .bottom: true
+        case .lines(let count): count > 0
+        case .up, .pageUp, .halfUp, .top: false
+        }
+    }
 }
 
 /// Rows with a selection that stays on its row, marks, and what of it is in sight.

@@ -22,8 +22,19 @@ struct AuditQueries: Sendable {
     func page(_ query: LogQuery) throws -> Page<LogRecord> {
         let filter = try Self.parse(query.filter)
         let limit = min(max(query.limit, 1), 1000)
-        let before = try query.cursor.map(Cursor.number) ?? Int.max
-        let found = try search(filter, before: before, from: query.from, to: query.to, limit: limit + 1)
+        let cursor = try query.cursor.map(Cursor.number)
+        let found =
+            switch query.order {
+            case .newest:
+                try search(
+                    filter,
+                    before: cursor ?? .max,
+                    from: query.from,
+                    to: query.to,
+                    limit: limit + 1
+                )
+            case .oldest: try searchOn(filter, after: cursor, query, limit: limit + 1)
+            }
         let items = Array(found.records.prefix(limit))
         return Page(items: items, nextCursor: found.hasMore ? items.last.map { Cursor.text($0.id) } : nil)
     }
@@ -72,6 +83,39 @@ struct AuditQueries: Sendable {
             }
             if found.count == limit, let last = found.last, last.id >= file.firstID { break }
             if let from, file.firstID < from.microseconds { break }
+        }
+        return Found(records: found, hasMore: found.count == limit)
+    }
+
+    /// Oldest first: on from a moment.
+    private func searchOn(
+        _ filter: LogFilter,
+        after cursor: Int?,
+        _ query: LogQuery,
+        limit: Int
+    ) throws -> Found {
+        var found: [LogRecord] = []
+        let deadline = ContinuousClock.now + Self.timeLimit
+        let all = files.files(.rows)
+        let (from, to) = (query.from?.microseconds ?? 0, query.to?.microseconds ?? .max)
+        for (index, file) in all.enumerated() {
+            // Ids rise with time, and no file holds one that its successor's first has passed.
+            if index + 1 < all.count, all[index + 1].firstID <= max(cursor ?? 0, from) { continue }
+            let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
+            let start = try file.database.read { try Self.firstID(from: from, $0) }
+            let sql = """
+                SELECT * FROM exchanges WHERE is_open = 0 AND id > ? AND time >= ? AND time < ? AND \(condition.sql)
+                ORDER BY id LIMIT ?
+                """
+            let bounds = StatementArguments([max(cursor ?? 0, start - 1), from, to])
+            let arguments = bounds + StatementArguments(condition.arguments) + [limit]
+            let (records, isComplete) = try rows(file, sql, arguments, until: deadline)
+            found = Array((found + records).sorted { $0.id < $1.id }.prefix(limit))
+            guard isComplete else {
+                if found.isEmpty { throw Self.tooSlow }
+                return Found(records: found, hasMore: true)
+            }
+            if found.count == limit { break }
         }
         return Found(records: found, hasMore: found.count == limit)
     }

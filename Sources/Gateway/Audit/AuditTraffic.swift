@@ -84,7 +84,7 @@ extension AuditQueries {
 
     /// The first id of a file's exchanges that began at a moment or later: ids rise with time, so it is found by
     /// halving instead of by reading.
-    private static func firstID(from moment: Int, _ db: Database) throws -> Int {
+    static func firstID(from moment: Int, _ db: Database) throws -> Int {
         guard var low = try Int.fetchOne(db, sql: "SELECT min(id) FROM exchanges"),
             var high = try Int.fetchOne(db, sql: "SELECT max(id) FROM exchanges")
         else { return 0 }

@@ -26,6 +26,7 @@ enum LogRoutes {
             "logs",
             "List exchanges, newest first",
             query: range + [
+                .init(name: "order", type: "string", summary: "newest or oldest first, default newest"),
                 .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
                 .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
             ]
@@ -33,6 +34,7 @@ enum LogRoutes {
             var query = try Self.query(request)
             query.limit = try request.number("limit", default: 100, in: 1...1000)
             query.cursor = request.text("cursor")
+            query.order = try request.choice("order", default: LogOrder.newest)
             return try request.json(try await request.port.logs(query, by: request.user))
         },
         .get(

@@ -45,6 +45,20 @@ extension ConsoleState {
         if logs.isFollowing { logs.table.move(.bottom, page: 1) }
     }
 
+    /// What follows the rows of a jump; nothing means that they reach the present.
+    mutating func take(newer records: [LogRecord], from time: Timestamp) {
+        guard logs.isLoadingNewer, logs.isDetached, logs.table.rows.last?.time == time else { return }
+        logs.isLoadingNewer = false
+        let known = Set(logs.table.rows.suffix(LogsState.pageSize).map(\.id))
+        let new = records.filter { !known.contains($0.id) }
+        guard !new.isEmpty else {
+            say("that was the newest; G follows on", .info, for: 3)
+            return
+        }
+        logs.table.append(new, limit: LogsState.limit)
+        logs.table.move(.down, page: 1)
+    }
+
     mutating func take(_ batch: LogBatch) {
         logs.fault = nil
         logs.skipped += batch.skipped
@@ -128,7 +142,14 @@ extension ConsoleState {
             return []
         }
         if case .bottom = movement { return resume() }
+        let wasLast = logs.table.isAtEnd
         logs.table.move(movement, page: rects.list.height - 1)
+        if wasLast, logs.table.isAtEnd, movement.isDown, logs.isDetached, !logs.isLoadingNewer,
+            let last = logs.table.rows.last
+        {
+            logs.isLoadingNewer = true
+            return [.loadNewer(filter: filter.text, from: last.time)]
+        }
         if !logs.table.isAtEnd { logs.isFollowing = false }
         var effects = showSelected()
         if logs.table.selected == 0, let cursor = logs.cursor, !logs.isLoadingOlder,
@@ -185,7 +206,10 @@ extension ConsoleState {
             direction < 0
                 ? "no earlier error among the rows loaded; g loads more"
                 : logs.isFollowing
-                    ? "no later error" : "no later error among the rows loaded; G goes to the newest",
+                    ? "no later error"
+                    : logs.isDetached
+                        ? "no later error among the rows loaded; \(glyphs.down) at the end loads more"
+                        : "no later error among the rows loaded; G goes to the newest",
             .info,
             for: 3
         )

@@ -27,6 +27,8 @@ struct LogsState: Sendable {
     var cursor: String?
     var isLoading = true
     var isLoadingOlder = false
+    /// Of a list that ends before the newest.
+    var isLoadingNewer = false
     var fault: String?
     /// The filter that the rows answer.
     var shownFilter: String?

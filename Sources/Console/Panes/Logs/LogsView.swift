@@ -106,6 +106,10 @@ enum LogsView {
                 .muted
             )
         }
+        if logs.isDetached {
+            text.append(" \(glyphs.middleDot) \(glyphs.down) at the end loads later ones", .muted)
+        }
+        if logs.isLoadingNewer { text.append(" \(glyphs.middleDot) loading later ones", .info) }
         if logs.isLoadingOlder { text.append(" \(glyphs.middleDot) loading older", .info) }
         if logs.table.markCount > 0 {
             text.append(" \(glyphs.middleDot) \(logs.table.markCount) marked", .marked)
