@@ -118,6 +118,12 @@ package struct HeaderMatch: Codable, Sendable, Equatable {
     package var name: String
     package var equals: String?
     package var contains: String?
+
+    package init(name: String, equals: String? = nil, contains: String? = nil) {
+        self.name = name
+        self.equals = equals
+        self.contains = contains
+    }
 }
 
 /// A value in a JSON body: `error.code` equals `insufficient_quota`.
@@ -125,6 +131,11 @@ package struct JSONMatch: Codable, Sendable, Equatable {
     /// Names of members, from the outside in.
     package var path: String
     package var equals: String
+
+    package init(path: String, equals: String) {
+        self.path = path
+        self.equals = equals
+    }
 }
 
 /// So many times within so long, counted for each key.

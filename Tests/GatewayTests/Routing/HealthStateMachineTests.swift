@@ -1,0 +1,99 @@
+import Operations
+import Testing
+
+@testable import Gateway
+
+@Suite struct `Health of a key` {
+    private let policy = HealthStateMachine.Policy()
+    private let second = 1_000_000
+
+    @Test func `five failures in a row are a rest, and a success between forgives`() {
+        var health = HealthStateMachine()
+        for _ in 0..<4 {
+            let rests = health.failed("status 500", now: 0, policy)
+            #expect(!rests)
+        }
+        let isBack = health.succeeded()
+        #expect(!isBack)
+        for _ in 0..<4 { _ = health.failed("status 500", now: 0, policy) }
+        #expect(health.state == .active)
+        let rests = health.failed("status 500", now: 0, policy)
+        #expect(rests && health.state == .cooling(until: 30 * second) && health.reason == "status 500")
+    }
+
+    @Test func `a rest only ever grows, and never beyond what is allowed`() {
+        var health = HealthStateMachine()
+        _ = health.cool(until: 60 * second, "429", now: 0, policy)
+        let isShorter = health.cool(until: 10 * second, "429", now: 0, policy)
+        #expect(!isShorter && health.returnsAt == 60 * second)
+        _ = health.cool(until: 90 * second, "429", now: 0, policy)
+        #expect(health.returnsAt == 90 * second)
+        _ = health.cool(until: 30 * 86_400 * second, "429", now: 0, policy)
+        #expect(health.returnsAt == 86_400 * second)
+    }
+
+    @Test func `after its time one request finds out whether it is back`() {
+        var health = HealthStateMachine()
+        _ = health.cool(until: 7 * second, "429", now: 0, policy)
+        let isEarly = health.timePassed(now: 7 * second - 1)
+        #expect(!isEarly && !health.mayBeUsed)
+        let isDue = health.timePassed(now: 7 * second)
+        #expect(isDue && health.mayBeUsed && health.name == .cooling)
+        health.chosen()
+        #expect(!health.mayBeUsed)
+        health.released()
+        #expect(health.mayBeUsed)
+        health.chosen()
+        let isBack = health.succeeded()
+        #expect(isBack && health == HealthStateMachine())
+    }
+
+    @Test func `a trial that fails rests at once, and longer`() {
+        var health = HealthStateMachine()
+        var now = 0
+        var rests: [Int] = []
+        for _ in 0..<10 {
+            for _ in 0..<5 where health.state == .active { _ = health.failed("x", now: now, policy) }
+            let until = health.returnsAt ?? 0
+            rests.append((until - now) / second)
+            now = until
+            _ = health.timePassed(now: now)
+            health.chosen()
+            _ = health.failed("x", now: now, policy)
+            now = health.returnsAt ?? 0
+            _ = health.timePassed(now: now)
+        }
+        #expect(rests.first == 30 && rests.allSatisfy { $0 <= 3600 })
+    }
+
+    @Test func `a success that was under way cuts no rest short`() {
+        var health = HealthStateMachine()
+        _ = health.cool(until: 60 * second, "429", now: 0, policy)
+        let isBack = health.succeeded()
+        #expect(!isBack && health.returnsAt == 60 * second)
+    }
+
+    @Test func `what an operator has decided stands`() {
+        var health = HealthStateMachine()
+        _ = health.ban("leaked")
+        for change in [
+            health.cool(until: 9, "x", now: 0, policy), health.exhaust(until: 9, "x", now: 0, policy),
+            health.disable("x"), health.timePassed(now: .max),
+        ] {
+            #expect(!change)
+        }
+        #expect(health.name == .banned && health.reason == "leaked")
+        health.reset()
+        #expect(health.mayBeUsed)
+    }
+
+    @Test func `what was written down comes back`() {
+        for name in ["active", "cooling", "exhausted", "disabled", "banned"] {
+            let kept = HealthStateMachine(.init(rawValue: name) ?? .active, until: 5, reason: "r", rests: 2)
+            #expect(kept.name.rawValue == name)
+        }
+        var endless = HealthStateMachine(.cooling, until: nil, reason: nil, rests: 1)
+        let isDue = endless.timePassed(now: 1)
+        #expect(isDue)
+    }
+}

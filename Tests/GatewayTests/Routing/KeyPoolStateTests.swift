@@ -1,0 +1,206 @@
+import Operations
+import Testing
+
+@testable import Gateway
+
+@Suite struct `Key pool` {
+    private let second = 1_000_000
+
+    private func pool(_ count: Int, _ strategy: KeyStrategy = .roundRobin) -> KeyPoolState {
+        var pool = KeyPoolState()
+        pool.configure((1...count).map { KeyPoolState.Member(id: $0) }, strategy) { _ in HealthStateMachine()
+        }
+        return pool
+    }
+
+    private func wish(_ tried: [Int] = [], model: String? = nil, random: UInt64 = 0) -> KeyPoolState.Wish {
+        KeyPoolState.Wish(tried: tried, model: model, random: random)
+    }
+
+    private func throttled(until: Int?) -> KeyVerdict {
+        .rest(.init(until: until, length: .seconds(60), reason: "status 429", isThrottling: true))
+    }
+
+    @Test func `keys take turns`() {
+        var pool = pool(3)
+        let chosen = (0..<6).map { _ in pool.choose(wish(), now: 0) }
+        #expect(chosen == [1, 2, 3, 1, 2, 3].map { .key($0) })
+    }
+
+    @Test func `a key that rests is passed over, and comes back through one trial`() {
+        var pool = pool(2)
+        _ = pool.choose(wish(), now: 0)
+        let changes = pool.finished(1, throttled(until: 7 * second), now: 0)
+        #expect(changes.count == 1)
+        #expect((0..<4).map { _ in pool.choose(wish(), now: second) } == Array(repeating: .key(2), count: 4))
+        #expect(pool.choose(wish([2]), now: 6 * second) == .none(returnsAt: 7 * second))
+        #expect(pool.choose(wish([2]), now: 7 * second) == .key(1))
+        // The trial is under way: nobody else gets it.
+        #expect(pool.choose(wish([2]), now: 7 * second) == .none(returnsAt: nil))
+        _ = pool.finished(1, .good, now: 8 * second)
+        #expect(pool.slot(1)?.health.state == .active)
+        #expect(pool.choose(wish([2]), now: 8 * second) == .key(1))
+    }
+
+    @Test func `what is worst stands, whatever comes later`() {
+        var pool = pool(2)
+        _ = pool.choose(wish(), now: 0)
+        _ = pool.finished(1, .disabled("status 401"), now: 0)
+        #expect(pool.choose(wish([2]), now: .max / 2) == .none(returnsAt: nil))
+        #expect(pool.unusable(limit: 9).map(\.member.id) == [1])
+        pool.set(1) { $0.reset() }
+        #expect(pool.choose(wish([2]), now: 0) == .key(1) && pool.unusableCount == 0)
+    }
+
+    @Test func `twenty keys throttled at once are the host's fault`() {
+        var pool = pool(20)
+        var now = 0
+        for _ in 0..<20 {
+            guard case .key(let id) = pool.choose(wish(), now: now) else { break }
+            _ = pool.finished(id, throttled(until: now + 30 * second), now: now)
+            now += 90_000
+        }
+        #expect(pool.upstream.name == .cooling && pool.upstream.reason?.contains("5 keys") == true)
+        #expect(pool.slots.allSatisfy { $0.health.state == .active })
+        guard case .none(let returnsAt?) = pool.choose(wish(), now: now) else {
+            Issue.record("a key was chosen")
+            return
+        }
+        // Then one request finds out for all.
+        let first = pool.choose(wish(), now: returnsAt)
+        #expect(first == .key(6) || first != .none(returnsAt: nil))
+        guard case .none = pool.choose(wish(), now: returnsAt) else {
+            Issue.record("a second request went along")
+            return
+        }
+    }
+
+    @Test func `keys throttled while others work are throttled themselves`() {
+        var pool = pool(20)
+        for id in 1...10 {
+            _ = pool.choose(wish(), now: 0)
+            _ = pool.finished(id, id % 2 == 0 ? .good : throttled(until: 9 * second), now: 0)
+        }
+        #expect(pool.upstream.mayBeUsed && pool.unusableCount == 5)
+    }
+
+    @Test func `the breaker opens for failures of two keys, or of the only one`() {
+        var two = pool(2)
+        for _ in 0..<5 {
+            guard case .key(let id) = two.choose(wish(), now: 0) else { break }
+            _ = two.finished(id, .transient("status 500"), now: 0)
+        }
+        #expect(!two.upstream.mayBeUsed)
+        var one = pool(1)
+        for _ in 0..<5 {
+            _ = one.choose(wish(), now: 0)
+            _ = one.finished(1, .transient("status 500"), now: 0)
+        }
+        #expect(!one.upstream.mayBeUsed)
+        // Of several keys one alone is not the upstream.
+        var many = pool(3)
+        for _ in 0..<5 {
+            _ = many.choose(wish([2, 3]), now: 0)
+            _ = many.finished(1, .transient("status 500"), now: 0)
+        }
+        #expect(many.upstream.mayBeUsed && many.slot(1)?.health.name == .cooling)
+    }
+
+    @Test func `a model rests without its key, and three of them with it`() {
+        var pool = pool(2)
+        func rest(_ model: String) -> KeyVerdict {
+            .modelRest(model, .init(until: 9 * second, length: .seconds(1), reason: "status 404"))
+        }
+        _ = pool.choose(wish(), now: 0)
+        _ = pool.finished(1, rest("a"), now: 0)
+        #expect(pool.choose(wish([2], model: "a"), now: 0) == .none(returnsAt: nil))
+        #expect(pool.choose(wish([2], model: "b"), now: 0) == .key(1))
+        #expect(pool.choose(wish([2], model: "a"), now: 9 * second) == .key(1))
+        _ = pool.finished(1, rest("b"), now: 0)
+        _ = pool.finished(1, rest("c"), now: 0)
+        #expect(pool.slot(1)?.health.name == .cooling)
+    }
+
+    @Test func `lower priorities first, others when they rest`() {
+        var pool = KeyPoolState()
+        pool.configure(
+            [.init(id: 1, priority: 5), .init(id: 2, priority: 1), .init(id: 3, priority: 1)],
+            .priority
+        ) { _ in
+            HealthStateMachine()
+        }
+        #expect((0..<3).map { _ in pool.choose(wish(), now: 0) } == [.key(2), .key(3), .key(2)])
+        _ = pool.finished(2, .disabled("x"), now: 0)
+        _ = pool.finished(3, .disabled("x"), now: 0)
+        #expect(pool.choose(wish(), now: 0) == .key(1))
+    }
+
+    @Test func `weights are kept to`() {
+        var pool = KeyPoolState()
+        pool.configure([.init(id: 1, weight: 9), .init(id: 2, weight: 1)], .weighted) { _ in
+            HealthStateMachine()
+        }
+        var random = SystemRandomNumberGenerator()
+        var first = 0
+        for _ in 0..<10_000 where pool.choose(wish(random: random.next()), now: 0) == .key(1) { first += 1 }
+        #expect((8800...9200).contains(first))
+    }
+
+    @Test func `the one with the least to do is taken`() {
+        var pool = pool(3, .leastUsed)
+        #expect((0..<3).map { _ in pool.choose(wish(), now: 0) } == [.key(1), .key(2), .key(3)])
+        _ = pool.finished(2, .good, now: 0)
+        #expect(pool.choose(wish(), now: 0) == .key(2))
+    }
+
+    @Test(arguments: KeyStrategy.allCases)
+    func `any order of events keeps every key where it belongs`(strategy: KeyStrategy) {
+        var random = SystemRandomNumberGenerator()
+        var pool = KeyPoolState()
+        var ids = Array(1...40)
+        pool.configure(ids.map { .init(id: $0, weight: $0, priority: $0 % 3) }, strategy) { _ in
+            HealthStateMachine()
+        }
+        var now = 0
+        var open: [Int] = []
+        for step in 0..<20_000 {
+            now += Int.random(in: 0...2 * second, using: &random)
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<5:
+                let tried = (0..<3).map { _ in Int.random(in: 1...40, using: &random) }
+                if case .key(let id) = pool.choose(wish(tried, model: "m", random: random.next()), now: now) {
+                    #expect(!tried.contains(id) && ids.contains(id))
+                    #expect(!pool.models.rests(key: id, model: "m", now: now))
+                    open.append(id)
+                }
+            case 5..<9:
+                guard let id = open.popLast() else { continue }
+                let rest = KeyVerdict.Rest(
+                    until: nil,
+                    length: .seconds(3),
+                    reason: "r",
+                    isThrottling: step % 2 == 0
+                )
+                let verdicts: [KeyVerdict] = [
+                    .untold, .good, .good, .transient("t"), .rest(rest), .modelRest("m", rest),
+                    .upstreamRest(rest),
+                    .exhausted(until: now + second, "q"), .disabled("d"), .banned("b"),
+                ]
+                _ = pool.finished(id, verdicts[Int.random(in: 0..<verdicts.count, using: &random)], now: now)
+            default:
+                if step % 50 == 0 {
+                    ids = (1...40).filter { _ in Bool.random(using: &random) }
+                    pool.configure(ids.map { .init(id: $0, priority: $0 % 3) }, strategy) { _ in
+                        HealthStateMachine()
+                    }
+                } else {
+                    pool.set(Int.random(in: 1...40, using: &random)) { $0.reset() }
+                    pool.resetUpstream()
+                }
+            }
+            let resting = Set(pool.unusable(limit: 99).map(\.member.id))
+            let expected = Set(pool.slots.filter { !$0.health.mayBeUsed }.map(\.member.id))
+            #expect(resting == expected && pool.unusableCount == resting.count)
+        }
+    }
+}

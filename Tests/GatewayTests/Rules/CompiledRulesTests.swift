@@ -1,0 +1,189 @@
+import Operations
+import Testing
+
+@testable import Gateway
+
+@Suite struct `Rules` {
+    private func outcome(
+        _ status: Int?,
+        _ body: String = "",
+        headers: [(String, String)] = [],
+        error: RuleError? = nil
+    ) -> AttemptOutcome {
+        var outcome = AttemptOutcome()
+        (outcome.status, outcome.error, outcome.model) = (status, error, "gpt-4o")
+        outcome.headers = headers.map { (name: $0.0, value: $0.1) }
+        outcome.body = Array(body.utf8)
+        return outcome
+    }
+
+    private func judge(_ outcome: AttemptOutcome) throws -> Judgement {
+        OutcomeJudge(rules: try CompiledRules(DefaultRules.all)).judge(outcome, now: 0) { _ in false }
+    }
+
+    @Test(
+        arguments: [
+            (401, "", "dead credential"), (402, "", "payment required"),
+            (429, #"{"error":{"code":"insufficient_quota"}}"#, "out of quota"),
+            (429, "slow down", "throttled"),
+            (429, "您的余额不足", "out of quota"),
+            (403, #"{"error":{"code":"account_deactivated"}}"#, "refused credential"),
+            (400, "API key not valid. Please pass a valid API key.", "refused credential"),
+            (404, "The model `gpt-9` does not exist", "model not there"), (503, "", "overloaded"),
+            (529, "", "overloaded"),
+            (200, "insufficient_quota", nil), (404, "no such page", nil), (500, "", nil),
+            (403, "region", nil),
+        ] as [(Int, String, String?)]
+    )
+    func `the default rules tell answers apart`(status: Int, body: String, name: String?) throws {
+        #expect(try judge(outcome(status, body)).ruleName == name)
+    }
+
+    @Test func `quota goes before throttling, and each does its own`() throws {
+        let quota = try judge(outcome(429, "insufficient_quota", headers: [("retry-after", "7")]))
+        #expect(quota.repeats == .nextKey && !quota.counts && quota.notifies)
+        #expect(quota.verdict == .exhausted(until: 7_000_000, "status 429, rule “out of quota”"))
+        let throttled = try judge(outcome(429, "", headers: [("retry-after", "7")]))
+        guard case .rest(let rest) = throttled.verdict else {
+            Issue.record("\(throttled.verdict)")
+            return
+        }
+        #expect(rest.until == 7_000_000 && rest.isThrottling && !throttled.counts)
+    }
+
+    @Test func `what a provider may have worked on is not repeated`() throws {
+        for status in [500, 502, 504, 524] { #expect(try judge(outcome(status)).repeats == .no) }
+        for error in [RuleError.timeout, .reset, .truncated, .invalid] {
+            let judgement = try judge(outcome(nil, error: error))
+            #expect(judgement.repeats == .no)
+            guard case .transient = judgement.verdict else {
+                Issue.record("\(error) is not transient")
+                return
+            }
+        }
+        for error in [RuleError.connect, .tls] {
+            #expect(try judge(outcome(nil, error: error)).repeats == .nextKey)
+        }
+    }
+
+    @Test func `a caller's fault shows that the key works`() throws {
+        for status in [200, 204, 400, 404, 409, 413, 422, 501] {
+            #expect(try judge(outcome(status)).verdict == .good)
+        }
+    }
+
+    @Test func `every part of a condition must hold`() throws {
+        var rule = Rule(id: 1, name: "all", when: RuleCondition(), then: [RuleAction(.banKey)])
+        rule.when.status = [StatusRange(400...499)]
+        rule.when.header = [HeaderMatch(name: "X-Why", contains: "quota")]
+        rule.when.bodyContains = ["Nope", "GONE"]
+        rule.when.bodyRegex = "code\\D+(7|8)"
+        rule.when.bodyJson = JSONMatch(path: "error.code", equals: "7")
+        rule.when.latencyOverMs = 10
+        let rules = try CompiledRules([rule])
+        var good = outcome(418, #"{"text":"gone","error":{"code":7}}"#, headers: [("x-why", "over QUOTA")])
+        good.latencyMilliseconds = 11
+        #expect(rules.first(good) { _ in true }?.id == 1)
+        let spoilt: [(inout AttemptOutcome) -> Void] = [
+            { $0.status = 500 }, { $0.headers = [] }, { $0.body = Array(#"{"error":{"code":7}}"#.utf8) },
+            { $0.body = Array(#"{"text":"gone","error":{"code":9}}"#.utf8) }, { $0.latencyMilliseconds = 10 },
+        ]
+        for spoil in spoilt {
+            var bad = good
+            spoil(&bad)
+            #expect(rules.first(bad) { _ in true } == nil)
+            #expect(rules.explain(bad).first?.mismatch != nil)
+        }
+        #expect(rules.explain(good).first?.mismatch == nil)
+    }
+
+    @Test func `a threshold is counted for each key and begins anew`() {
+        var thresholds = RuleThresholds()
+        var rule = Rule(id: 1, name: "t", when: RuleCondition(), then: [])
+        rule.threshold = RuleThreshold(count: 3, seconds: 10)
+        let reached = [0, 1, 2, 3, 4, 15, 26].map { thresholds.reached(rule, key: 1, now: $0 * 1_000_000) }
+        #expect(reached == [false, false, true, false, false, false, false])
+        let other = thresholds.reached(rule, key: 2, now: 2_000_000)
+        #expect(!other)
+    }
+
+    private typealias Spoil = @Sendable (inout Rule) -> Void
+
+    private static let faults: [(spoil: Spoil, field: String)] = [
+        ({ $0.then = [] }, "then"), ({ $0.when.bodyRegex = "(" }, "when.body_regex"),
+        ({ $0.name = "" }, "name"), ({ $0.threshold = RuleThreshold(count: 0, seconds: 1) }, "threshold"),
+        ({ $0.then = [RuleAction(.retryNextKey), RuleAction(.retrySameKey)] }, "then"),
+        ({ $0.then = [RuleAction(.respond)] }, "then"), ({ $0.when.bodyContains = [""] }, "when"),
+    ]
+
+    @Test(arguments: faults.indices)
+    func `a rule that does not hold is refused by its field`(index: Int) {
+        let (spoil, field) = Self.faults[index]
+        var rule = Rule(id: 1, name: "x", when: RuleCondition(), then: [RuleAction(.banKey)])
+        spoil(&rule)
+        do throws(OperationsError) {
+            _ = try CompiledRules([rule])
+            Issue.record("it was taken")
+        } catch {
+            #expect(error.parameter == field)
+        }
+    }
+
+    @Test(arguments: ["(a+)+$", "(a|a)*$", "(.*){20}x", "([a-z]+)*\\d"])
+    func `patterns that make others explode are harmless`(pattern: String) throws {
+        var rule = Rule(id: 1, name: "x", when: RuleCondition(), then: [RuleAction(.banKey)])
+        rule.when.bodyRegex = pattern
+        let rules = try CompiledRules([rule])
+        let began = ContinuousClock.now
+        _ = rules.first(outcome(500, String(repeating: "a", count: 60_000) + "!")) { _ in true }
+        #expect(ContinuousClock.now - began < .seconds(2))
+    }
+}
+
+@Suite struct `First events` {
+    @Test(
+        arguments: [
+            ("", .incomplete), (": ping\n\n", .incomplete), ("data: {\"a\":1}\n", .incomplete),
+            ("data: {\"choices\":[]}\n\n", .answer), ("data: [DONE]\n\n", .answer),
+            ("event: x\n\ndata: {}\r\n\r\n", .answer),
+            ("data: {\"error\":null,\"id\":1}\n\n", .answer),
+            ("data: {\"error\":{\"message\":\"m\",\"code\":429}}\n\n", .failure(status: 429)),
+            ("data:{\"error\":{\"type\":\"rate_limit_error\"}}\n\n", .failure(status: 429)),
+            (
+                "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
+                .failure(status: 529)
+            ),
+            ("event: error\r\ndata: oops\r\n\r\n", .failure(status: 503)),
+            ("data: {\"error\":{\"code\":\"insufficient_quota\"}}\n\n", .failure(status: 429)),
+        ] as [(String, FirstEvent)]
+    )
+    func `errors in place of an answer are told from answers`(text: String, event: FirstEvent) {
+        let bytes = Array(text.utf8)
+        #expect(bytes.withUnsafeBytes(FirstEvent.read) == event)
+    }
+}
+
+@Suite struct `Repeat budget` {
+    @Test func `a key's own trouble takes no attempt, but all have an end`() {
+        var budget = RepeatBudget(RetryPolicy(), from: 0)
+        for _ in 0..<2 { budget.failed(counts: true) }
+        #expect(budget.allowsAnother(now: 0))
+        for _ in 0..<10 { budget.failed(counts: false) }
+        #expect(budget.allowsAnother(now: 0) && !budget.allowsAnother(now: 60_000_000))
+        for _ in 0..<20 { budget.failed(counts: false) }
+        #expect(!budget.allowsAnother(now: 0))
+    }
+
+    @Test func `waits grow, differ and are bounded`() {
+        var budget = RepeatBudget(RetryPolicy(), from: 0)
+        #expect(budget.wait(counts: false, random: 7) == 0)
+        var longest: [Int] = []
+        for _ in 0..<12 {
+            budget.failed(counts: true)
+            let waits = (0..<200).map { budget.wait(counts: true, random: UInt64($0) &* 7_919) }
+            #expect(Set(waits).count > 1)
+            longest.append(waits.max() ?? 0)
+        }
+        #expect(longest[0] < longest[3] && longest.allSatisfy { $0 <= 1500 })
+    }
+}
