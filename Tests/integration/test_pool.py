@@ -1,0 +1,239 @@
+"""The key pool on real sockets: keys die, rest and return, and callers do not notice."""
+
+import concurrent.futures
+import http.client
+import json
+import random
+import time
+
+import pytest
+from conftest import wait_until
+from provider import GOOD, Provider, error
+
+
+@pytest.fixture
+def pool(make_gateway):
+    """A gateway with an upstream `pooled` of the given keys, before a provider that answers as told."""
+    made = []
+
+    def make(answers, keys, options=""):
+        provider = Provider(answers)
+        made.append(provider)
+        lines = "".join(f"      - {{ name: {key}, value: {key}-0123456789abcdef }}\n" for key in keys)
+        upstream = f"  - slug: pooled\n    base_url: http://127.0.0.1:{provider.port}\n{options}    keys:\n{lines}"
+        return make_gateway(upstream=upstream), provider
+
+    yield make
+    for provider in made:
+        provider.stop()
+
+
+def ask(gateway, key, stream=False, request_id=None, path="/v1/chat/completions"):
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    body = json.dumps({"model": "gpt-4o", "messages": [], "stream": stream})
+    headers = {"x-api-key": key, "content-type": "application/json"}
+    if request_id:
+        headers["x-request-id"] = request_id
+    connection.request("POST", f"/proxy/pooled{path}", body, headers)
+    answer = connection.getresponse()
+    result = answer.status, dict(answer.getheaders()), answer.read()
+    connection.close()
+    return result
+
+
+def named(key):
+    return key.removesuffix("-0123456789abcdef")
+
+
+def keys(gateway):
+    return {key["name"]: key for key in gateway.admin("GET", "/keys").json["items"] if key["upstream"] == "pooled"}
+
+
+def upstream(gateway):
+    return next(one for one in gateway.admin("GET", "/upstreams").json["items"] if one["slug"] == "pooled")
+
+
+def test_no_caller_sees_a_dying_key(pool):
+    def answers(key, count, body):
+        return {
+            "dead": error(401, "invalid_api_key"),
+            "busy": error(429, "rate_limit_exceeded", {"retry-after": "3"}) if count == 1 else GOOD,
+            "broke": error(429, "insufficient_quota"),
+            "slow": error(503, "overloaded", delay=0.05),
+            "good": GOOD,
+        }[named(key)]
+
+    gateway, provider = pool(answers, ["dead", "busy", "broke", "slow", "good"])
+    client = gateway.key()
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        statuses = list(threads.map(lambda _: ask(gateway, client)[0], range(1000)))
+    assert statuses == [200] * 1000
+    state = keys(gateway)
+    assert state["dead"]["state"] == "disabled" and "status 401" in state["dead"]["reason"]
+    assert state["broke"]["state"] == "exhausted" and "out of quota" in state["broke"]["reason"]
+    assert state["slow"]["state"] in ("cooling", "active") and state["good"]["state"] == "active"
+    assert provider.counts["dead-0123456789abcdef"] <= 16 and provider.counts["broke-0123456789abcdef"] <= 16
+    # Back after its time, through one request that finds out.
+    wait_until(lambda: ask(gateway, client)[0] == 200 and keys(gateway)["busy"]["state"] == "active", what="busy's return")
+    assert state["busy"]["state"] == "active" or state["busy"]["until"] is not None
+
+
+def test_a_failed_over_request_tells_its_attempts(pool):
+    def answers(key, count, body):
+        return error(429, "slow down", {"retry-after": "60"}) if named(key) == "first" else GOOD
+
+    gateway, provider = pool(answers, ["first", "second"])
+    client = gateway.key()
+    for _ in range(2):
+        status, headers, _ = ask(gateway, client)
+        assert status == 200
+        if headers["x-fastgate-attempts"] == "2":
+            break
+    record = next(r for r in gateway.logs(1, "&filter=upstream%3Apooled") if r["attempts"] == 2)
+    assert record["status"] == 200 and record["upstream_key"] == "second"
+    detail = gateway.detail(record)
+    first, second = detail["attempts_detail"]
+    assert (first["upstream_key"], first["status"], first["rules"]) == ("first", 429, ["throttled"])
+    assert (second["upstream_key"], second["status"], second["rules"]) == ("second", 200, [])
+    assert first["duration_ms"] > 0 and detail["overhead_us"] < 1_000_000
+    ask(gateway, client, request_id="later")
+    later = next(r for r in gateway.logs(2, "&filter=upstream%3Apooled") if r["request_id"] == "later")
+    (skipped,) = gateway.detail(later)["skipped"]
+    assert skipped["upstream_key"] == "first" and skipped["reason"].startswith("cooling: status 429") and skipped["until"]
+
+
+def test_a_rest_survives_a_crash(pool):
+    def answers(key, count, body):
+        return error(429, "slow down", {"retry-after": "300"}) if named(key) == "first" else GOOD
+
+    gateway, provider = pool(answers, ["first", "second"])
+    client = gateway.key()
+    wait_until(lambda: ask(gateway, client)[0] == 200 and keys(gateway)["first"]["state"] == "cooling")
+    until = keys(gateway)["first"]["until"]
+    time.sleep(0.5)  # What is written down at most so late.
+    gateway.kill()
+    gateway.start()
+    first = keys(gateway)["first"]
+    assert first["state"] == "cooling" and first["until"] == until and "throttled" in first["reason"]
+    count = provider.counts["first-0123456789abcdef"]
+    assert [ask(gateway, client)[0] for _ in range(4)] == [200] * 4
+    assert provider.counts["first-0123456789abcdef"] == count
+    identifier = first["id"]
+    assert gateway.admin("POST", f"/keys/{identifier}/reset").json["state"] == "active"
+
+
+def test_keys_throttled_all_at_once_are_the_hosts_trouble(pool):
+    is_tired = [True]
+
+    def answers(key, count, body):
+        return error(429, "too many requests from this address", {"retry-after": "2"}) if is_tired[0] else GOOD
+
+    gateway, provider = pool(answers, [f"k{index:02}" for index in range(20)])
+    client = gateway.key()
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(lambda _: ask(gateway, client)[0], range(40)))
+    assert set(statuses) <= {429, 503}
+    assert upstream(gateway)["health"] == "cooling"
+    assert sum(provider.counts.values()) < 60
+    status, headers, body = ask(gateway, client)
+    assert status == 503 and json.loads(body)["error"]["code"] == "no_usable_key" and 1 <= int(headers["retry-after"]) <= 3
+    problems = gateway.admin("GET", "/dashboard").json["problems"]
+    assert any(p["kind"] == "upstream" and p["name"] == "pooled" for p in problems)
+    is_tired[0] = False
+    wait_until(lambda: ask(gateway, client)[0] == 200, what="the upstream's return")
+    wait_until(lambda: ask(gateway, client)[0] == 200 and upstream(gateway)["health"] == "up")
+    assert sum(key["state"] == "active" for key in keys(gateway).values()) >= 15
+
+
+def test_a_post_is_sent_once_unless_a_rule_says_otherwise(pool):
+    """Faults of every kind; what may have been worked on reaches the provider once."""
+    chance = random.Random(7)
+
+    def answers(key, count, body):
+        fault = chance.randrange(30)
+        if fault < 4:
+            return [(None, {}, b"", 0), error(500), error(502), (200, {"content-length": "500"}, b"cut", 0)][fault]
+        return error(503) if fault == 4 else GOOD
+
+    gateway, provider = pool(answers, [f"k{index:02}" for index in range(30)])
+    client = gateway.key()
+    seen = {}
+
+    anyone = keys(gateway)["k00"]["id"]
+
+    def one(index):
+        try:
+            answer = ask(gateway, client, request_id=f"once-{index}")
+            # So many faults by chance would send the upstream to rest, which is another test.
+            if answer[0] == 503 and b"no_usable_key" in answer[2]:
+                gateway.admin("POST", f"/keys/{anyone}/reset")
+            return index, answer
+        except (http.client.IncompleteRead, ConnectionResetError):
+            return index, (200, {"x-fastgate-attempts": "1"}, b"cut")
+
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        for index, (status, headers, _) in threads.map(one, range(1500)):
+            seen[f"once-{index}"] = (status, headers.get("x-fastgate-attempts"))
+    assert len(seen) == 1500
+    assert len(provider.ids) > 1000
+    more = {request: count for request, count in provider.ids.items() if request and count > 1}
+    details = {r["request_id"]: r for r in gateway.logs(1, "&filter=attempts%3E1")}
+    for request, count in more.items():
+        record = details.get(request)
+        if record is None:
+            continue
+        repeated = gateway.detail(record)["attempts_detail"][:-1]
+        assert [attempt["status"] for attempt in repeated] == [503] * len(repeated), repeated
+        assert count == record["attempts"]
+    assert len(more) > 10
+
+
+EVENT = b'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n'
+
+
+def stream(*parts):
+    return 200, {"content-type": "text/event-stream"}, b"".join(parts), 0
+
+
+def test_an_error_in_place_of_a_stream_is_tried_again_and_one_inside_it_is_not(pool):
+    mode = ["first"]
+
+    def answers(key, count, body):
+        if named(key) == "good":
+            return stream(EVENT, b"data: [DONE]\n\n")
+        if mode[0] == "first":
+            return stream(b'data: {"error":{"type":"overloaded_error"}}\n\n')
+        return stream(EVENT, b'data: {"error":{"type":"overloaded_error"}}\n\n')
+
+    gateway, provider = pool(answers, ["bad", "good"])
+    client = gateway.key()
+    for _ in range(4):
+        status, headers, body = ask(gateway, client, stream=True)
+        assert status == 200 and body == EVENT + b"data: [DONE]\n\n"
+    assert provider.counts["bad-0123456789abcdef"] >= 1
+    for name in keys(gateway).values():
+        gateway.admin("POST", f"/keys/{name['id']}/reset")
+    mode[0] = "inside"
+    before = sum(provider.counts.values())
+    bodies = [ask(gateway, client, stream=True)[2] for _ in range(4)]
+    assert sum(provider.counts.values()) == before + 4
+    assert any(b"overloaded_error" in body for body in bodies)
+
+
+def test_credentials_and_quota_of_the_only_key(pool):
+    gateway, provider = pool(lambda *_: error(401, "invalid_api_key"), ["only"])
+    client = gateway.key()
+    status, _, body = ask(gateway, client)
+    assert status == 502 and json.loads(body)["error"]["code"] == "upstream_credentials"
+    status, headers, body = ask(gateway, client)
+    assert status == 503 and json.loads(body)["error"]["code"] == "no_usable_key" and "retry-after" in {h.lower() for h in headers}
+    assert sum(provider.counts.values()) == 1
+
+
+@pytest.mark.parametrize("strategy", ["weighted", "least_used", "random", "priority"])
+def test_strategies(pool, strategy):
+    gateway, provider = pool(lambda *_: GOOD, ["a", "b", "c"], f"    strategy: {strategy}\n")
+    assert upstream(gateway)["strategy"] == strategy
+    client = gateway.key()
+    assert [ask(gateway, client)[0] for _ in range(30)] == [200] * 30
+    assert sum(provider.counts.values()) == 30
