@@ -13,11 +13,11 @@ extension ConsoleState {
             return switch pane {
             case .logs, .dashboard: "the log stands in the order of time"
             case .system: "changes stand in the order of time"
-            case .keys: nil
+            case .keys, .pool: nil
             }
         case .columns:
-            return pane == .logs || pane == .keys ? nil : "this pane has no table to choose columns of"
-        case .mark, .range: return pane == .logs || pane == .keys ? nil : "nothing here can be marked"
+            return [.logs, .keys, .pool].contains(pane) ? nil : "this pane has no table to choose columns of"
+        case .mark, .range: return [.logs, .keys, .pool].contains(pane) ? nil : "nothing here can be marked"
         case .copy: return nothingToCopy ? "nothing to copy here" : nil
         case .clearFilter: return filter.text.isEmpty ? "there is no filter" : nil
         case .editKey:
@@ -32,6 +32,7 @@ extension ConsoleState {
             if let refusalOfKey { return refusalOfKey }
             return keys.table.targets.allSatisfy { $0.revokedAt != nil } ? "already revoked" : nil
         case .deleteKey, .keyLogs: return refusalOfKey
+        case .togglePoolKey, .banPoolKey, .resetPoolKey, .poolKeyLogs: return refusalOfPool(id)
         case .sameCaller:
             return logs.table.selection?.clientKey == nil ? "this request had no client key" : nil
         case .nextError, .previousError: return logs.table.rows.isEmpty ? "there are no requests" : nil
@@ -55,6 +56,7 @@ extension ConsoleState {
         case .dashboard: copyOfDashboard() == nil
         case .logs: copyOfLogs() == nil
         case .keys: keys.table.selection == nil
+        case .pool: pool.table.selection == nil
         case .system: system.changes.selection == nil
         }
     }

@@ -8,6 +8,7 @@ enum CommandContext: String, CaseIterable, Sendable {
     /// A log record that is open.
     case record
     case keys
+    case pool
     case system
 }
 
@@ -28,6 +29,7 @@ enum CommandID: String, CaseIterable, Sendable {
     case showDashboard = "pane.dashboard"
     case showLogs = "pane.logs"
     case showKeys = "pane.keys"
+    case showPool = "pane.pool"
     case showSystem = "pane.system"
     case filter = "filter.edit"
     case clearFilter = "filter.clear"
@@ -82,6 +84,11 @@ enum CommandID: String, CaseIterable, Sendable {
     case revokeKey = "keys.revoke"
     case deleteKey = "keys.delete"
     case keyLogs = "keys.logs"
+
+    case togglePoolKey = "pool.toggle"
+    case banPoolKey = "pool.ban"
+    case resetPoolKey = "pool.reset"
+    case poolKeyLogs = "pool.logs"
 
     case reload = "system.reload"
 }

@@ -1,6 +1,6 @@
 /// Every command there is, in the order in which footer and help show them.
 enum CommandRegistry {
-    static let all: [Command] = everywhere + list + dashboard + logs + record + keys + system
+    static let all: [Command] = everywhere + list + dashboard + logs + record + keys + pool + system
 
     static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
 
@@ -37,6 +37,7 @@ enum CommandRegistry {
         Command(id: .showDashboard, title: "Show the dashboard", keys: ["1"], context: .everywhere),
         Command(id: .showLogs, title: "Show the logs", keys: ["3"], context: .everywhere),
         Command(id: .showKeys, title: "Show the client keys", keys: ["4"], context: .everywhere),
+        Command(id: .showPool, title: "Show the provider keys", keys: ["5"], context: .everywhere),
         Command(id: .showSystem, title: "Show the system", keys: ["0"], context: .everywhere),
         Command(id: .clearFilter, title: "Clear the filter", keys: ["\\"], context: .everywhere),
         Command(id: .nextFocus, title: "Next part of the pane", keys: ["tab"], context: .everywhere),
@@ -163,6 +164,33 @@ enum CommandRegistry {
         ),
         Command(id: .deleteKey, title: "Delete", keys: ["D"], context: .keys, isChange: true),
         Command(id: .keyLogs, title: "Its requests in the logs", keys: ["L"], context: .keys, hint: "logs"),
+    ]
+
+    private static let pool = [
+        Command(
+            id: .togglePoolKey,
+            title: "Disable or enable",
+            keys: ["d"],
+            context: .pool,
+            hint: "disable",
+            isChange: true
+        ),
+        Command(id: .banPoolKey, title: "Ban", keys: ["B"], context: .pool, hint: "ban", isChange: true),
+        Command(
+            id: .resetPoolKey,
+            title: "Bring back: forget what it has shown, lift its ban",
+            keys: ["x"],
+            context: .pool,
+            hint: "bring back",
+            isChange: true
+        ),
+        Command(
+            id: .poolKeyLogs,
+            title: "Its requests in the logs",
+            keys: ["L"],
+            context: .pool,
+            hint: "logs"
+        ),
     ]
 
     private static let system = [

@@ -37,6 +37,7 @@ package enum KeysPage {
         case .logs: "Logs"
         case .record: "A record of the log"
         case .keys: "Keys"
+        case .pool: "Pool"
         case .system: "System"
         }
     }

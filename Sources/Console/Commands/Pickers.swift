@@ -43,13 +43,17 @@ extension ConsoleState {
     }
 
     func sortPicker() -> Picker {
-        let columns = KeysView.columns(self).filter { $0.order != nil }
+        let columns: [(id: String, title: String)] =
+            pane == .pool
+            ? PoolView.columns(self).filter { $0.order != nil }.map { ($0.id, $0.title) }
+            : KeysView.columns(self).filter { $0.order != nil }.map { ($0.id, $0.title) }
+        let sort = pane == .pool ? pool.sort : keys.sort
         return Picker(
             title: "Sort by",
             prompt: "",
             items: columns.map { column in
-                let isNow = keys.sort.column == column.id
-                let direction = keys.sort.isDescending ? "descending" : "ascending"
+                let isNow = sort.column == column.id
+                let direction = sort.isDescending ? "descending" : "ascending"
                 return Picker.Item(
                     id: column.id,
                     title: column.title,
@@ -64,6 +68,7 @@ extension ConsoleState {
         let titles: [(String, String)] =
             switch pane {
             case .logs: LogsView.columns(self).map { ($0.id, $0.title) }
+            case .pool: PoolView.columns(self).map { ($0.id, $0.title) }
             default: KeysView.columns(self).map { ($0.id, $0.title) }
             }
         let hidden = Set(settings.hiddenColumns[pane.rawValue] ?? [])

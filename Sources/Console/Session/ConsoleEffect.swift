@@ -13,6 +13,7 @@ enum ConsoleEffect: Sendable, Equatable {
     case loadRecord(Int)
     case loadKeys
     case loadUsage([ClientKey])
+    case loadPool
     case loadSystem
     case loadThemes
     case change(ConsoleChange)
@@ -55,12 +56,14 @@ enum ConsoleChange: Sendable, Equatable {
     case rotate(id: Int, name: String, overlap: Duration)
     case revoke(ids: [Int], names: [String])
     case delete(ids: [Int], names: [String])
+    /// Of upstream keys: in use, disabled or banned.
+    case setPoolState(ids: [Int], names: [String], KeyState)
     case reload
 
     /// The keys that it is about.
     var ids: [Int] {
         switch self {
-        case .createKey, .reload: []
+        case .createKey, .reload, .setPoolState: []
         case .editKey(let id, _, _, _), .rotate(let id, _, _): [id]
         case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids
         }
@@ -71,7 +74,8 @@ enum ConsoleChange: Sendable, Equatable {
         switch self {
         case .createKey(let fields): "“\(fields.name)”"
         case .editKey(_, let name, _, _), .rotate(_, let name, _): "“\(name)”"
-        case .setEnabled(_, let names, _), .revoke(_, let names), .delete(_, let names):
+        case .setEnabled(_, let names, _), .revoke(_, let names), .delete(_, let names),
+            .setPoolState(_, let names, _):
             names.count == 1 ? "“\(names[0])”" : "\(names.count) keys"
         case .reload: "the configuration"
         }

@@ -25,6 +25,7 @@ enum ConsoleEvent: Sendable {
         case logBatch(LogBatch, LogWatch)
         case logDetail(Int, Result<LogDetail, OperationsError>)
         case keys([ClientKey], isComplete: Bool)
+        case pool([UpstreamKey])
         case upstreams([Upstream])
         case usage([Int: KeyUsage])
         case status(Status)
@@ -36,7 +37,7 @@ enum ConsoleEvent: Sendable {
 
     /// What a failure was about.
     enum LoadKind: Sendable, Equatable {
-        case charts, recent, stats, logs, keys, system, settings
+        case charts, recent, stats, logs, keys, pool, system, settings
     }
 }
 

@@ -42,6 +42,11 @@ extension ConsoleState {
                 keys.wanted = nil
             }
             return pane == .keys ? [.loadUsage(shownKeys)] : []
+        case .pool(let all):
+            pool.all = all
+            pool.isLoading = false
+            pool.fault = nil
+            applyPoolFilter()
         case .upstreams(let upstreams): keys.upstreams = upstreams
         case .usage(let usage): keys.usage.merge(usage) { $1 }
         case .status(let status):
@@ -65,6 +70,7 @@ extension ConsoleState {
         case .charts, .stats, .recent: return pane == .dashboard
         case .logs, .newer, .logBatch, .logDetail: return pane == .logs
         case .keys, .usage, .upstreams: return pane == .keys
+        case .pool: return pane == .pool
         case .status, .operators, .changes: return pane == .system
         case .live, .changed, .failed: return true
         }
@@ -97,6 +103,9 @@ extension ConsoleState {
             keys.knownRequests = nil
             keys.fault = message
             keys.isLoading = false
+        case .pool:
+            pool.fault = message
+            pool.isLoading = false
         case .system:
             system.fault = message
             system.isLoading = false
@@ -128,7 +137,7 @@ extension ConsoleState {
             say("\(change.operator): \(change.action) \(ChangeText.object(change))", .info)
         }
         // There may have been others since the last second.
-        effects.append(.loadKeys)
+        effects.append(pane == .pool ? .loadPool : .loadKeys)
         if pane == .system { effects.append(.loadSystem) }
         return effects
     }
@@ -153,10 +162,14 @@ extension ConsoleState {
             undo = isUndone ? nil : outcome.undo.map { ($0, text) }
             undoing = nil
             // What they were set for has been done, as far as it was.
-            if case .done = outcome.result { keys.table.unmark(outcome.change.ids) }
+            if case .done = outcome.result {
+                keys.table.unmark(outcome.change.ids)
+                if case .setPoolState(let ids, _, _) = outcome.change { pool.table.unmark(ids) }
+            }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
             say(text + (undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
+            if case .setPoolState = outcome.change { return [.loadPool, .loadSystem] }
             return [.loadKeys, .loadSystem]
         case .created(let key):
             if let form { overlays.remove(at: form) }

@@ -12,6 +12,7 @@ extension ConsoleState {
         case .showDashboard: return show(.dashboard)
         case .showLogs: return show(.logs)
         case .showKeys: return show(.keys)
+        case .showPool: return show(.pool)
         case .showSystem: return show(.system)
         case .filter:
             let prompt = Prompt(kind: .filter, editor: LineEditor(filter.text), before: filter.text)
@@ -54,6 +55,7 @@ extension ConsoleState {
             return runDashboard(id)
         case .pauseLogs, .nextError, .previousError, .sameCaller, .jumpToTime, .copyCurl: return runLogs(id)
         case .newKey, .editKey, .toggleKey, .rotateKey, .revokeKey, .deleteKey, .keyLogs: return runKeys(id)
+        case .togglePoolKey, .banPoolKey, .resetPoolKey, .poolKeyLogs: return runPool(id)
         case .reload: return [.change(.reload)]
         }
         return []
@@ -63,6 +65,7 @@ extension ConsoleState {
         self.pane = pane
         switch pane {
         case .keys: return [.loadKeys]
+        case .pool: return [.loadPool]
         case .system: return [.loadSystem]
         case .dashboard, .logs: return []
         }
@@ -88,6 +91,8 @@ extension ConsoleState {
             if logs.table.clearMarks() { return [] }
         case .keys:
             if keys.table.clearMarks() { return [] }
+        case .pool:
+            if pool.table.clearMarks() { return [] }
         case .dashboard:
             if dashboard.cursor != nil {
                 dashboard.cursor = nil
@@ -125,6 +130,7 @@ extension ConsoleState {
         switch pane {
         case .logs: return moveLogs(movement)
         case .keys: keys.table.move(movement, page: layout.keys.height - 1)
+        case .pool: pool.table.move(movement, page: layout.keys.height - 1)
         case .system: system.changes.move(movement, page: layout.changes.height - 1)
         case .dashboard: moveDashboard(movement)
         }
@@ -135,6 +141,7 @@ extension ConsoleState {
         switch pane {
         case .dashboard: return openDashboard()
         case .logs: return openLog()
+        case .pool: return runPool(.poolKeyLogs)
         case .keys: return refusal(of: .editKey) == nil ? runKeys(.editKey) : runKeys(.keyLogs)
         case .system:
             guard let change = system.changes.selection else { return [] }
@@ -153,6 +160,9 @@ extension ConsoleState {
         case .keys:
             if isRange { keys.table.toggleRange() } else { keys.table.toggleMark() }
             if !isRange { keys.table.move(.down, page: 1) }
+        case .pool:
+            if isRange { pool.table.toggleRange() } else { pool.table.toggleMark() }
+            if !isRange { pool.table.move(.down, page: 1) }
         case .dashboard, .system: break
         }
     }
@@ -168,6 +178,7 @@ extension ConsoleState {
                     : keys.table.targets.map { "\($0.name)\t\($0.owner)\t\($0.prefix)" }.joined(
                         separator: "\n"
                     )
+            case .pool: copyOfPool()
             case .system: system.changes.selection.map { ChangeText.line($0, zone: zone) }
             }
         guard let text else { return [] }
@@ -191,7 +202,7 @@ extension ConsoleState {
                 DashboardState.Part(rawValue: (dashboard.part.rawValue + step + count) % count) ?? .charts
         case .logs:
             if logs.record != nil, !logs.isRecordFull { logs.isRecordFocused.toggle() }
-        case .keys, .system: break
+        case .keys, .pool, .system: break
         }
     }
 
@@ -207,6 +218,7 @@ extension ConsoleState {
             logs.isLoading = true
             return [.loadLogs(filter: filter.text, cursor: nil, to: logs.target)]
         case .keys: return [.loadKeys]
+        case .pool: return [.loadPool]
         case .system: return [.loadSystem]
         }
     }

@@ -102,8 +102,11 @@ extension ConsoleState {
         var picker = picker
         switch picker.handle(key) {
         case .chosen(let id):
-            let isSame = keys.sort.column == id
-            keys.sort = SortOrder(column: id, isDescending: isSame ? !keys.sort.isDescending : false)
+            let before = pane == .pool ? pool.sort : keys.sort
+            let isTurned = before.column == id && !before.isDescending
+            let order = SortOrder(column: id, isDescending: isTurned)
+            if pane == .pool { pool.sort = order } else { keys.sort = order }
+            applyPoolFilter()
             applyKeyFilter()
         case .cancel: break
         case .changed, .ignored: overlays.append(.sort(picker))

@@ -52,6 +52,7 @@ extension ConsoleState {
         logs.table.settle(height: logRects.list.height - 1)
         logs.record?.view.settle(height: logRects.record.height)
         keys.table.settle(height: layout.keys.height - 1)
+        pool.table.settle(height: layout.keys.height - 1)
         system.changes.settle(height: layout.changes.height - 1)
         if case .text(let title, var view) = overlays.last {
             view.settle(height: max(1, size.lines - 6))
@@ -87,6 +88,7 @@ extension ConsoleState {
         case .dashboard: [.dashboard, .list, .everywhere]
         case .logs: logs.record == nil ? [.logs, .list, .everywhere] : [.record, .logs, .list, .everywhere]
         case .keys: [.keys, .list, .everywhere]
+        case .pool: [.pool, .list, .everywhere]
         case .system: [.system, .list, .everywhere]
         }
     }
@@ -109,6 +111,9 @@ extension ConsoleState {
         case .keys:
             guard layout.keys.contains(x: x, y: y), y > layout.keys.y else { return [] }
             keys.table.select(keys.table.top + y - layout.keys.y - 1)
+        case .pool:
+            guard layout.keys.contains(x: x, y: y), y > layout.keys.y else { return [] }
+            pool.table.select(pool.table.top + y - layout.keys.y - 1)
         case .system:
             guard layout.changes.contains(x: x, y: y), y > layout.changes.y else { return [] }
             system.changes.select(system.changes.top + y - layout.changes.y - 1)
@@ -140,6 +145,8 @@ extension ConsoleState {
             // While nobody uses a key nothing changes but what is told anyway.
             let isUsed = keys.knownRequests != live?.dashboard.requests
             if isDue(isUsed ? 10 : 60) { effects.append(.loadKeys) }
+        case .pool:
+            if isDue(2) { effects.append(.loadPool) }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
         case .logs: break
@@ -159,6 +166,7 @@ extension ConsoleState {
         dashboard.isRecentKnown = false
         logs = LogsState()
         applyKeyFilter()
+        applyPoolFilter()
         return [
             .watchLive(filter: filter.text), .loadCharts(dashboard.request(filter.text)),
             .loadStats(filter: filter.text),

@@ -5,6 +5,7 @@ enum PaneID: String, CaseIterable, Sendable {
     case dashboard = "Dashboard"
     case logs = "Logs"
     case keys = "Keys"
+    case pool = "Pool"
     case system = "System"
 
     var number: String {
@@ -12,6 +13,7 @@ enum PaneID: String, CaseIterable, Sendable {
         case .dashboard: "1"
         case .logs: "3"
         case .keys: "4"
+        case .pool: "5"
         case .system: "0"
         }
     }
@@ -21,6 +23,7 @@ enum PaneID: String, CaseIterable, Sendable {
         case .dashboard: .showDashboard
         case .logs: .showLogs
         case .keys: .showKeys
+        case .pool: .showPool
         case .system: .showSystem
         }
     }
@@ -67,6 +70,7 @@ struct ConsoleState: Sendable {
     var dashboard = DashboardState()
     var logs = LogsState()
     var keys = KeysState()
+    var pool = PoolState()
     var system = SystemState()
     var live: LiveSnapshot?
     /// The new exchanges that have been asked for.

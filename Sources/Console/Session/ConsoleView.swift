@@ -32,6 +32,7 @@ enum ConsoleView {
             case .dashboard: DashboardView.draw(state, layout, on: &canvas)
             case .logs: LogsView.draw(state, layout, on: &canvas)
             case .keys: KeysView.draw(state, layout, on: &canvas)
+            case .pool: PoolView.draw(state, layout, on: &canvas)
             case .system: SystemView.draw(state, layout, on: &canvas)
             }
             FooterView.draw(state, on: &canvas, in: layout.footer)

@@ -133,6 +133,8 @@ final class PortFeed: Sendable {
             case .loadRecord(let id): await loadRecord(id)
             case .loadKeys: try await loadKeys()
             case .loadUsage(let keys): try await loadUsage(keys)
+            case .loadPool:
+                mailbox.post(.pool(try await port.upstreamKeys(upstream: nil, by: user).items))
             case .loadSystem: try await loadSystem()
             case .loadThemes: mailbox.post(ThemeLibrary(folders: themeFolders))
             case .change(let change):
@@ -154,6 +156,7 @@ final class PortFeed: Sendable {
         case .loadRecent: .recent
         case .loadLogs, .loadNewer: .logs
         case .loadKeys, .loadUsage: .keys
+        case .loadPool: .pool
         case .loadSystem: .system
         default: .settings
         }

@@ -62,7 +62,7 @@ struct OutcomeJudge {
     }
 
     private static func verdict(_ rule: Rule, _ outcome: AttemptOutcome, now: Int) -> KeyVerdict {
-        let reason = "\(outcome.summary), rule “\(rule.name)”"
+        let reason = "\(outcome.summary) (\(rule.name))"
         for action in rule.then {
             let told = action.fromAnswer == false ? nil : ResetTime.find(in: outcome, now: now)
             let rest = KeyVerdict.Rest(

@@ -206,6 +206,32 @@ enum Fixture {
     }
 }
 
+extension Fixture {
+    static func pool() -> [UpstreamKey] {
+        let states: [(state: KeyState, reason: String?, seconds: Int?)] = [
+            (.active, nil, nil), (.cooling, "status 429 (throttled)", 41),
+            (.banned, "leaked on a forum", nil), (.exhausted, "status 429 (out of quota)", 7200),
+            (.disabled, "status 401 (dead credential)", nil), (.cooling, "status 500", nil),
+        ]
+        return states.enumerated().map { index, entry in
+            var key = UpstreamKey(
+                id: index + 1,
+                upstreamId: 1,
+                upstream: index < 4 ? "openai" : "miniai",
+                name: "key-\(index + 1)",
+                maskedValue: "sk-…\(1000 + index)",
+                source: .file
+            )
+            (key.state, key.reason) = (entry.state, entry.reason)
+            key.until = entry.seconds.map { time(-$0) }
+            key.inFlight = index == 0 ? 3 : 0
+            key.lastUsedAt = time(index * 100)
+            key.lastError = index == 0 ? "status 503" : nil
+            return key
+        }
+    }
+}
+
 extension ConsoleDriver {
     /// A console that has been answered everything it asked for.
     mutating func fill() {
@@ -230,6 +256,7 @@ extension ConsoleDriver {
                 filter: state.filter.text
             )
         )
+        answer(.pool(Fixture.pool()))
         answer(.keys(Fixture.keys(), isComplete: true))
         answer(.upstreams(Fixture.upstreams()))
         answer(.usage([1: KeyUsage(today: 1204, parts: [1, 2, 2, 5, 7, 6, 3, 2])]))

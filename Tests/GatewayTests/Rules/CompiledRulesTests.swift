@@ -42,7 +42,7 @@ import Testing
     @Test func `quota goes before throttling, and each does its own`() throws {
         let quota = try judge(outcome(429, "insufficient_quota", headers: [("retry-after", "7")]))
         #expect(quota.repeats == .nextKey && !quota.counts && quota.notifies)
-        #expect(quota.verdict == .exhausted(until: 7_000_000, "status 429, rule “out of quota”"))
+        #expect(quota.verdict == .exhausted(until: 7_000_000, "status 429 (out of quota)"))
         let throttled = try judge(outcome(429, "", headers: [("retry-after", "7")]))
         guard case .rest(let rest) = throttled.verdict else {
             Issue.record("\(throttled.verdict)")

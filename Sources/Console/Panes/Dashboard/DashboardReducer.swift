@@ -107,6 +107,7 @@ extension ConsoleState {
             switch problems[dashboard.problem].kind {
             case "audit": return show(.system)
             case "key": return show(.keys)
+            case "pool": return show(.pool)
             case "upstream":
                 pane = .logs
                 return setFilter("upstream:\(problems[dashboard.problem].name)")

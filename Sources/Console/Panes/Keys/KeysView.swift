@@ -135,7 +135,7 @@ enum KeysView {
             text.append(" \(canvas.glyphs.middleDot) \(keys.table.markCount) marked", .marked)
         }
         if let fault = keys.fault { text.append(" \(canvas.glyphs.bad) \(fault)", .error) }
-        if KeyFilter.ignoresPart(of: state.filter.parsed) {
+        if ListFilter.ignoresPart(of: state.filter.parsed, KeyFilter.fields) {
             text.append(
                 " \(canvas.glyphs.middleDot) what the filter says of requests does not narrow keys",
                 .muted

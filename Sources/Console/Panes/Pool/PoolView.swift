@@ -1,0 +1,151 @@
+import Operations
+
+/// The provider keys: which are used, which rest, why and until when.
+enum PoolView {
+    static func columns(_ state: ConsoleState) -> [Column<UpstreamKey>] {
+        let now = state.now
+        let glyphs = state.glyphs
+        return [
+            Column(id: "upstream", title: "UPSTREAM", width: 10, stretch: 1, order: .text { $0.upstream }) {
+                StyledText($0.upstream)
+            },
+            Column(id: "key", title: "KEY", width: 12, stretch: 1, order: .text { $0.name }) {
+                StyledText($0.name, .name)
+            },
+            Column(
+                id: "state",
+                title: "STATE",
+                width: 11,
+                order: .number { Double(rank($0.state)) }
+            ) { key in
+                StyledText("\(mark(key.state, glyphs)) \(key.state.rawValue)", role(key.state))
+            },
+            Column(
+                id: "returns",
+                title: "RETURNS",
+                width: 8,
+                isRight: true,
+                priority: 1,
+                order: .number { Double($0.until?.seconds ?? .max) }
+            ) { returns($0, now) },
+            Column(
+                id: "in_flight",
+                title: "NOW",
+                width: 4,
+                isRight: true,
+                priority: 3,
+                order: .number { Double($0.inFlight) }
+            ) { StyledText($0.inFlight == 0 ? "" : "\($0.inFlight)") },
+            Column(
+                id: "last_used",
+                title: "LAST USED",
+                width: 11,
+                priority: 4,
+                order: .number { -Double($0.lastUsedAt?.seconds ?? 0) }
+            ) { StyledText(TimeText.ago($0.lastUsedAt, now: now), .muted) },
+            Column(id: "why", title: "WHY", width: 30, stretch: 6, priority: 2) { why($0) },
+            Column(id: "value", title: "VALUE", width: 10, priority: 6) {
+                StyledText($0.maskedValue, .muted)
+            },
+            Column(
+                id: "weight",
+                title: "WEIGHT",
+                width: 6,
+                isRight: true,
+                priority: 7,
+                order: .number { Double($0.weight) }
+            ) { StyledText("\($0.weight)", .muted) },
+            Column(
+                id: "priority",
+                title: "PRIORITY",
+                width: 8,
+                isRight: true,
+                priority: 8,
+                order: .number { Double($0.priority) }
+            ) { StyledText("\($0.priority)", .muted) },
+        ]
+    }
+
+    /// The worst first.
+    private static func rank(_ state: KeyState) -> Int {
+        switch state {
+        case .banned: 0
+        case .disabled: 1
+        case .exhausted: 2
+        case .cooling: 3
+        case .active: 4
+        }
+    }
+
+    private static func role(_ state: KeyState) -> StyleRole {
+        switch state {
+        case .active: .ok
+        case .cooling, .exhausted: .warning
+        case .disabled: .muted
+        case .banned: .error
+        }
+    }
+
+    private static func mark(_ state: KeyState, _ glyphs: Glyphs) -> Character {
+        switch state {
+        case .active: glyphs.good
+        case .cooling, .exhausted: glyphs.warning
+        case .disabled: glyphs.idle
+        case .banned: glyphs.bad
+        }
+    }
+
+    /// A countdown while there is one.
+    private static func returns(_ key: UpstreamKey, _ now: Timestamp) -> StyledText {
+        guard key.state != .active else { return StyledText() }
+        guard let until = key.until else {
+            return key.state == .cooling ? StyledText("on trial", .info) : StyledText("by hand", .muted)
+        }
+        let left = until.seconds - now.seconds
+        guard left > 0 else { return StyledText("next", .info) }
+        if left < 3600 {
+            let seconds = left % 60
+            return StyledText("\(left / 60):\(seconds < 10 ? "0" : "")\(seconds)", .warning)
+        }
+        return StyledText("in \(TimeText.span(left))", .warning)
+    }
+
+    private static func why(_ key: UpstreamKey) -> StyledText {
+        if let reason = key.reason { return StyledText(reason, role(key.state)) }
+        return key.lastError.map { StyledText("last error: \($0)", .muted) } ?? StyledText()
+    }
+
+    static func draw(_ state: ConsoleState, _ layout: ConsoleLayout, on canvas: inout Canvas) {
+        var rest = layout.body
+        let status = rest.cutBottom(1)
+        var table = Table(columns: columns(state))
+        table.hidden = Set(state.settings.hiddenColumns[PaneID.pool.rawValue] ?? [])
+        table.sort = state.pool.sort
+        table.empty = emptyText(state)
+        table.draw(state.pool.table, on: &canvas, in: rest)
+        let pool = state.pool
+        let out = pool.all.count { $0.state != .active }
+        let dot = " \(canvas.glyphs.middleDot) "
+        var text = StyledText(
+            "\(NumberText.count(pool.table.rows.count)) of \(NumberText.count(pool.all.count)) keys",
+            .muted
+        )
+        if !pool.all.isEmpty {
+            text.append(dot + (out == 0 ? "all in use" : "\(out) out of use"), out == 0 ? .muted : .warning)
+        }
+        if pool.table.markCount > 0 { text.append("\(dot)\(pool.table.markCount) marked", .marked) }
+        if let fault = pool.fault { text.append(" \(canvas.glyphs.bad) \(fault)", .error) }
+        if ListFilter.ignoresPart(of: state.filter.parsed, PoolState.filterFields) {
+            text.append("\(dot)what the filter says of requests does not narrow keys", .muted)
+        }
+        canvas.write(text, x: status.x + 3, y: status.y, width: status.width - 4)
+    }
+
+    private static func emptyText(_ state: ConsoleState) -> String {
+        if let fault = state.pool.fault { return "\(state.glyphs.bad) \(fault)" }
+        if state.pool.isLoading { return "loading \(state.glyphs.ellipsis)" }
+        return state.pool.all.isEmpty
+            ? "no provider key: the configuration file or POST /keys adds one"
+            : "no key fits the filter; \\ clears it"
+    }
+}
