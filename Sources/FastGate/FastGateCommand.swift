@@ -9,6 +9,7 @@ struct FastGateCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, ConsoleCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self,
+            PoolCommand.self,
             LogsCommand.self,
             ReloadCommand.self, CheckCommand.self, MockUpstreamCommand.self, DocsCommand.self,
         ]

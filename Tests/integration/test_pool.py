@@ -4,10 +4,11 @@ import concurrent.futures
 import http.client
 import json
 import random
+import subprocess
 import time
 
 import pytest
-from conftest import wait_until
+from conftest import BINARY, wait_until
 from provider import GOOD, Provider, error
 
 
@@ -95,7 +96,7 @@ def test_a_failed_over_request_tells_its_attempts(pool):
     first, second = detail["attempts_detail"]
     assert (first["upstream_key"], first["status"], first["rules"]) == ("first", 429, ["throttled"])
     assert (second["upstream_key"], second["status"], second["rules"]) == ("second", 200, [])
-    assert first["duration_ms"] > 0 and detail["overhead_us"] < 1_000_000
+    assert first["duration_ms"] > 0 and detail["overhead_us"] < 20_000
     ask(gateway, client, request_id="later")
     later = next(r for r in gateway.logs(2, "&filter=upstream%3Apooled") if r["request_id"] == "later")
     (skipped,) = gateway.detail(later)["skipped"]
@@ -237,3 +238,21 @@ def test_strategies(pool, strategy):
     client = gateway.key()
     assert [ask(gateway, client)[0] for _ in range(30)] == [200] * 30
     assert sum(provider.counts.values()) == 30
+
+
+def test_the_command_line_does_it_too(pool):
+    gateway, provider = pool(lambda *_: GOOD, ["a", "b"])
+    assert "pooled/a" in gateway.command("pool").stdout
+    banned = gateway.command("pool", "ban", "pooled/a", "--reason", "leaked").stdout
+    assert "banned" in banned and "leaked" in banned
+    client = gateway.key()
+    assert [ask(gateway, client)[0] for _ in range(4)] == [200] * 4 and provider.counts["a-0123456789abcdef"] == 0
+    assert json.loads(gateway.command("pool", "reset", "pooled/a", "--json").stdout)["state"] == "active"
+    assert "there is no upstream key" in gateway.command("pool", "ban", "nobody/x", check=False).stderr
+    added = subprocess.run(
+        [BINARY, "pool", "add", "pooled", "c", "--weight", "3", "--socket", gateway.socket],
+        input="sk-0123456789abcdefghijk\n", capture_output=True, text=True, timeout=30,
+    )
+    assert "managed by" in added.stderr or "pooled/c" in added.stdout, added.stderr
+    changes = gateway.admin("GET", "/operators/audit").json["items"]
+    assert {"ban", "enable"} <= {change["action"] for change in changes}

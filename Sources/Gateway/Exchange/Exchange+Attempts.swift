@@ -48,8 +48,11 @@ extension Exchange: Deadlined {
     }
 
     private func makeAttempt() {
+        let now = NIODeadline.now()
+        // What the one before has taken, and the pause after it.
+        if outcome.attempts > 0 { times.spent = times.spent + (now - attempts.began) }
         outcome.attempts += 1
-        attempts.began = .now()
+        attempts.began = now
         attempts.judgement = nil
         key?.counters.lastUsedAt.store(WallClock.now().microseconds / 1000, ordering: .relaxed)
         worker.pool(for: request.upstream).lend(
@@ -193,7 +196,6 @@ extension Exchange: Deadlined {
         outcome.upstreamStatus = nil
         times.answerBegan = nil
         let pause = attempts.budget.wait(counts: judgement.counts, random: worker.randomNumber())
-        times.spent = times.spent + (.now() - attempts.began) + .milliseconds(Int64(pause))
         if pause == 0 { makeAttempt() } else { wait(for: .next, .milliseconds(Int64(pause))) }
         return true
     }

@@ -22,7 +22,7 @@ enum RecordText {
     static func lines(_ detail: LogDetail, zone: Int) -> [TextView.Line] {
         let record = detail.record
         var lines = facts(record, detail, zone)
-        lines += attempts(detail)
+        lines += attempts(detail) + skipped(detail, zone: zone)
         lines += part("Request headers", headers(detail.requestHeaders))
         lines += part(
             "Request body",
@@ -90,6 +90,15 @@ enum RecordText {
             )
         }
         return lines
+    }
+
+    private static func skipped(_ detail: LogDetail, zone: Int) -> [TextView.Line] {
+        detail.skipped.map { key in
+            var text = StyledText("passed over  ", .muted).appending(key.upstreamKey, .name)
+            if let reason = key.reason { text.append("  \(reason)", .warning) }
+            if let until = key.until { text.append("  until \(TimeText.clock(until, zone: zone))", .muted) }
+            return TextView.Line(text, copy: text.text)
+        }
     }
 
     private static func attempts(_ detail: LogDetail) -> [TextView.Line] {

@@ -1,0 +1,206 @@
+import AdminAPI
+import ArgumentParser
+import Operations
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Upstream keys: the providers' credentials.
+struct PoolCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pool",
+        abstract: "List and change upstream keys: the providers' credentials, and what has become of each.",
+        subcommands: [
+            PoolList.self, PoolAdd.self, PoolEnable.self, PoolDisable.self, PoolBan.self, PoolReset.self,
+            PoolDelete.self,
+        ],
+        defaultSubcommand: PoolList.self
+    )
+}
+
+struct PoolList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List upstream keys with their state, why, and until when.",
+        discussion: "Example: fastgate pool list --upstream miniai"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Option(help: "Only keys of this upstream.")
+    var upstream: String?
+
+    func run() async throws {
+        try await CommandRun.run {
+            let all = try await connection.client().upstreamKeys(upstream: nil, by: GatewayConnection.me)
+                .items
+            let keys = all.filter { upstream == nil || $0.upstream == upstream }
+            if connection.json { return try CommandRun.showJSON(Page(items: keys)) }
+            Output.line(
+                keys.isEmpty
+                    ? "no upstream keys; add one with: fastgate pool add UPSTREAM NAME < FILE"
+                    : PoolTable.text(keys)
+            )
+        }
+    }
+}
+
+/// Upstream keys as a person reads them.
+enum PoolTable {
+    static func text(_ keys: [UpstreamKey]) -> String {
+        let header = ["ID", "KEY", "VALUE", "STATE", "UNTIL", "IN FLIGHT", "WHY"]
+        let rows = keys.map { key in
+            [
+                "\(key.id)", "\(key.upstream)/\(key.name)", key.maskedValue, key.state.rawValue,
+                key.until?.description ?? "", "\(key.inFlight)",
+                key.reason ?? key.lastError.map { "last error: \($0)" } ?? "",
+            ]
+        }
+        return TextTable(header: header, rows: rows).text
+    }
+}
+
+struct PoolAdd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add",
+        abstract:
+            "Add an upstream key; its value is the first line of standard input, where no process list shows it.",
+        discussion: "Example: fastgate pool add miniai second --weight 2 < key.txt"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The upstream's slug.")
+    var upstream: String
+    @Argument(help: "A name that tells the key apart.")
+    var name: String
+    @Option(help: "Of the strategy weighted: how often it is used, beside the others.")
+    var weight: Int?
+    @Option(help: "Of the strategy priority: lower ones are used first.")
+    var priority: Int?
+
+    func run() async throws {
+        if isatty(STDIN_FILENO) == 1 { Output.errorLine("the key's value, then Enter:") }
+        guard let value = readLine(), !value.isEmpty else {
+            throw ValidationError("no value came on standard input")
+        }
+        try await CommandRun.run {
+            let client = try connection.client()
+            let all = try await client.upstreams(by: GatewayConnection.me).items
+            guard let target = all.first(where: { $0.slug == upstream }) else {
+                throw OperationsError(.notFound, "there is no upstream \(upstream)")
+            }
+            var draft = UpstreamKeyDraft(upstreamId: target.id, name: name, keyValue: value)
+            (draft.weight, draft.priority) = (weight, priority)
+            let key = try await client.createUpstreamKey(draft, by: GatewayConnection.me)
+            if connection.json { return try CommandRun.showJSON(key) }
+            Output.line(PoolTable.text([key]))
+        }
+    }
+}
+
+/// One upstream key that a command is about.
+struct PoolKeyArgument: ParsableArguments {
+    @Argument(help: "The key's id, or UPSTREAM/NAME.")
+    var key: String
+
+    func find(_ client: AdminClient) async throws -> UpstreamKey {
+        if let id = Int(key) { return try await client.upstreamKey(id, by: GatewayConnection.me) }
+        let all = try await client.upstreamKeys(upstream: nil, by: GatewayConnection.me).items
+        guard let found = all.first(where: { "\($0.upstream)/\($0.name)" == key }) else {
+            throw OperationsError(.notFound, "there is no upstream key \(key)")
+        }
+        return found
+    }
+
+    func set(_ state: KeyState, reason: String? = nil, _ connection: GatewayConnection) async throws {
+        try await CommandRun.run {
+            let client = try connection.client()
+            let id = try await find(client).id
+            let changed = try await client.setUpstreamKeyState(
+                id,
+                state,
+                reason: reason,
+                by: GatewayConnection.me
+            )
+            if connection.json { return try CommandRun.showJSON(changed) }
+            Output.line(PoolTable.text([changed]))
+        }
+    }
+}
+
+struct PoolEnable: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enable",
+        abstract: "Use an upstream key again.",
+        discussion: "Example: fastgate pool enable miniai/main"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var key: PoolKeyArgument
+
+    func run() async throws {
+        try await key.set(.active, connection)
+    }
+}
+
+struct PoolDisable: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "disable",
+        abstract: "Do not use an upstream key until it is enabled.",
+        discussion: "Example: fastgate pool disable miniai/main --reason 'being replaced'"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var key: PoolKeyArgument
+    @Option(help: "Why, for whoever looks.")
+    var reason: String?
+
+    func run() async throws {
+        try await key.set(.disabled, reason: reason, connection)
+    }
+}
+
+struct PoolBan: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ban",
+        abstract: "Do not use an upstream key any more, whatever it shows.",
+        discussion: "Example: fastgate pool ban miniai/main --reason 'leaked'"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var key: PoolKeyArgument
+    @Option(help: "Why, for whoever looks.")
+    var reason: String?
+
+    func run() async throws {
+        try await key.set(.banned, reason: reason, connection)
+    }
+}
+
+struct PoolReset: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reset",
+        abstract: "Forget what an upstream key has shown: end its rest, lift its ban.",
+        discussion: "Example: fastgate pool reset miniai/main"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var key: PoolKeyArgument
+
+    func run() async throws {
+        try await key.set(.active, connection)
+    }
+}
+
+struct PoolDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete an upstream key.",
+        discussion: "Example: fastgate pool delete miniai/old"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var key: PoolKeyArgument
+
+    func run() async throws {
+        try await CommandRun.run {
+            let client = try connection.client()
+            let found = try await key.find(client)
+            try await client.deleteUpstreamKey(found.id, by: GatewayConnection.me)
+            Output.errorLine("upstream key \(found.upstream)/\(found.name) is deleted")
+        }
+    }
+}
