@@ -25,8 +25,8 @@ struct AttemptTraces {
         tries.append(trace)
     }
 
-    mutating func note(skipped keys: (keys: [KeyPool.Skipped], more: Int)) {
-        (skipped, skippedMore) = keys
+    mutating func note(_ census: (usable: Int, others: [KeyPool.Skipped], more: Int)) {
+        (skipped, skippedMore) = (census.others, census.more)
     }
 
     /// `{"tries":[…],"skipped":[…]}`, in the names of the API.

@@ -13,7 +13,7 @@ extension Exchange: Deadlined {
 
     /// The first try, which the audit is told of before a byte leaves.
     func startAttempt() {
-        attempts.traces.note(skipped: request.upstream.pool.skipped())
+        attempts.traces.note(request.upstream.pool.census())
         guard takeKey() else {
             let message = "No key of this upstream can be used now."
             end(with: Refusal(.noUsableKey, message, retryAfter: attempts.returnSeconds ?? 30))

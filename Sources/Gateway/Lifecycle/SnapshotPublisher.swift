@@ -20,6 +20,11 @@ final class SnapshotPublisher: Sendable {
 
     var configuration: Configuration { state.withLock(\.snapshot.configuration) }
 
+    /// As the loops have them.
+    var upstreams: [UpstreamEntry] {
+        state.withLock { $0.snapshot.upstreams.values.sorted { $0.id < $1.id } }
+    }
+
     var enabledUpstreams: Int {
         state.withLock { $0.snapshot.upstreams.values.count(where: \.isEnabled) }
     }

@@ -44,12 +44,13 @@ extension GatewayOperations {
         dashboard.latencyP95Ms = minute.value(.latencyP95)
         dashboard.latencyP99Ms = minute.value(.latencyP99)
         dashboard.clientKeysActive = status.clientKeys
-        let keys = try await upstreamKeys(upstream: nil, by: user).items
-        dashboard.upstreamKeysActive = keys.count { $0.state == .active }
+        let upstreams = gateway.snapshots.upstreams
+        let census = upstreams.map { ($0, $0.pool.census(limit: Self.problemLimit)) }
+        dashboard.upstreamKeysActive = census.reduce(0) { $0 + $1.1.usable }
         // What is wrong is wrong whatever is looked for.
         dashboard.problems =
             filter.isEmpty
-            ? try await problems(status, keys, minute, by: user)
+            ? problems(status, census, minute)
             : try await figures("", by: user).dashboard.problems
         let points = (now - Self.newestSeconds..<now).map { Self.point($0, seconds[$0] ?? TrafficCell()) }
         gateway.figures.setLive(filter, dashboard, points, cost: cost)
@@ -78,12 +79,14 @@ extension GatewayOperations {
     private static let poorRate = 0.95
     private static let enoughToRate = 20
 
+    /// Of one upstream; who has hundreds of dead keys looks at the pool.
+    private static let problemLimit = 20
+
     private func problems(
         _ status: Status,
-        _ keys: [UpstreamKey],
-        _ minute: TrafficCell,
-        by user: Operator
-    ) async throws -> [Problem] {
+        _ census: [(upstream: UpstreamEntry, keys: (usable: Int, others: [KeyPool.Skipped], more: Int))],
+        _ minute: TrafficCell
+    ) -> [Problem] {
         var problems: [Problem] = []
         let audit = status.audit
         if let trouble = audit.trouble {
@@ -95,30 +98,7 @@ extension GatewayOperations {
             let detail = "\(audit.dropped) records since the start"
             problems.append(Problem(.error, kind: "audit", name: "", state: "dropped", detail: detail))
         }
-        for upstream in try await upstreams(by: user).items where upstream.health == "no_usable_key" {
-            let detail = "every key of it is disabled or banned"
-            problems.append(
-                Problem(.error, kind: "upstream", name: upstream.slug, state: "no usable key", detail: detail)
-            )
-        }
-        for upstream in try await upstreams(by: user).items where upstream.health == "cooling" {
-            let rest = gateway.pools.pool(ofUpstream: upstream.id).upstreamHealth
-            let detail = rest.reason ?? "tried again soon"
-            problems.append(
-                Problem(.error, kind: "upstream", name: upstream.slug, state: "resting", detail: detail)
-            )
-        }
-        for key in keys where key.state != .active {
-            problems.append(
-                Problem(
-                    key.state == .banned ? .error : .warning,
-                    kind: "pool",
-                    name: "\(key.upstream)/\(key.name)",
-                    state: key.state.rawValue,
-                    detail: key.reason ?? "by an operator"
-                )
-            )
-        }
+        for (upstream, keys) in census where upstream.isEnabled { problems += Self.problems(upstream, keys) }
         if let rate = minute.successRate, rate < Self.poorRate, minute.requests >= Self.enoughToRate {
             let detail = "\(minute.failures) of \(minute.requests) requests in the last minute failed"
             let state = "\(Int(rate * 100)) % success"
@@ -131,6 +111,36 @@ extension GatewayOperations {
             )
         }
         return problems.filter { $0.severity == .error } + problems.filter { $0.severity == .warning }
+    }
+
+    private static func problems(
+        _ upstream: UpstreamEntry,
+        _ keys: (usable: Int, others: [KeyPool.Skipped], more: Int)
+    ) -> [Problem] {
+        var problems: [Problem] = []
+        let rest = upstream.pool.upstreamHealth
+        if !rest.mayBeUsed {
+            let detail = rest.reason ?? "tried again soon"
+            problems.append(
+                Problem(.error, kind: "upstream", name: upstream.slug, state: "resting", detail: detail)
+            )
+        }
+        if !upstream.pool.hasUsableKey {
+            let detail = "every key of it rests or is out of use"
+            problems.append(
+                Problem(.error, kind: "upstream", name: upstream.slug, state: "no usable key", detail: detail)
+            )
+        }
+        return problems
+            + keys.others.map { key in
+                Problem(
+                    key.health.state == .banned ? .error : .warning,
+                    kind: "pool",
+                    name: "\(upstream.slug)/\(key.name)",
+                    state: key.health.name.rawValue,
+                    detail: key.health.reason ?? "by an operator"
+                )
+            }
     }
 
     // MARK: Over time

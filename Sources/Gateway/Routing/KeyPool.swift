@@ -24,7 +24,7 @@ final class KeyPool: Sendable {
     }
 
     /// A pool of thousands of dead keys must not fill the log with their names.
-    private static let skippedLimit = 8
+    static let skippedLimit = 8
 
     private let content = Mutex(Content())
     /// Told of what is to be kept and shown; called outside the lock.
@@ -66,15 +66,15 @@ final class KeyPool: Sendable {
         }
     }
 
-    /// The keys that may not be used now, and how many more of them there are.
-    func skipped() -> (keys: [Skipped], more: Int) {
+    /// How many keys may be used, some of those that may not, and how many more of those there are.
+    func census(limit: Int = KeyPool.skippedLimit) -> (usable: Int, others: [Skipped], more: Int) {
         content.withLock { content in
             let count = content.state.unusableCount
-            guard count > 0 else { return ([], 0) }
-            let keys = content.state.unusable(limit: Self.skippedLimit).compactMap { slot in
+            guard count > 0 else { return (content.entries.count, [], 0) }
+            let others = content.state.unusable(limit: limit).compactMap { slot in
                 content.entries[slot.member.id].map { Skipped(name: $0.definition.name, health: slot.health) }
             }
-            return (keys, count - keys.count)
+            return (content.entries.count - count, others, count - others.count)
         }
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Operations
 import Testing
 
@@ -37,6 +38,13 @@ import Testing
     )
     func `the default rules tell answers apart`(status: Int, body: String, name: String?) throws {
         #expect(try judge(outcome(status, body)).ruleName == name)
+    }
+
+    @Test func `the documents name every default rule`() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let page = try String(contentsOf: root.appendingPathComponent("docs/pool.md"), encoding: .utf8)
+        for rule in DefaultRules.all { #expect(page.contains("| \(rule.name) |"), "\(rule.name)") }
     }
 
     @Test func `quota goes before throttling, and each does its own`() throws {
