@@ -41,9 +41,49 @@ package struct RuleCondition: Codable, Sendable, Equatable {
 
     package init() {}
 
-    package static let fields = [
-        "status", "error", "header", "body_contains", "body_regex", "body_json", "latency_over_ms",
-    ]
+    package init(from decoder: any Decoder) throws {
+        try KnownFields.check(decoder, CodingKeys.self)
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        status = try container.decodeIfPresent([StatusRange].self, forKey: .status)
+        error = try container.decodeIfPresent([RuleError].self, forKey: .error)
+        header = try container.decodeIfPresent([HeaderMatch].self, forKey: .header)
+        bodyContains = try container.decodeIfPresent([String].self, forKey: .bodyContains)
+        bodyRegex = try container.decodeIfPresent(String.self, forKey: .bodyRegex)
+        bodyJson = try container.decodeIfPresent(JSONMatch.self, forKey: .bodyJson)
+        latencyOverMs = try container.decodeIfPresent(Int.self, forKey: .latencyOverMs)
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case status, error, header, bodyContains, bodyRegex, bodyJson, latencyOverMs
+    }
+}
+
+/// Refuses members of a JSON object that nobody knows: a mistyped condition would hold for everything.
+enum KnownFields {
+    private struct AnyKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) {
+            self.stringValue = stringValue
+        }
+
+        init?(intValue: Int) {
+            nil
+        }
+    }
+
+    static func check<Key: CodingKey & CaseIterable>(_ decoder: any Decoder, _ known: Key.Type) throws {
+        let container = try decoder.container(keyedBy: AnyKey.self)
+        for key in container.allKeys
+        where !known.allCases.contains(where: { $0.stringValue == key.stringValue }) {
+            throw DecodingError.dataCorruptedError(
+                forKey: key,
+                in: container,
+                debugDescription: "is not known here"
+            )
+        }
+    }
 }
 
 /// How an attempt failed that brought no whole answer.
@@ -177,6 +217,122 @@ package struct RuleAction: Codable, Sendable, Equatable {
         self.action = action
         self.seconds = seconds
     }
+
+    package init(from decoder: any Decoder) throws {
+        try KnownFields.check(decoder, CodingKeys.self)
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        action = try container.decode(Kind.self, forKey: .action)
+        seconds = try container.decodeIfPresent(Int.self, forKey: .seconds)
+        fromAnswer = try container.decodeIfPresent(Bool.self, forKey: .fromAnswer)
+        status = try container.decodeIfPresent(Int.self, forKey: .status)
+        body = try container.decodeIfPresent(String.self, forKey: .body)
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case action, seconds, fromAnswer, status, body
+    }
+}
+
+/// What it takes to make a rule.
+package struct RuleDraft: Codable, Sendable {
+    package var upstreamId: Int?
+    package var name: String
+    package var enabled: Bool?
+    /// Where it stands among the others; behind them all when absent.
+    package var position: Int?
+    package var when: RuleCondition
+    package var threshold: RuleThreshold?
+    package var then: [RuleAction]
+
+    package init(name: String, when: RuleCondition, then: [RuleAction]) {
+        self.name = name
+        self.when = when
+        self.then = then
+    }
+
+    package static let fields = ["upstream_id", "name", "enabled", "position", "when", "threshold", "then"]
+}
+
+/// What may change of a rule.
+package struct RuleChange: Codable, Sendable {
+    package var upstreamId: Change<Int> = .keep
+    package var name: Change<String> = .keep
+    package var enabled: Change<Bool> = .keep
+    package var when: Change<RuleCondition> = .keep
+    package var threshold: Change<RuleThreshold> = .keep
+    package var then: Change<[RuleAction]> = .keep
+
+    package init() {}
+
+    package static let fields = RuleDraft.fields.filter { $0 != "position" }
+}
+
+/// An answer, real or made up, that rules are tried on.
+package struct RuleTest: Codable, Sendable {
+    /// A logged exchange whose answer is taken; the rest then need not be given.
+    package var logId: Int?
+    package var upstreamId: Int?
+    package var status: Int?
+    package var error: RuleError?
+    package var headers: [String: String]?
+    package var body: String?
+    package var latencyMs: Int?
+    package var model: String?
+
+    package init() {}
+
+    package static let fields = [
+        "log_id", "upstream_id", "status", "error", "headers", "body", "latency_ms", "model",
+    ]
+}
+
+/// What the rules make of an answer; nothing is done.
+package struct RuleTestResult: Codable, Sendable {
+    package struct Step: Codable, Sendable {
+        package var ruleId: Int
+        package var name: String
+        package var fits: Bool
+        /// Whether this is the one that acts.
+        package var acts: Bool
+        /// Why it does not fit, or what it waits for.
+        @ShownNull package var why: String?
+
+        package init(ruleId: Int, name: String, fits: Bool, acts: Bool, why: String?) {
+            self.ruleId = ruleId
+            self.name = name
+            self.fits = fits
+            self.acts = acts
+            _why = ShownNull(wrappedValue: why)
+        }
+    }
+
+    /// The rule that acts, nil when none does.
+    @ShownNull package var ruleId: Int?
+    package var actions: [RuleAction]
+    /// `the key rests for 7 s, the request goes to the next key`.
+    package var effect: String
+    package var rules: [Step]
+
+    package init(ruleId: Int?, actions: [RuleAction], effect: String, rules: [Step]) {
+        self.actions = actions
+        self.effect = effect
+        self.rules = rules
+        _ruleId = ShownNull(wrappedValue: ruleId)
+    }
+}
+
+/// Rules on what answers mean.
+package protocol RuleOperations: Sendable {
+    func rules(by user: Operator) async throws -> Page<Rule>
+    func rule(_ id: Int, by user: Operator) async throws -> Rule
+    func createRule(_ draft: RuleDraft, by user: Operator) async throws -> Rule
+    func changeRule(_ id: Int, _ change: RuleChange, ifVersion: Int?, by user: Operator) async throws -> Rule
+    func deleteRule(_ id: Int, by user: Operator) async throws
+    /// All of them, in the order in which they are to be tried.
+    func reorderRules(_ ids: [Int], by user: Operator) async throws -> Page<Rule>
+    func testRules(_ test: RuleTest, by user: Operator) async throws -> RuleTestResult
+    /// Brings the default rules back and removes all others that speak of every upstream.
+    func resetRules(by user: Operator) async throws -> Page<Rule>
 }
 
 /// How the next key of a pool is found.

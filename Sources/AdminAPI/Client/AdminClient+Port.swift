@@ -110,6 +110,45 @@ extension AdminClient: UpstreamKeyOperations {
     }
 }
 
+extension AdminClient: RuleOperations {
+    package func rules(by user: Operator) async throws -> Page<Rule> {
+        try await get("/rules")
+    }
+
+    package func rule(_ id: Int, by user: Operator) async throws -> Rule {
+        try await get("/rules/\(id)")
+    }
+
+    package func createRule(_ draft: RuleDraft, by user: Operator) async throws -> Rule {
+        try await call(.POST, "/rules", draft)
+    }
+
+    package func changeRule(
+        _ id: Int,
+        _ change: RuleChange,
+        ifVersion: Int?,
+        by user: Operator
+    ) async throws -> Rule {
+        try await call(.PATCH, "/rules/\(id)", change, ifVersion: ifVersion)
+    }
+
+    package func deleteRule(_ id: Int, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/rules/\(id)")
+    }
+
+    package func reorderRules(_ ids: [Int], by user: Operator) async throws -> Page<Rule> {
+        try await call(.POST, "/rules/reorder", ["ids": ids])
+    }
+
+    package func testRules(_ test: RuleTest, by user: Operator) async throws -> RuleTestResult {
+        try await call(.POST, "/rules/test", test)
+    }
+
+    package func resetRules(by user: Operator) async throws -> Page<Rule> {
+        try await call(.POST, "/rules/reset-defaults")
+    }
+}
+
 extension AdminClient: LogOperations {
     package func logs(_ query: LogQuery, by user: Operator) async throws -> Page<LogRecord> {
         let parameters: [(String, String?)] = [

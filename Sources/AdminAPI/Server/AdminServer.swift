@@ -54,7 +54,8 @@ package struct AdminServer: Service {
     }
 
     static let routes =
-        UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + LogRoutes.all + DashboardRoutes.all
+        UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + RuleRoutes.all + LogRoutes.all
+        + DashboardRoutes.all
         + SystemRoutes.all
 
     package func run() async throws {

@@ -56,7 +56,11 @@ package final class GatewayServer: Service {
             mayCreate: try !store.hasSealedValues()
         )
         try store.verify(masterKey)
-        keeper = PoolKeeper(store: UpstreamStore(database: store.database), logger: logger)
+        keeper = PoolKeeper(
+            store: UpstreamStore(database: store.database),
+            rules: RuleStore(database: store.database),
+            logger: logger
+        )
         pools = PoolRegistry(keeper: keeper)
         let builder = SnapshotBuilder(
             store: store,

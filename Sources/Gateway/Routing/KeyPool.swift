@@ -29,9 +29,15 @@ final class KeyPool: Sendable {
     private let content = Mutex(Content())
     /// Told of what is to be kept and shown; called outside the lock.
     private let changed: @Sendable ([PoolChange]) -> Void
+    /// Told of each rule that has acted, and when.
+    private let acted: @Sendable (Int, Int) -> Void
 
-    init(changed: @escaping @Sendable ([PoolChange]) -> Void = { _ in }) {
+    init(
+        changed: @escaping @Sendable ([PoolChange]) -> Void,
+        acted: @escaping @Sendable (Int, Int) -> Void
+    ) {
         self.changed = changed
+        self.acted = acted
     }
 
     /// `kept`: the health of a key that is new here, as it was kept.
@@ -80,9 +86,11 @@ final class KeyPool: Sendable {
 
     /// What is made of an attempt's outcome; the key is not told yet.
     func judge(_ outcome: AttemptOutcome, key: Int, by rules: CompiledRules, now: Int) -> Judgement {
-        OutcomeJudge(rules: rules).judge(outcome, now: now) { rule in
+        let judgement = OutcomeJudge(rules: rules).judge(outcome, now: now) { rule in
             content.withLock { $0.thresholds.reached(rule, key: key, now: now) }
         }
+        if let rule = judgement.ruleID { acted(rule, now) }
+        return judgement
     }
 
     /// Ends an attempt that `choose` has begun.
@@ -129,7 +137,11 @@ final class PoolRegistry: Sendable {
     func pool(ofUpstream id: Int) -> KeyPool {
         pools.withLock { pools in
             if let found = pools[id] { return found }
-            let made = KeyPool { [keeper] changes in keeper.take(changes) }
+            let made = KeyPool { [keeper] changes in
+                keeper.take(changes)
+            } acted: { [keeper] rule, now in
+                keeper.took(rule: rule, now: now)
+            }
             pools[id] = made
             return made
         }

@@ -2,19 +2,22 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Writes down what has become of keys, so that a rest survives a restart; never on a loop.
+/// Writes down what has become of keys, so that a rest survives a restart, and what rules have done; never on a loop.
 final class PoolKeeper: Service {
     private static let interval = Duration.milliseconds(200)
 
     private let store: UpstreamStore
+    private let rules: RuleStore
+    private let hits = RuleHits()
     private let logger: Logger
     /// The newest health of each key that is not written yet.
     private let unwritten = Mutex<[Int: HealthStateMachine]>([:])
     private let news: AsyncStream<Void>
     private let newsContinuation: AsyncStream<Void>.Continuation
 
-    init(store: UpstreamStore, logger: Logger) {
+    init(store: UpstreamStore, rules: RuleStore, logger: Logger) {
         self.store = store
+        self.rules = rules
         self.logger = logger
         (news, newsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -23,6 +26,11 @@ final class PoolKeeper: Service {
         unwritten.withLock { unwritten in
             for case .key(let id, let health) in changes { unwritten[id] = health }
         }
+        newsContinuation.yield()
+    }
+
+    func took(rule: Int, now: Int) {
+        hits.add(rule, now: now)
         newsContinuation.yield()
     }
 
@@ -42,9 +50,10 @@ final class PoolKeeper: Service {
             defer { unwritten = [:] }
             return unwritten
         }
-        guard !taken.isEmpty else { return }
+        let counted = hits.take()
         do {
-            try store.keep(taken)
+            if !counted.isEmpty { try rules.count(counted) }
+            if !taken.isEmpty { try store.keep(taken) }
         } catch {
             logger.error("the states of upstream keys cannot be written", metadata: ["reason": "\(error)"])
             // Newer ones have come, or these are tried again with the next.

@@ -77,7 +77,7 @@ struct SnapshotBuilder: Sendable {
         let rows = try UpstreamStore(database: store.database).all()
         let files = Dictionary(uniqueKeysWithValues: configuration.upstreams.map { ($0.slug, $0) })
         let keys = Dictionary(grouping: rows.keys, by: \.upstreamID)
-        let rules = try CompiledRules(DefaultRules.all)
+        let rules = try RuleSets(try RuleStore(database: store.database).all())
         return try rows.upstreams.compactMap { row in
             let file = row.source == .file ? files[row.slug] : nil
             // A row whose definition has left the file is kept for its id and state, but serves nobody.
@@ -106,7 +106,7 @@ struct SnapshotBuilder: Sendable {
                 definition: definition,
                 keys: own,
                 pool: pool,
-                rules: rules,
+                rules: rules.set(ofUpstream: row.id),
                 tls: definition.baseURL.isSecure ? contexts[definition.caFile] : nil
             )
         }

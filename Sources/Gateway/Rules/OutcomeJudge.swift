@@ -25,6 +25,37 @@ struct Judgement: Equatable, Sendable {
     var notifies = false
 }
 
+extension Judgement {
+    /// In words: `the key rests for 7 s; the request goes to the next key`.
+    func words(now: Int) -> String {
+        let toKey =
+            switch verdict {
+            case .untold: "nothing is learnt of the key"
+            case .good: "the key works"
+            case .transient: "a failure is counted for the key"
+            case .rest(let rest): "the key rests for \(Self.length(rest, now))"
+            case .modelRest(let model, let rest):
+                "the key is not used for \(model) for \(Self.length(rest, now))"
+            case .upstreamRest(let rest): "the upstream rests for \(Self.length(rest, now))"
+            case .exhausted(let until, _):
+                "the key is exhausted" + (until.map { ", for \(($0 - now) / 1_000_000) s" } ?? "")
+            case .disabled: "the key is disabled"
+            case .banned: "the key is banned"
+            }
+        let toCaller =
+            switch repeats {
+            case .nextKey: "the request goes to the next key"
+            case .sameKey: "the request is sent again with this key"
+            case .no: answer.map { "the caller is answered \($0.status)" } ?? "the caller is given the answer"
+            }
+        return "\(toKey); \(toCaller)"
+    }
+
+    private static func length(_ rest: KeyVerdict.Rest, _ now: Int) -> String {
+        rest.until.map { "\(max(0, ($0 - now + 999_999) / 1_000_000)) s" } ?? rest.length.text
+    }
+}
+
 /// Asks the rules about an outcome, and knows what to make of one that no rule speaks of.
 struct OutcomeJudge {
     let rules: CompiledRules

@@ -26,6 +26,24 @@ enum Migrations {
                     """
             )
         }
+        migrator.registerMigration("5 rules") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE rules (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT,
+                        upstream_id INTEGER REFERENCES upstreams(id) ON DELETE CASCADE,
+                        name TEXT NOT NULL,
+                        position INTEGER NOT NULL,
+                        enabled INTEGER NOT NULL DEFAULT 1,
+                        definition TEXT NOT NULL,
+                        hits INTEGER NOT NULL DEFAULT 0,
+                        last_hit_at INTEGER,
+                        version INTEGER NOT NULL DEFAULT 1
+                    ) STRICT
+                    """
+            )
+            try RuleStore.insertDefaults(db)
+        }
         return migrator
     }
 
