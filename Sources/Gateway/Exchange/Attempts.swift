@@ -39,7 +39,7 @@ struct Attempts {
         self.budget = budget
     }
 
-    /// The answer has come whole; what was made of its beginning stands.
+    /// An answer has begun that nothing speaks against; what was made of one that was held stands.
     mutating func wentWell() {
         if judgement == nil { judgement = Judgement(verdict: .good) }
     }

@@ -237,7 +237,10 @@ final class Exchange {
         let isEventStream = head.isEventStream && head.message.first(.contentEncoding) == nil
         let isJudged = isJudged(head, isEventStream: isEventStream)
         switch machine.headArrived(isJudged: isJudged, isEventStream: isEventStream) {
-        case .relay: relay(head, isEventStream: isEventStream)
+        case .relay:
+            // Whatever becomes of the answer, the key has been accepted.
+            attempts.wentWell()
+            relay(head, isEventStream: isEventStream)
         case .hold: hold(HeldAnswer(head: head, isEventStream: isEventStream))
         case .ignore: break
         }
@@ -313,7 +316,6 @@ final class Exchange {
         attempt = nil
         switch machine.answerEnded() {
         case .complete:
-            attempts.wentWell()
             outcome.usage = answer.usage
             // The record is in the journal before the bytes that complete the answer leave.
             finish()
