@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import json
 import random
+import socket
 import subprocess
 import time
 
@@ -219,6 +220,40 @@ def test_an_error_in_place_of_a_stream_is_tried_again_and_one_inside_it_is_not(p
     bodies = [ask(gateway, client, stream=True)[2] for _ in range(4)]
     assert sum(provider.counts.values()) == before + 4
     assert any(b"overloaded_error" in body for body in bodies)
+
+
+def test_a_caller_who_leaves_between_attempts_takes_no_key_with_him(pool):
+    is_over = [False]
+
+    def answers(key, count, body):
+        return GOOD if is_over[0] else error(503, "overloaded")
+
+    gateway, provider = pool(answers, [f"k{index}" for index in range(4)])
+    client = gateway.key()
+    head = f"POST /proxy/pooled/x HTTP/1.1\r\nHost: x\r\nX-API-Key: {client}\r\nContent-Length: 2\r\n\r\n{{}}"
+    for _ in range(12):
+        asked = sum(provider.counts.values())
+        with socket.create_connection(("127.0.0.1", gateway.port)) as caller:
+            caller.sendall(head.encode())
+            wait_until(lambda: sum(provider.counts.values()) > asked, timeout=5, what="the first attempt")
+        anyone = next(iter(keys(gateway).values()))["id"]
+        gateway.admin("POST", f"/keys/{anyone}/reset")
+    is_over[0] = True
+    wait_until(lambda: all(key["in_flight"] == 0 for key in keys(gateway).values()), what="the end of all attempts")
+    for key in keys(gateway).values():
+        gateway.admin("POST", f"/keys/{key['id']}/reset")
+    assert [ask(gateway, client)[0] for _ in range(8)] == [200] * 8
+    assert all(key["state"] == "active" for key in keys(gateway).values())
+
+
+def test_a_hostile_reset_time_harms_nobody(pool):
+    times = ["9999999999999999", "999999999d", "-5", "1e400"]
+    gateway, provider = pool(lambda key, count, body: error(429, "slow", {"retry-after": times[count % 4]}), ["a", "b"])
+    client = gateway.key()
+    for _ in range(4):
+        assert ask(gateway, client)[0] in (429, 503)
+        for key in keys(gateway).values():
+            gateway.admin("POST", f"/keys/{key['id']}/reset")
 
 
 def test_credentials_and_quota_of_the_only_key(pool):

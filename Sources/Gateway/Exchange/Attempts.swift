@@ -26,6 +26,8 @@ struct Attempts {
     var traces = AttemptTraces()
     /// Whether the pool waits to hear of the key.
     var isOpen = false
+    /// Whether others wait for what it finds out of the key.
+    var isTrial = false
     var began = NIODeadline.uptimeNanoseconds(0)
     var held: HeldAnswer?
     /// What is made of the one under way, once that is known.

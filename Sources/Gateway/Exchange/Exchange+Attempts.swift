@@ -6,6 +6,8 @@ import Synchronization
 extension Exchange: Deadlined {
     /// How long the head of a stream waits for its first event, which may be an error.
     private static let firstEventTime = TimeAmount.milliseconds(500)
+    /// And how long a failure is waited for that comes in drops.
+    private static let failureTime = TimeAmount.seconds(2)
 
     var deadline: NIODeadline { attempts.deadline }
 
@@ -36,9 +38,10 @@ extension Exchange: Deadlined {
         wish.model = outcome.model
         wish.random = worker.randomNumber()
         switch request.upstream.pool.choose(wish, now: WallClock.now().microseconds) {
-        case .key(let chosen):
+        case .key(let chosen, let isTrial):
             key = chosen
             attempts.isOpen = true
+            attempts.isTrial = isTrial
         case .unneeded: key = nil
         case .none(let seconds):
             attempts.returnSeconds = seconds
@@ -64,6 +67,7 @@ extension Exchange: Deadlined {
     // MARK: Outcomes
 
     func attemptFailed(_ failure: AttemptFailure) {
+        stopWaiting()
         attempt = nil
         outcome.detail = "\(failure.kind.rawValue): \(failure.detail)"
         key?.counters.record(error: outcome.detail)
@@ -76,7 +80,12 @@ extension Exchange: Deadlined {
         result.error = error
         result.detail = outcome.detail
         let judgement = judge(result)
-        if !tryAgain(judgement) { perform(machine.failed(failure.refusal), of: failure.refusal) }
+        if tryAgain(judgement) { return }
+        if let replacement = judgement.answer, machine.replaced() {
+            replaceAnswer(replacement)
+        } else {
+            perform(machine.failed(failure.refusal), of: failure.refusal)
+        }
     }
 
     /// Whether an answer may turn out to be none for the caller.
@@ -88,11 +97,13 @@ extension Exchange: Deadlined {
 
     func hold(_ answer: HeldAnswer) {
         attempts.held = answer
-        if answer.isEventStream, answer.head.status < 400 {
-            wait(for: .firstEvent, Self.firstEventTime)
-        } else if !answer.isRefusal, !request.upstream.rules.wantBody(status: answer.head.status) {
+        let awaitsEvent = answer.isEventStream && answer.head.status < 400
+        let wantsBody = answer.isRefusal || request.upstream.rules.wantBody(status: answer.head.status)
+        guard awaitsEvent || wantsBody else {
             judgeHeld()
+            return
         }
+        wait(for: .firstEvent, answer.head.status < 400 ? Self.firstEventTime : Self.failureTime)
     }
 
     func hold(_ piece: ByteBuffer, isLast: Bool) {
@@ -137,6 +148,7 @@ extension Exchange: Deadlined {
 
     private func release(_ held: HeldAnswer) {
         let now = NIODeadline.now()
+        if held.head.status < 400 { proveKey() }
         times.answerReleased = now
         relay(held.head, isEventStream: held.isEventStream)
         if held.body.readableBytes > 0 || held.isComplete {
@@ -216,12 +228,20 @@ extension Exchange: Deadlined {
         )
         tell(judgement.verdict)
         outcome.detail = nil
+        attempts.judgement = nil
+    }
+
+    /// The answer has begun: whoever waits for what this attempt finds out need not wait for its end.
+    func proveKey() {
+        guard attempts.isTrial, attempts.isOpen, let key else { return }
+        attempts.isTrial = false
+        request.upstream.pool.proved(key)
     }
 
     private func tell(_ verdict: KeyVerdict) {
         guard attempts.isOpen, let key else { return }
         attempts.isOpen = false
-        request.upstream.pool.finished(key.id, verdict, now: WallClock.now().microseconds)
+        request.upstream.pool.finished(key, verdict, now: WallClock.now().microseconds)
     }
 
     /// Every exchange comes here once, from `finish`.
@@ -237,6 +257,9 @@ extension Exchange: Deadlined {
             let detail = outcome.detail
             closeAttempt()
             outcome.detail = detail
+        } else {
+            // The next key was taken, and the exchange has ended before it was used.
+            tell(.untold)
         }
         outcome.attemptsDetail = attempts.traces.json(upstream: request.upstream.slug)
     }
@@ -244,6 +267,7 @@ extension Exchange: Deadlined {
     // MARK: Waiting
 
     private func wait(for what: Attempts.Waiting, _ time: TimeAmount) {
+        stopWaiting()
         attempts.waiting = what
         attempts.deadline = .now() + time
         worker.watch(self)

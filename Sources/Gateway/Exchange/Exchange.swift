@@ -240,6 +240,7 @@ final class Exchange {
         case .relay:
             // Whatever becomes of the answer, the key has been accepted.
             attempts.wentWell()
+            proveKey()
             relay(head, isEventStream: isEventStream)
         case .hold: hold(HeldAnswer(head: head, isEventStream: isEventStream))
         case .ignore: break

@@ -140,6 +140,15 @@ struct ExchangeStateMachine {
         return true
     }
 
+    /// A rule answers in place of a failure.
+    ///
+    /// - Returns: false when the caller has seen something already.
+    mutating func replaced() -> Bool {
+        guard state == .attempting || state == .judging else { return false }
+        state = .finished
+        return true
+    }
+
     mutating func answerEnded() -> EndAction {
         switch state {
         case .answering:

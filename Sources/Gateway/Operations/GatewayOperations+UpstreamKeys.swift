@@ -115,7 +115,11 @@ extension GatewayOperations {
             row.definition.priority = try Self.within(priority, DefinitionRules.priorities, "priority")
             let place = UpstreamKeyRow.place(id)
             var value = try masterKey.open(sealed, place: place)
-            if case .set(let text) = change.keyValue { value = Secret(text) }
+            if case .set(let text) = change.keyValue {
+                value = Secret(text)
+                // What the old one has shown is over; a ban is about the key, whatever its secret.
+                if row.health.name != .banned { row.health = HealthStateMachine() }
+            }
             try Self.check(row.definition, value)
             row.sealed = try masterKey.seal(value, place: place)
         }

@@ -145,7 +145,8 @@ struct HealthStateMachine: Equatable, Sendable {
 
     /// `rest`, twice as long for each one before it since the last success, in microseconds.
     func grownRest(_ rest: Duration, _ policy: Policy) -> Int {
-        min(Self.microseconds(rest) << min(rests, 16), Self.microseconds(policy.longestGrownRest))
+        let length = Self.microseconds(rest)
+        return max(length, min(length << min(rests, 16), Self.microseconds(policy.longestGrownRest)))
     }
 
     mutating func exhaust(until: Int?, _ reason: String, now: Int, _ policy: Policy) -> Bool {

@@ -4,7 +4,8 @@ import Synchronization
 /// The keys of one upstream, for all loops; it outlives snapshots, so that what a key has shown is not forgotten.
 final class KeyPool: Sendable {
     enum Choice {
-        case key(UpstreamKeyEntry)
+        /// On trial others wait for what this request finds out.
+        case key(UpstreamKeyEntry, isTrial: Bool)
         /// The upstream has no keys, and needs none.
         case unneeded
         /// With the whole seconds until one may be used again, if that is known.
@@ -52,7 +53,8 @@ final class KeyPool: Sendable {
                 KeyPoolState.Member(
                     id: $0.id,
                     weight: $0.definition.weight,
-                    priority: $0.definition.priority
+                    priority: $0.definition.priority,
+                    generation: $0.generation
                 )
             }
             content.state.configure(members, strategy, kept: kept)
@@ -65,7 +67,9 @@ final class KeyPool: Sendable {
         content.withLock { content in
             guard !content.entries.isEmpty else { return .unneeded }
             switch content.state.choose(wish, now: now) {
-            case .key(let id): return content.entries[id].map(Choice.key) ?? .none(retryAfter: nil)
+            case .key(let id):
+                guard let entry = content.entries[id] else { return .none(retryAfter: nil) }
+                return .key(entry, isTrial: content.state.isOnTrial(id))
             case .none(let returnsAt):
                 return .none(retryAfter: returnsAt.map { max(1, ($0 - now + 999_999) / 1_000_000) })
             }
@@ -94,8 +98,20 @@ final class KeyPool: Sendable {
     }
 
     /// Ends an attempt that `choose` has begun.
-    func finished(_ key: Int, _ verdict: KeyVerdict, now: Int) {
-        let changes = content.withLock { $0.state.finished(key, verdict, now: now) }
+    func finished(_ key: UpstreamKeyEntry, _ verdict: KeyVerdict, now: Int) {
+        let changes = content.withLock { content in
+            // What an older secret has shown says nothing of the one that has taken its place.
+            let isCurrent = content.entries[key.id].map { $0.generation == key.generation } ?? true
+            return content.state.finished(key.id, isCurrent ? verdict : .untold, now: now)
+        }
+        if !changes.isEmpty { changed(changes) }
+    }
+
+    /// Before the end of an attempt that is on trial: its answer has begun well.
+    func proved(_ key: UpstreamKeyEntry) {
+        let changes = content.withLock { content in
+            content.entries[key.id]?.generation == key.generation ? content.state.proved(key.id) : []
+        }
         if !changes.isEmpty { changed(changes) }
     }
 

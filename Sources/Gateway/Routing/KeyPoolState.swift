@@ -12,6 +12,8 @@ struct KeyPoolState: Sendable {
         var weight = 1
         /// Lower ones are used first.
         var priority = 0
+        /// Another for another secret, of which nothing is known yet.
+        var generation = 0
     }
 
     enum Choice: Equatable, Sendable {
@@ -44,7 +46,7 @@ struct KeyPoolState: Sendable {
     }
 
     /// Keys of one priority that may be used.
-    private struct Group: Sendable {
+    struct Group: Sendable {
         let priority: Int
         var slots: [Int] = []
         var turn = 0
@@ -57,17 +59,14 @@ struct KeyPoolState: Sendable {
         static func < (left: Return, right: Return) -> Bool { left.at < right.at }
     }
 
-    /// With fewer keys every one is looked at; of more a sample of so many is.
-    private static let sample = 64
-
     var policy = HealthStateMachine.Policy()
     /// The upstream as a whole.
     private(set) var upstream = HealthStateMachine()
     private(set) var slots: [Slot] = []
     private(set) var models = ModelRests()
-    private var strategy = KeyStrategy.roundRobin
+    private(set) var strategy = KeyStrategy.roundRobin
     private var places: [Int: Int] = [:]
-    private var groups: [Group] = []
+    var groups: [Group] = []
     private var resting: [Int] = []
     private var returns = Heap<Return>()
     private var trouble = SharedTrouble()
@@ -90,6 +89,7 @@ struct KeyPoolState: Sendable {
         returns = Heap()
         slots = members.map { member in
             var slot = known[member.id] ?? Slot(member: member, health: kept(member.id))
+            if slot.member.generation != member.generation { slot.health = HealthStateMachine() }
             slot.member = member
             slot.isReady = false
             slot.place = -1
@@ -127,6 +127,14 @@ struct KeyPoolState: Sendable {
         for group in groups.indices {
             if let index = pick(in: group, wish, now: now) { return take(index) }
         }
+        // A model that rests for every key is asked for all the same: the provider's own answer is the better one.
+        if wish.model != nil, !models.isEmpty {
+            var any = wish
+            any.model = nil
+            for group in groups.indices {
+                if let index = pick(in: group, any, now: now) { return take(index) }
+            }
+        }
         return .none(returnsAt: firstReturn(now: now))
     }
 
@@ -151,78 +159,39 @@ struct KeyPoolState: Sendable {
         }
     }
 
-    private mutating func pick(in group: Int, _ wish: Wish, now: Int) -> Int? {
-        let count = groups[group].slots.count
-        guard count > 0 else { return nil }
-        switch strategy {
-        case .roundRobin, .priority:
-            guard let place = scan(group, from: groups[group].turn, wish, now: now) else { return nil }
-            groups[group].turn = place + 1
-            return groups[group].slots[place]
-        case .random:
-            return scan(group, from: Int(wish.random % UInt64(count)), wish, now: now)
-                .map { groups[group].slots[$0] }
-        case .weighted: return weighted(group, wish, now: now)
-        case .leastUsed: return leastUsed(group, wish, now: now)
-        }
-    }
-
-    /// The first place from one on whose key serves the wish.
-    private func scan(_ group: Int, from start: Int, _ wish: Wish, now: Int) -> Int? {
-        let slots = groups[group].slots
-        for offset in slots.indices {
-            let place = (start + offset) % slots.count
-            if serves(slots[place], wish, now: now) { return place }
-        }
-        return nil
-    }
-
-    private func serves(_ slot: Int, _ wish: Wish, now: Int) -> Bool {
-        let id = slots[slot].member.id
-        if !wish.tried.isEmpty, wish.tried.contains(id) { return false }
-        guard let model = wish.model else { return true }
-        return !models.rests(key: id, model: model, now: now)
-    }
-
-    /// Those of a group that are looked at: all of a small one, some neighbours of a large one.
-    private func candidates(_ group: Int, _ wish: Wish, now: Int) -> [Int] {
-        let slots = groups[group].slots
-        let start = slots.count <= Self.sample ? 0 : Int(wish.random % UInt64(slots.count))
-        let looked = (0..<min(slots.count, Self.sample)).map { slots[(start + $0) % slots.count] }
-        let fitting = looked.filter { serves($0, wish, now: now) }
-        guard fitting.isEmpty, let place = scan(group, from: start, wish, now: now) else { return fitting }
-        return [slots[place]]
-    }
-
-    private func weighted(_ group: Int, _ wish: Wish, now: Int) -> Int? {
-        let fitting = candidates(group, wish, now: now)
-        let total = fitting.reduce(0) { $0 + slots[$1].member.weight }
-        guard total > 0 else { return fitting.first }
-        // Another part of the number than the one that chose the neighbours.
-        var rest = Int((wish.random >> 20) % UInt64(total))
-        return fitting.first { slot in
-            rest -= slots[slot].member.weight
-            return rest < 0
-        }
-    }
-
-    private func leastUsed(_ group: Int, _ wish: Wish, now: Int) -> Int? {
-        candidates(group, wish, now: now).min { left, right in
-            (slots[left].inFlight, slots[left].uses) < (slots[right].inFlight, slots[right].uses)
-        }
-    }
-
     // MARK: Ends of attempts
 
     /// What an attempt with a key has told of it, and of the upstream.
     mutating func finished(_ id: Int, _ verdict: KeyVerdict, now: Int) -> [PoolChange] {
-        guard let index = places[id] else { return [] }
-        slots[index].inFlight -= 1
+        guard let index = places[id] else {
+            // The key has gone, but a trial of the upstream must not go with it.
+            let before = upstream.state
+            if verdict == .good { _ = upstream.succeeded() } else { upstream.released() }
+            return upstream.state == before ? [] : [.upstream(upstream)]
+        }
+        slots[index].inFlight = max(0, slots[index].inFlight - 1)
         let (upstreamBefore, keyBefore) = (upstream, slots[index].health)
         var changes = apply(verdict, to: index, now: now)
         if keyBefore != slots[index].health { changes.append(.key(id, slots[index].health)) }
         if upstreamBefore.state != upstream.state { changes.append(.upstream(upstream)) }
         settle(index)
+        return changes
+    }
+
+    /// Whether a request that is under way with this key finds out for others.
+    func isOnTrial(_ id: Int) -> Bool {
+        isTrialOfUpstream || slot(id)?.health.state == .trial(isUnderWay: true)
+    }
+
+    /// An answer has begun that shows that the key works: others need not wait for its end.
+    mutating func proved(_ id: Int) -> [PoolChange] {
+        guard let index = places[id] else { return [] }
+        let (upstreamBefore, keyBefore) = (upstream.state, slots[index].health)
+        _ = apply(.good, to: index, now: 0)
+        settle(index)
+        var changes: [PoolChange] = []
+        if keyBefore != slots[index].health { changes.append(.key(id, slots[index].health)) }
+        if upstreamBefore != upstream.state { changes.append(.upstream(upstream)) }
         return changes
     }
 
@@ -286,7 +255,8 @@ struct KeyPoolState: Sendable {
         let reason = "\(blamed.keys.count) keys were throttled at once: \(rest.reason)"
         _ = upstream.cool(until: blamed.until, reason, now: now, policy)
         return blamed.keys.compactMap { key in
-            guard let place = places[key.id] else { return nil }
+            // What has been found out of a key in the meantime stands.
+            guard let place = places[key.id], case .cooling = slots[place].health.state else { return nil }
             slots[place].health = key.before
             slots[place].health.released()
             settle(place)
@@ -301,7 +271,8 @@ struct KeyPoolState: Sendable {
             now + HealthStateMachine.microseconds(policy.longestRest)
         )
         slots[index].health.released()
-        guard models.add(key: id, model: model, until: until, now: now) else { return }
+        // Names come from callers: only a provider that throttles says something of the key by them.
+        guard models.add(key: id, model: model, until: until, now: now), rest.isThrottling else { return }
         // So many of its models rest that it is the key.
         _ = slots[index].health.cool(until: until, rest.reason, now: now, policy)
     }

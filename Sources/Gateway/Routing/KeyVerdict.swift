@@ -73,8 +73,9 @@ struct SharedTrouble: Sendable {
         until: Int,
         now: Int
     ) -> (keys: [Throttled], until: Int)? {
+        let first = throttled.first { $0.id == id }?.before
         throttled.removeAll { $0.at < now - Self.throttledWithin || $0.id == id }
-        throttled.append(Throttled(id: id, before: before, at: now, until: until))
+        throttled.append(Throttled(id: id, before: first ?? before, at: now, until: until))
         guard throttled.count >= Self.throttledKeys else { return nil }
         let keys = throttled
         end()
@@ -90,6 +91,8 @@ struct ModelRests: Sendable {
 
     private var byKey: [Int: [String: Int]] = [:]
     private var count = 0
+
+    var isEmpty: Bool { byKey.isEmpty }
 
     func rests(key: Int, model: String, now: Int) -> Bool {
         guard !byKey.isEmpty, let until = byKey[key]?[model] else { return false }

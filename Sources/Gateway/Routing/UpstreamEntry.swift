@@ -92,6 +92,8 @@ final class UpstreamKeyEntry: Sendable {
     let injection: [UInt8]
     /// The bare value, to mask it where a provider repeats it.
     let value: [UInt8]
+    /// Tells secrets apart that have followed each other under one id.
+    let generation: Int
     let paramName: [UInt8]
     let headerName: HeaderName
     let counters: KeyCounters
@@ -100,6 +102,7 @@ final class UpstreamKeyEntry: Sendable {
         self.id = id
         self.definition = definition
         self.value = Array(value.value.utf8)
+        generation = value.value.hashValue
         self.counters = counters
         let name = definition.paramName
         let text = definition.valuePrefix + value.value

@@ -91,11 +91,11 @@ final class CompiledRules: Sendable {
     ///
     /// `reached`: told of a rule that applies and has a threshold; says whether this time makes it full.
     func first(_ outcome: AttemptOutcome, reached: (Rule) -> Bool) -> Rule? {
-        let candidates: [Int]
-        if let status = outcome.status {
-            candidates = byStatus.indices.contains(status - 100) ? byStatus[status - 100] : []
-        } else {
-            candidates = outcome.error.flatMap { byError[$0] } ?? []
+        // An answer that broke off has both.
+        var candidates = outcome.error.flatMap { byError[$0] } ?? []
+        if let status = outcome.status, byStatus.indices.contains(status - 100) {
+            let byStatus = byStatus[status - 100]
+            candidates = candidates.isEmpty ? byStatus : Set(candidates + byStatus).sorted()
         }
         var found: Set<Int>?
         for index in candidates {

@@ -75,8 +75,9 @@ struct OutcomeJudge {
             case .respond:
                 judgement.answer = Judgement.Answer(status: action.status ?? 502, body: action.body ?? "")
             case .notify: judgement.notifies = true
-            case .cooldownKey, .cooldownModel, .disableKey, .banKey, .exhaustKey: judgement.counts = false
-            case .cooldownUpstream: break
+            case .cooldownKey, .disableKey, .banKey, .exhaustKey: judgement.counts = false
+            // A name that no key knows must not be asked of all of them.
+            case .cooldownModel, .cooldownUpstream: break
             }
         }
         return judgement
@@ -84,7 +85,9 @@ struct OutcomeJudge {
 
     /// Without a rule: what is the upstream's own trouble counts against the key, all else shows that it works.
     static func plain(_ outcome: AttemptOutcome) -> KeyVerdict {
-        switch outcome.status {
+        // An answer that broke off says less by its status than by that.
+        if outcome.error != nil { return .transient(outcome.summary) }
+        return switch outcome.status {
         case 401, 402, 403, 429: .untold
         case .some(let status):
             status >= 500 && status != 501 && status != 505 ? .transient(outcome.summary) : .good

@@ -35,7 +35,8 @@ enum ResetTime {
     static func moment(_ text: String, now: Int) -> Int? {
         let text = Substring(text).trimmingSpaces()
         if let number = Double(text) {
-            guard number >= 0, number < 1e16 else { return nil }
+            // What is larger is no time, and would not fit.
+            guard number >= 0, number < 1e14 else { return nil }
             // Anything above is a date: 100 million seconds are three years, and 10^11 the year 5138.
             if number >= 1e11 { return Int(number) * 1000 }
             if number >= 1e8 { return Int(number) * 1_000_000 }
@@ -58,6 +59,7 @@ enum ResetTime {
                 return nil
             }
             total += number * size
+            guard total < 1e15 else { return nil }
         }
         return text.isEmpty ? nil : Int(total)
     }

@@ -38,8 +38,10 @@ enum FirstEvent: Equatable {
 
     private static func failure(_ data: UnsafeRawBufferPointer, isError: Bool) -> Int? {
         let error = JSONFields.value("error", in: data)
-        let isNull = error.map { $0.elementsEqual("null".utf8) } ?? true
-        guard isError || !isNull else { return nil }
+        // Some providers send the member with nothing in it.
+        let nothing = ["null", "false", "\"\"", "{}", "[]"]
+        let isEmpty = error.map { value in nothing.contains { value.elementsEqual($0.utf8) } } ?? true
+        guard isError || !isEmpty else { return nil }
         return error.flatMap(status) ?? 503
     }
 
@@ -55,7 +57,8 @@ enum FirstEvent: Equatable {
         for (part, status) in [
             ("rate_limit", 429), ("insufficient_quota", 429), ("authentication", 401),
             ("invalid_api_key", 401),
-            ("permission", 403), ("overloaded", 529), ("invalid_request", 400), ("not_found", 404),
+            ("permission", 403), ("overloaded", 529), ("timeout", 504), ("invalid_request", 400),
+            ("not_found", 404),
         ] where words.contains(part) {
             return status
         }

@@ -106,19 +106,79 @@ import Testing
         #expect(many.upstream.mayBeUsed && many.slot(1)?.health.name == .cooling)
     }
 
-    @Test func `a model rests without its key, and three of them with it`() {
+    @Test func `a model rests without its key, and three throttled ones with it`() {
         var pool = pool(2)
-        func rest(_ model: String) -> KeyVerdict {
-            .modelRest(model, .init(until: 9 * second, length: .seconds(1), reason: "status 404"))
+        func rest(_ model: String, isThrottling: Bool = false) -> KeyVerdict {
+            let rest = KeyVerdict.Rest(
+                until: 9 * second,
+                length: .seconds(1),
+                reason: "x",
+                isThrottling: isThrottling
+            )
+            return .modelRest(model, rest)
         }
         _ = pool.choose(wish(), now: 0)
         _ = pool.finished(1, rest("a"), now: 0)
-        #expect(pool.choose(wish([2], model: "a"), now: 0) == .none(returnsAt: nil))
+        let chosen = (0..<3).map { _ in pool.choose(wish(model: "a"), now: 0) }
+        #expect(chosen == Array(repeating: .key(2), count: 3))
         #expect(pool.choose(wish([2], model: "b"), now: 0) == .key(1))
-        #expect(pool.choose(wish([2], model: "a"), now: 9 * second) == .key(1))
-        _ = pool.finished(1, rest("b"), now: 0)
-        _ = pool.finished(1, rest("c"), now: 0)
+        // Names that callers make up do not take a key out.
+        for name in ["b", "c", "d", "e"] { _ = pool.finished(1, rest(name), now: 0) }
+        #expect(pool.slot(1)?.health.state == .active)
+        // Where it rests for all, the provider's own word is the better answer.
+        #expect(pool.choose(wish([2], model: "a"), now: 0) == .key(1))
+        for name in ["x", "y", "z"] { _ = pool.finished(1, rest(name, isThrottling: true), now: 0) }
         #expect(pool.slot(1)?.health.name == .cooling)
+    }
+
+    @Test func `a trial of the upstream outlives the key that it was made with`() {
+        var pool = pool(2)
+        _ = pool.choose(wish(), now: 0)
+        let rest = KeyVerdict.Rest(until: second, length: .seconds(1), reason: "x")
+        _ = pool.finished(1, .upstreamRest(rest), now: 0)
+        guard case .key(let id) = pool.choose(wish(), now: second) else {
+            Issue.record("no trial was begun")
+            return
+        }
+        pool.configure([.init(id: 3 - id)], .roundRobin) { _ in HealthStateMachine() }
+        #expect(pool.choose(wish(), now: second) == .none(returnsAt: 2 * second))
+        _ = pool.finished(id, .untold, now: second)
+        #expect(pool.choose(wish(), now: second) == .key(3 - id))
+    }
+
+    @Test func `an answer that has begun ends a trial for all`() {
+        var pool = pool(1)
+        _ = pool.choose(wish(), now: 0)
+        _ = pool.finished(1, throttled(until: second), now: 0)
+        _ = pool.choose(wish(), now: second)
+        #expect(pool.isOnTrial(1) && pool.choose(wish(), now: second) == .none(returnsAt: nil))
+        let changes = pool.proved(1)
+        #expect(changes.count == 1 && pool.slot(1)?.inFlight == 1)
+        #expect(pool.choose(wish(), now: second) == .key(1))
+        _ = pool.finished(1, .good, now: second)
+        _ = pool.finished(1, .good, now: second)
+        #expect(pool.slot(1)?.inFlight == 0)
+    }
+
+    @Test func `what was found out meanwhile outlives the host's pardon`() {
+        var pool = pool(20)
+        for id in 1...4 {
+            _ = pool.choose(wish(), now: 0)
+            _ = pool.finished(id, throttled(until: 9 * second), now: 0)
+        }
+        pool.set(1) { _ = $0.ban("leaked") }
+        pool.set(2) { _ = $0.disable("401") }
+        _ = pool.choose(wish(), now: 0)
+        _ = pool.finished(5, throttled(until: 9 * second), now: 0)
+        let names = (1...5).map { pool.slot($0)?.health.name }
+        #expect(names == [.banned, .disabled, .active, .active, .active])
+    }
+
+    @Test func `another secret under the same name is another key`() {
+        var pool = pool(2)
+        pool.set(1) { _ = $0.disable("401") }
+        pool.configure([.init(id: 1, generation: 7), .init(id: 2)], .roundRobin) { _ in HealthStateMachine() }
+        #expect(pool.slot(1)?.health.state == .active)
     }
 
     @Test func `lower priorities first, others when they rest`() {
@@ -170,7 +230,14 @@ import Testing
                 let tried = (0..<3).map { _ in Int.random(in: 1...40, using: &random) }
                 if case .key(let id) = pool.choose(wish(tried, model: "m", random: random.next()), now: now) {
                     #expect(!tried.contains(id) && ids.contains(id))
-                    #expect(!pool.models.rests(key: id, model: "m", now: now))
+                    if pool.models.rests(key: id, model: "m", now: now) {
+                        let others = pool.slots.filter {
+                            $0.health.mayBeUsed && !tried.contains($0.member.id)
+                        }
+                        #expect(
+                            others.allSatisfy { pool.models.rests(key: $0.member.id, model: "m", now: now) }
+                        )
+                    }
                     open.append(id)
                 }
             case 5..<9:

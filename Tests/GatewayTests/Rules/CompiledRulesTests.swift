@@ -105,6 +105,15 @@ import Testing
         #expect(rules.explain(good).first?.mismatch == nil)
     }
 
+    @Test func `an answer that broke off is no success, and rules on that are asked`() throws {
+        #expect(OutcomeJudge.plain(outcome(200, error: .truncated)) == .transient("status 200"))
+        var rule = Rule(id: 7, name: "cut", when: RuleCondition(), then: [RuleAction(.retryNextKey)])
+        rule.when.error = [.truncated]
+        let rules = try CompiledRules([rule])
+        #expect(rules.first(outcome(200, error: .truncated)) { _ in true }?.id == 7)
+        #expect(rules.first(outcome(200)) { _ in true } == nil)
+    }
+
     @Test func `a threshold is counted for each key and begins anew`() {
         var thresholds = RuleThresholds()
         var rule = Rule(id: 1, name: "t", when: RuleCondition(), then: [])
@@ -155,6 +164,9 @@ import Testing
             ("data: {\"choices\":[]}\n\n", .answer), ("data: [DONE]\n\n", .answer),
             ("event: x\n\ndata: {}\r\n\r\n", .answer),
             ("data: {\"error\":null,\"id\":1}\n\n", .answer),
+            ("data: {\"error\":\"\",\"id\":1}\n\n", .answer),
+            ("data: {\"error\":{},\"id\":1}\n\n", .answer),
+            ("data: {\"error\":{\"type\":\"timeout_error\"}}\n\n", .failure(status: 504)),
             ("data: {\"error\":{\"message\":\"m\",\"code\":429}}\n\n", .failure(status: 429)),
             ("data:{\"error\":{\"type\":\"rate_limit_error\"}}\n\n", .failure(status: 429)),
             (

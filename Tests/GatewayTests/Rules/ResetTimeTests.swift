@@ -29,6 +29,7 @@ import Testing
 
     @Test(arguments: [
         "soon", "-1", "", "1e99", "99999999999999999999", "Sat, 99 Foo 2026", "7 s", "nan", "inf",
+        "9999999999999999", "999999999d", "99999999999h9d",
     ])
     func `what is no time tells nothing`(value: String) {
         #expect(wait([("retry-after", value)]) == nil)
