@@ -45,18 +45,25 @@ extension AuditQueries {
         return cells
     }
 
-    func stats(_ grouping: StatsGrouping, filter: LogFilter, from: Timestamp?) throws -> [StatsItem] {
-        var items: [String?: StatsItem] = [:]
+    /// A sum has no part to show when it is cut short, and is given again for long.
+    private static let statsLimit = Duration.seconds(10)
+
+    /// By everything that exchanges are told apart by, in one pass: who asks by one asks by the others as well.
+    func stats(filter: LogFilter, from: Timestamp?) throws -> [StatsGrouping: [StatsItem]] {
+        var items: [StatsGrouping: [String?: StatsItem]] = [:]
+        let names = StatsGrouping.allCases.map { "\(Self.expression($0)) AS by_\($0.rawValue)" }
+        let columns = names.joined(separator: ", ")
+        let places = names.indices.map { "\($0 + 1)" }.joined(separator: ", ")
         for file in files.files(.rows).reversed() {
             let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
             let sql = """
-                SELECT \(Self.expression(grouping)) AS name, count(*) AS requests,
+                SELECT \(columns), count(*) AS requests,
                 sum(error IS NOT NULL OR status >= 400) AS errors, sum(latency) AS latency,
                 sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(prompt_tokens) AS prompt_tokens,
                 sum(completion_tokens) AS completion_tokens
-                FROM exchanges WHERE id >= ? AND is_open = 0 AND time >= ? AND \(condition.sql) GROUP BY 1
+                FROM exchanges WHERE id >= ? AND is_open = 0 AND time >= ? AND \(condition.sql) GROUP BY \(places)
                 """
-            let deadline = ContinuousClock.now + Self.timeLimit
+            let deadline = ContinuousClock.now + Self.statsLimit
             let moment = from?.microseconds ?? 0
             try file.database.read { db in
                 let bounds = [from == nil ? 0 : try Self.firstID(from: moment, db), moment]
@@ -64,16 +71,20 @@ extension AuditQueries {
                 try QueryBound.run(db, until: deadline) {
                     let arguments = StatementArguments(bounds + condition.arguments)
                     for row in try Row.fetchAll(db, sql: sql, arguments: arguments) {
-                        let name: String? = row["name"]
-                        if grouping == .error, name == nil { continue }
-                        items[name, default: StatsItem(name: name, requests: 0, errors: 0, latencyAvgMs: nil)]
-                            .add(row)
+                        for grouping in StatsGrouping.allCases {
+                            let name: String? = row["by_\(grouping.rawValue)"]
+                            if grouping == .error, name == nil { continue }
+                            let none = StatsItem(name: name, requests: 0, errors: 0, latencyAvgMs: nil)
+                            items[grouping, default: [:]][name, default: none].add(row)
+                        }
                     }
                 }
             }
             if file.firstID < moment { break }
         }
-        return items.values.sorted { ($0.requests, $1.name ?? "") > ($1.requests, $0.name ?? "") }
+        return items.mapValues { items in
+            items.values.sorted { ($0.requests, $1.name ?? "") > ($1.requests, $0.name ?? "") }
+        }
     }
 
     /// What exchanges are told apart by; failures that were the upstream's own answers go by their status.

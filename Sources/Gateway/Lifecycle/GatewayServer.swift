@@ -35,7 +35,7 @@ package final class GatewayServer: Service {
     let audit: AuditService
     let telemetry: TelemetryService
     let figures = FigureCache()
-    let stats = CostCache<[StatsItem]>()
+    let stats = CostCache<[StatsGrouping: [StatsItem]]>()
     let charts = CostCache<[Int: TrafficCell]>()
     let presence = PresenceList()
     let live = LiveHub()

@@ -1,7 +1,8 @@
 import Synchronization
 
 /// Answers that are dear are given again for a while, the longer the dearer, so that all who ask the same thing cost
-/// little together, however many they are; but never so long that they mislead.
+/// little together, however many they are; longer than a minute only as far as finding them would else take more than a
+/// fortieth of one processor.
 final class CostCache<Value: Sendable>: Sendable {
     private struct Entry {
         var value: Value
@@ -11,7 +12,8 @@ final class CostCache<Value: Sendable>: Sendable {
     }
 
     private static var factor: Int { 100 }
-    private static var longest: Duration { .seconds(45) }
+    private static var longest: Duration { .seconds(60) }
+    private static var leastFactor: Int { 40 }
     private static var limit: Int { 256 }
 
     private let entries = Mutex<[String: Entry]>([:])
@@ -28,10 +30,11 @@ final class CostCache<Value: Sendable>: Sendable {
         do {
             let value = try find()
             let end = ContinuousClock.now
+            let life = max(min((end - now) * Self.factor, Self.longest), (end - now) * Self.leastFactor)
             entries.withLock { entries in
                 if entries.count >= Self.limit { entries = entries.filter { $0.value.until > end } }
                 if entries.count >= Self.limit { entries = [:] }
-                entries[key] = Entry(value: value, until: end + min((end - now) * Self.factor, Self.longest))
+                entries[key] = Entry(value: value, until: end + life)
             }
             return value
         } catch {

@@ -214,11 +214,9 @@ extension GatewayOperations {
         // Whoever asks for the last hour asks for the same hour a second later.
         let reach = from.map { (WallClock.now().seconds - $0.seconds + 5) / 10 } ?? -1
         let items = try await SearchThreads.run {
-            try cache.value(for: "\(grouping.rawValue) \(reach) \(filter)") {
-                try queries.stats(grouping, filter: parsed, from: from)
-            }
+            try cache.value(for: "\(reach) \(filter)") { try queries.stats(filter: parsed, from: from) }
         }
-        return Page(items: items)
+        return Page(items: items[grouping] ?? [])
     }
 }
 
