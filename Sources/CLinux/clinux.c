@@ -62,6 +62,17 @@ int64_t clinux_wall_clock_microseconds(void) {
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+int64_t clinux_uptime_microseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clinux_size_of_file(int descriptor) {
+    struct stat status;
+    return fstat(descriptor, &status) == 0 ? status.st_size : -1;
+}
+
 const void *clinux_find(const void *bytes, size_t count, const void *text, size_t length) {
     return memmem(bytes, count, text, length);
 }

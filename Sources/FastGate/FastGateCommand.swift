@@ -9,9 +9,8 @@ struct FastGateCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, ConsoleCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self,
-            PoolCommand.self,
-            LogsCommand.self,
-            ReloadCommand.self, CheckCommand.self, MockUpstreamCommand.self, DocsCommand.self,
+            PoolCommand.self, LimitsCommand.self, LogsCommand.self, ReloadCommand.self, CheckCommand.self,
+            MockUpstreamCommand.self, DocsCommand.self,
         ]
     )
 }

@@ -33,6 +33,7 @@ package struct ClientKey: Codable, Sendable, Equatable {
     @ShownNull package var revokedAt: Timestamp?
     @ShownNull package var expiresAt: Timestamp?
     package var permissions: ClientKeyPermissions
+    package var limits: RateLimits
     package var notes: String
     package var createdAt: Timestamp
     @ShownNull package var lastUsedAt: Timestamp?
@@ -58,6 +59,7 @@ package struct ClientKey: Codable, Sendable, Equatable {
         self.createdAt = createdAt
         enabled = true
         permissions = ClientKeyPermissions()
+        limits = RateLimits()
         notes = ""
         source = .database
         version = 1
@@ -70,6 +72,7 @@ package struct ClientKeyDraft: Codable, Sendable {
     package var owner: String?
     package var expiresAt: Timestamp?
     package var permissions: ClientKeyPermissions?
+    package var limits: RateLimitsChange?
     package var notes: String?
     package var enabled: Bool?
 
@@ -78,7 +81,7 @@ package struct ClientKeyDraft: Codable, Sendable {
         self.owner = owner
     }
 
-    package static let fields = ["name", "owner", "expires_at", "permissions", "notes", "enabled"]
+    package static let fields = ["name", "owner", "expires_at", "permissions", "limits", "notes", "enabled"]
 }
 
 /// What may change of a client key.
@@ -87,6 +90,7 @@ package struct ClientKeyChange: Codable, Sendable {
     package var owner: Change<String> = .keep
     package var expiresAt: Change<Timestamp> = .keep
     package var permissions: Change<ClientKeyPermissions> = .keep
+    package var limits: Change<RateLimitsChange> = .keep
     package var notes: Change<String> = .keep
     package var enabled: Change<Bool> = .keep
 

@@ -21,6 +21,7 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
     package var valuePrefix: String
     package var weight: Int
     package var priority: Int
+    package var limits: RateLimits
     package var state: KeyState
     @ShownNull package var reason: String?
     @ShownNull package var until: Timestamp?
@@ -49,6 +50,7 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
         valuePrefix = "Bearer "
         weight = 1
         priority = 0
+        limits = RateLimits()
         state = .active
         inFlight = 0
         version = 1
@@ -65,6 +67,7 @@ package struct UpstreamKeyDraft: Codable, Sendable {
     package var valuePrefix: String?
     package var weight: Int?
     package var priority: Int?
+    package var limits: RateLimitsChange?
 
     package init(upstreamId: Int, name: String, keyValue: String) {
         self.upstreamId = upstreamId
@@ -74,6 +77,7 @@ package struct UpstreamKeyDraft: Codable, Sendable {
 
     package static let fields = [
         "upstream_id", "name", "key_value", "location", "param_name", "value_prefix", "weight", "priority",
+        "limits",
     ]
 }
 
@@ -86,6 +90,7 @@ package struct UpstreamKeyChange: Codable, Sendable {
     package var valuePrefix: Change<String> = .keep
     package var weight: Change<Int> = .keep
     package var priority: Change<Int> = .keep
+    package var limits: Change<RateLimitsChange> = .keep
 
     package init() {}
 

@@ -38,6 +38,7 @@ package struct Upstream: Codable, Sendable, Equatable {
     package var timeouts: Timeouts
     package var strategy: KeyStrategy
     package var retry: Retry
+    package var limits: RateLimits
     @ShownNull package var caFile: String?
     /// `up`, `cooling`, `disabled` or `no_usable_key`.
     package var health: String
@@ -66,6 +67,7 @@ package struct Upstream: Codable, Sendable, Equatable {
         acceptEncoding = .identity
         strategy = .roundRobin
         retry = Retry(maxAttempts: 3, maxTime: "60s")
+        limits = RateLimits()
         health = "up"
         keys = 0
         version = 1
@@ -85,6 +87,7 @@ package struct UpstreamDraft: Codable, Sendable {
     package var timeouts: TimeoutsChange?
     package var strategy: KeyStrategy?
     package var retry: RetryChange?
+    package var limits: RateLimitsChange?
     package var caFile: String?
 
     package init(slug: String, baseUrl: String) {
@@ -94,7 +97,7 @@ package struct UpstreamDraft: Codable, Sendable {
 
     package static let fields = [
         "slug", "name", "base_url", "enabled", "strip_headers", "strip_query", "strip_body_fields",
-        "accept_encoding", "timeouts", "strategy", "retry", "ca_file",
+        "accept_encoding", "timeouts", "strategy", "retry", "limits", "ca_file",
     ]
 }
 
@@ -123,6 +126,7 @@ package struct UpstreamChange: Codable, Sendable {
     package var timeouts: Change<TimeoutsChange> = .keep
     package var strategy: Change<KeyStrategy> = .keep
     package var retry: Change<RetryChange> = .keep
+    package var limits: Change<RateLimitsChange> = .keep
     package var caFile: Change<String> = .keep
 
     package init() {}

@@ -26,6 +26,12 @@ int clinux_set_idle_scheduling_of_this_thread(int is_idle);
 /// The time of day in microseconds since 1970.
 int64_t clinux_wall_clock_microseconds(void);
 
+/// Microseconds since the machine was started, those of its sleep included; nobody can set this clock.
+int64_t clinux_uptime_microseconds(void);
+
+/// The size of an open file in bytes, or -1 with errno.
+int64_t clinux_size_of_file(int descriptor);
+
 /// The first place of a text in bytes, NULL when it is not there; sublinear, unlike a loop over the bytes.
 const void *clinux_find(const void *bytes, size_t count, const void *text, size_t length);
 

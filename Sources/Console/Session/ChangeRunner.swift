@@ -21,6 +21,7 @@ struct ChangeRunner {
             var draft = ClientKeyDraft(name: fields.name, owner: fields.owner)
             draft.expiresAt = fields.expiresAt
             draft.permissions = fields.permissions
+            draft.limits = fields.limits.change
             draft.notes = fields.notes
             return (.created(try await port.createClientKey(draft, by: user)), nil)
         case .editKey(let id, _, let version, let fields): return try await edit(id, version, fields)
@@ -96,10 +97,12 @@ struct ChangeRunner {
         update.owner = .set(fields.owner)
         update.expiresAt = fields.expiresAt.map { .set($0) } ?? .clear
         update.permissions = .set(fields.permissions)
+        update.limits = .set(fields.limits.change)
         update.notes = .set(fields.notes)
         let after = try await port.changeClientKey(id, update, ifVersion: version, by: user)
         var old = ClientKeyDraftFields()
         old.name = before.name
+        old.limits = before.limits
         old.owner = before.owner
         old.expiresAt = before.expiresAt
         old.permissions = before.permissions

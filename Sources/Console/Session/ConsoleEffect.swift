@@ -88,6 +88,7 @@ struct ClientKeyDraftFields: Sendable, Equatable {
     var owner = ""
     var expiresAt: Timestamp?
     var permissions = ClientKeyPermissions()
+    var limits = RateLimits()
     var notes = ""
 }
 

@@ -20,6 +20,8 @@ final class ClientKeyEntry: Sendable {
     /// Seconds since 1970, nil for never.
     let expiresAt: Int?
     let permissions: Permissions
+    /// The key whose limits and quota count its requests: the first of those that rotation has put in each other's place.
+    let countsAs: Int
 
     init(
         identity: (id: Int, name: String, owner: String),
@@ -27,9 +29,11 @@ final class ClientKeyEntry: Sendable {
         digest: KeyDigest,
         standing: Standing,
         expiresAt: Int?,
-        permissions: Permissions
+        permissions: Permissions,
+        countsAs: Int? = nil
     ) {
         (id, name, owner) = identity
+        self.countsAs = countsAs ?? identity.id
         self.lookupID = lookupID
         self.digest = digest
         self.standing = standing

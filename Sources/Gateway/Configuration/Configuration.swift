@@ -7,6 +7,8 @@ package struct Configuration: Sendable, Equatable {
     package var admin = Admin()
     package var storage = Storage()
     package var limits = Limits()
+    /// Of all callers together.
+    package var rateLimits = RateLimits()
     package var audit = Audit()
     package var metrics = Metrics()
     package var timeZone = "UTC"

@@ -8,6 +8,7 @@ enum ServerSections {
         readAdmin(root, &configuration.admin)
         readLimits(root, &configuration.limits)
         readAudit(root, &configuration.audit)
+        configuration.rateLimits = rateLimits(root, "rate_limits")
         if let storage = root.section("storage", ["path", "master_key_file"]) {
             if let path = storage.filePath("path") { configuration.storage.path = path }
             configuration.storage.masterKeyFile = storage.filePath("master_key_file")
@@ -122,6 +123,23 @@ enum ServerSections {
         section.read("keepalive_requests", into: &limits.keepaliveRequests, in: 0...1_000_000_000)
         section.read("write_timeout", into: &limits.writeTimeout)
         section.read("drain_timeout", into: &limits.drainTimeout)
+    }
+
+    /// Limits of callers, of an upstream or of one of its keys; an absent one is unlimited.
+    static func rateLimits(_ parent: ConfigurationSection, _ key: String) -> RateLimits {
+        guard let section = parent.section(key, RateLimits.fields) else { return RateLimits() }
+        func limit(_ name: String) -> Int? {
+            guard section.has(name) else { return nil }
+            var number = 0
+            section.read(name, into: &number, in: RateLimits.range)
+            return number > 0 ? number : nil
+        }
+        return RateLimits(
+            minute: limit("requests_per_minute"),
+            hour: limit("requests_per_hour"),
+            day: limit("requests_per_day"),
+            concurrency: limit("concurrency")
+        )
     }
 
     private static func readAudit(_ root: ConfigurationSection, _ audit: inout Configuration.Audit) {

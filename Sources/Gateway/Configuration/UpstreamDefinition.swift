@@ -11,6 +11,7 @@ package struct UpstreamDefinition: Sendable, Equatable {
     package var timeouts = UpstreamTimeouts()
     package var strategy = KeyStrategy.roundRobin
     package var retry = RetryPolicy()
+    package var limits = RateLimits()
     package var caFile: String?
 
     package init(name: String, baseURL: BaseURL) {
@@ -48,6 +49,7 @@ package struct UpstreamKeyDefinition: Sendable, Equatable {
     package var weight = 1
     /// Of the strategy `priority`: lower ones are used first.
     package var priority = 0
+    package var limits = RateLimits()
 
     package init(name: String) {
         self.name = name

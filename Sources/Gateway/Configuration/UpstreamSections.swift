@@ -4,7 +4,7 @@ import Operations
 enum UpstreamSections {
     private static let keys = [
         "slug", "name", "base_url", "strip_headers", "strip_query", "strip_body_fields", "accept_encoding",
-        "timeouts", "strategy", "retry", "ca_file", "keys",
+        "timeouts", "strategy", "retry", "limits", "ca_file", "keys",
     ]
 
     static func read(_ root: ConfigurationSection) -> [Configuration.Upstream] {
@@ -51,6 +51,7 @@ enum UpstreamSections {
             retry.read("max_attempts", into: &definition.retry.maxAttempts, in: DefinitionRules.attempts)
             retry.read("max_time", into: &definition.retry.maxTime)
         }
+        definition.limits = ServerSections.rateLimits(section, "limits")
         definition.caFile = section.filePath("ca_file")
         if let file = definition.caFile {
             do throws(ConfigurationError) {
@@ -77,7 +78,9 @@ enum UpstreamSections {
 
     private static func readKeys(_ upstream: ConfigurationSection) -> [Configuration.UpstreamKey] {
         var names: Set<String> = []
-        let keys = ["name", "value", "location", "param_name", "value_prefix", "weight", "priority"]
+        let keys = [
+            "name", "value", "location", "param_name", "value_prefix", "weight", "priority", "limits",
+        ]
         return upstream.sections("keys", keys).compactMap { section in
             guard let key = read(key: section) else { return nil }
             guard names.insert(key.definition.name).inserted else {
@@ -105,6 +108,7 @@ enum UpstreamSections {
         section.read("value_prefix", into: &definition.valuePrefix)
         section.read("weight", into: &definition.weight, in: DefinitionRules.weights)
         section.read("priority", into: &definition.priority, in: DefinitionRules.priorities)
+        definition.limits = ServerSections.rateLimits(section, "limits")
         do throws(ConfigurationError) {
             try DefinitionRules.check(definition, value: value)
         } catch {

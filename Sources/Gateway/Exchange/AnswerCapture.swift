@@ -23,24 +23,27 @@ struct AnswerCapture {
             head = piece
             return
         }
-        let room = limit - (head?.readableBytes ?? 0)
-        let kept = min(room, piece.readableBytes)
-        if kept > 0 {
-            if head == nil { head = ByteBufferAllocator().buffer(capacity: max(kept, 1024)) }
-            head?.writeImmutableBuffer(
-                kept == piece.readableBytes
-                    ? piece : piece.getSlice(at: piece.readerIndex, length: kept) ?? piece
-            )
-        }
-        if kept < piece.readableBytes { keepTail(piece) }
+        piece.withUnsafeReadableBytes { copy($0) }
     }
 
-    private mutating func keepTail(_ piece: ByteBuffer) {
-        if piece.readableBytes >= Self.tailSize { tail.clear() }
-        let part = min(piece.readableBytes, Self.tailSize)
-        if let slice = piece.getSlice(at: piece.writerIndex - part, length: part) {
-            tail.writeImmutableBuffer(slice)
+    /// The same for bytes that are gone after the call.
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        total += bytes.count
+        copy(bytes)
+    }
+
+    private mutating func copy(_ bytes: UnsafeRawBufferPointer) {
+        let kept = min(limit - (head?.readableBytes ?? 0), bytes.count)
+        if kept > 0 {
+            if head == nil { head = ByteBufferAllocator().buffer(capacity: max(kept, 1024)) }
+            head?.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<kept]))
         }
+        if kept < bytes.count { keepTail(bytes) }
+    }
+
+    private mutating func keepTail(_ bytes: UnsafeRawBufferPointer) {
+        if bytes.count >= Self.tailSize { tail.clear() }
+        tail.writeBytes(UnsafeRawBufferPointer(rebasing: bytes.suffix(Self.tailSize)))
         if tail.readableBytes > 2 * Self.tailSize {
             tail.moveReaderIndex(forwardBy: tail.readableBytes - Self.tailSize)
             tail.discardReadBytes()

@@ -83,6 +83,32 @@ struct AnswerRelay {
         note(outbound.getSlice(at: dataStart, length: count) ?? ByteBuffer(), isLast: isLast, at: now)
     }
 
+    /// Whether these are whole chunks, plain enough to be passed on as they came, and nothing goes before them.
+    func mayPass(_ chunks: ByteBuffer) -> Bool {
+        guard framing == .chunked, outbound.readableBytes == 0, chunks.readableBytes > 0 else { return false }
+        return chunks.withUnsafeReadableBytes { bytes in
+            var position = 0
+            while position < bytes.count {
+                guard ChunkedDecoder.plainChunk(in: bytes, at: &position) != nil else { return false }
+            }
+            return true
+        }
+    }
+
+    /// Takes note of chunks that were passed on as they came.
+    mutating func note(chunks: ByteBuffer, at now: NIODeadline) {
+        chunks.withUnsafeReadableBytes { bytes in
+            var (position, count) = (0, 0)
+            while let range = ChunkedDecoder.plainChunk(in: bytes, at: &position) {
+                let data = UnsafeRawBufferPointer(rebasing: bytes[range])
+                count += data.count
+                events?.scan(data)
+                body.append(data)
+            }
+            stream.record(count, at: now)
+        }
+    }
+
     /// Takes note of data that is passed on by reference.
     mutating func note(_ piece: ByteBuffer, isLast: Bool, at now: NIODeadline) {
         if piece.readableBytes > 0 {

@@ -12,6 +12,7 @@ enum AnswerWriter {
         let attempts: Int
         let overheadMicroseconds: Int
         let framing: BodyFraming
+        let limits: ScopeWindows.Figures?
         /// nil for the protocol version's default.
         let connection: StaticString?
     }
@@ -38,6 +39,7 @@ enum AnswerWriter {
         buffer.write("\r\nx-fastgate-overhead-us: ")
         buffer.writeDecimal(facts.overheadMicroseconds)
         buffer.write("\r\n")
+        if let limits = facts.limits { write(limits, to: &buffer) }
         writeConnection(facts.connection, to: &buffer)
     }
 
@@ -46,6 +48,26 @@ enum AnswerWriter {
         buffer.write("connection: ")
         buffer.write(value)
         buffer.write("\r\n")
+    }
+
+    /// In the names and forms of OpenAI's own headers.
+    private static func write(_ limits: ScopeWindows.Figures, to buffer: inout ByteBuffer) {
+        buffer.write("x-ratelimit-limit-requests: ")
+        buffer.writeDecimal(limits.limit)
+        buffer.write("\r\nx-ratelimit-remaining-requests: ")
+        buffer.writeDecimal(limits.remaining)
+        buffer.write("\r\nx-ratelimit-reset-requests: ")
+        let seconds = (limits.reset + 999_999) / 1_000_000
+        if seconds >= 3600 {
+            buffer.writeDecimal(seconds / 3600)
+            buffer.write("h")
+        }
+        if seconds >= 60 {
+            buffer.writeDecimal(seconds / 60 % 60)
+            buffer.write("m")
+        }
+        buffer.writeDecimal(seconds % 60)
+        buffer.write("s\r\n")
     }
 
     private static func writeFields(of head: ResponseHead, to buffer: inout ByteBuffer) {
@@ -103,6 +125,7 @@ enum AnswerWriter {
             buffer.writeDecimal(seconds)
             buffer.write("\r\n")
         }
+        if let limits = refusal.limits { write(limits, to: &buffer) }
         if refusal.code.status == 401 { buffer.write("www-authenticate: Bearer\r\n") }
         facts.extraHeaders(&buffer)
         writeConnection(facts.connection, to: &buffer)

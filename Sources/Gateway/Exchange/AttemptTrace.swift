@@ -47,16 +47,12 @@ struct AttemptTraces {
         for (index, key) in skipped.enumerated() {
             if index > 0 { text.append(0x2C) }
             text += Array("{\"upstream_key\":".utf8) + JSONText.quote(key.name)
-            text += Self.member("reason", Self.reason(key.health))
-            let until = key.health.returnsAt.map { Timestamp(microseconds: $0).description }
+            text += Self.member("reason", key.slot.reason)
+            let until = key.slot.returnsAt.map { Timestamp(microseconds: $0).description }
             text += Self.member("until", until) + Array("}".utf8)
         }
         text += Array("],\"skipped_more\":\(skippedMore)}".utf8)
         return String(decoding: text, as: UTF8.self)
-    }
-
-    private static func reason(_ health: HealthStateMachine) -> String {
-        health.name.rawValue + (health.reason.map { ": \($0)" } ?? "")
     }
 
     private static func member(_ name: String, _ value: String?) -> [UInt8] {

@@ -248,7 +248,7 @@ extension Exchange: Deadlined {
     func endLastAttempt() {
         stopWaiting()
         let isNoted = attempts.traces.isNoteworthy || attempts.judgement?.ruleName != nil
-        guard isNoted, outcome.attempts > 0 else {
+        guard isNoted else {
             tell(attempts.judgement?.verdict ?? .untold)
             return
         }

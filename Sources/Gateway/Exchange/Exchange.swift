@@ -262,6 +262,7 @@ final class Exchange {
             attempts: outcome.attempts,
             overheadMicroseconds: outcome.overheadMicroseconds,
             framing: answer.announcedFraming(of: head),
+            limits: request.admission.figures,
             connection: caller.connectionHeader
         )
         AnswerWriter.write(head, facts, to: &answer.outbound)
@@ -274,6 +275,19 @@ final class Exchange {
     func endPiece(from start: Int, isLast: Bool, at now: NIODeadline) {
         answer.endPiece(from: start, isLast: isLast, at: now)
         pass(answer.takeOutbound(), isLast: isLast)
+    }
+
+    /// Passes whole chunks on as they came, one read as one write without a copy.
+    ///
+    /// - Returns: false when they must be decoded instead.
+    func answerChunks(_ chunks: ByteBuffer, at now: NIODeadline) -> Bool {
+        guard attempts.held == nil, case .answering = machine.state, answer.mayPass(chunks) else {
+            return false
+        }
+        // They leave before anything is noted of them: a burst of events waits for each one's turn.
+        pass(chunks, isLast: false)
+        answer.note(chunks: chunks, at: now)
+        return true
     }
 
     /// Data of an answer that is not re-framed: passed on by reference when it is large.
@@ -341,6 +355,8 @@ final class Exchange {
     func refuse(_ refusal: Refusal) {
         outcome.status = refusal.code.status
         outcome.error = refusal.code.rawValue
+        var refusal = refusal
+        refusal.limits = request.admission.figures
         finish()
         caller.answer(refusal, requestID: request.requestID)
         caller.exchangeEnded(refusal.closesConnection ? .close : .complete)
@@ -376,6 +392,7 @@ final class Exchange {
         attempt = nil
         if outcome.status == outcome.upstreamStatus { outcome.bytesOut = answer.stream.bytes }
         worker.recorder.end(self, on: worker.loop)
+        worker.limiter.release(request.admission)
         worker.remove(self)
     }
 }

@@ -11,6 +11,8 @@ struct ExchangeRequest {
     let path: Range<Int>
     let clientKey: ClientKeyEntry
     let upstream: UpstreamEntry
+    /// What its limits have counted, to be given back at its end.
+    let admission: LimiterState.Admitted
     let callerAddress: String
     /// Microseconds since 1970.
     let receivedAt: Int

@@ -32,6 +32,29 @@ struct ChunkedDecoder {
         if case .end = state { true } else { false }
     }
 
+    /// Whether the next byte begins a chunk.
+    var isBetweenChunks: Bool {
+        if case .size(digits: 0, value: 0) = state { true } else { false }
+    }
+
+    /// The data of the chunk that begins at `position`, if it is all there, has data and no extension; the position is
+    /// then behind it.
+    static func plainChunk(in bytes: UnsafeRawBufferPointer, at position: inout Int) -> Range<Int>? {
+        var (size, index) = (0, position)
+        // Sizes of longer lines are the decoder's to judge.
+        while index < min(bytes.count, position + 8), let digit = ASCII.hexValue(bytes[index]) {
+            size = size << 4 | Int(digit)
+            index += 1
+        }
+        let end = index + 2 + size
+        guard size > 0, end + 2 <= bytes.count,
+            bytes[index] == ASCII.cr, bytes[index + 1] == ASCII.lf,
+            bytes[end] == ASCII.cr, bytes[end + 1] == ASCII.lf
+        else { return nil }
+        position = end + 2
+        return index + 2..<end
+    }
+
     /// Moves the data at hand from `input` to `output` and stops after the body's last byte.
     ///
     /// - Returns: whether the body has ended; bytes after it stay in `input`.

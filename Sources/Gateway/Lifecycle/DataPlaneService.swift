@@ -11,7 +11,8 @@ final class DataPlaneService: Sendable {
     init(
         snapshot: Snapshot,
         counters: SharedCounters,
-        recorders: [Recorder.Parts]
+        recorders: [Recorder.Parts],
+        limiter: Limiter
     ) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: recorders.count)
         self.counters = counters
@@ -25,7 +26,8 @@ final class DataPlaneService: Sendable {
                         snapshot: snapshot,
                         shared: counters,
                         recorder: Recorder(parts),
-                        addressBook: addressBook
+                        addressBook: addressBook,
+                        limiter: limiter
                     )
                 }
             )

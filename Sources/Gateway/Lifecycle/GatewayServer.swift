@@ -32,6 +32,7 @@ package final class GatewayServer: Service {
     let keyCounters = CounterRegistry()
     let keeper: PoolKeeper
     let pools: PoolRegistry
+    let limiter: Limiter
     let audit: AuditService
     let telemetry: TelemetryService
     let figures = FigureCache()
@@ -61,12 +62,14 @@ package final class GatewayServer: Service {
             rules: RuleStore(database: store.database),
             logger: logger
         )
-        pools = PoolRegistry(keeper: keeper)
+        limiter = try Limiter(path: directory.limitsFile)
+        pools = PoolRegistry(keeper: keeper, limiter: limiter)
         let builder = SnapshotBuilder(
             store: store,
             masterKey: masterKey,
             counters: keyCounters,
             pools: pools,
+            limiter: limiter,
             logger: logger
         )
         try UpstreamStore(database: store.database).adopt(configuration.upstreams)
@@ -82,7 +85,8 @@ package final class GatewayServer: Service {
         plane = try await DataPlaneService(
             snapshot: snapshot,
             counters: SharedCounters(after: try audit.files.lastID()),
-            recorders: audit.recorders(loops: loops, configuration.audit, telemetry.telemetry)
+            recorders: audit.recorders(loops: loops, configuration.audit, telemetry.telemetry),
+            limiter: limiter
         )
         snapshots = SnapshotPublisher(snapshot, builder: builder, plane: plane)
         do {
@@ -129,7 +133,9 @@ package final class GatewayServer: Service {
     }
 
     /// What runs beside the data plane, and must end after it.
-    package var services: [any Service] { [telemetry, audit, keeper] }
+    package var services: [any Service] {
+        [telemetry, audit, keeper, LimitKeeper(limiter: limiter, logger: logger)]
+    }
 
     /// Reads the file again; an invalid one changes nothing.
     package func reload() async throws {

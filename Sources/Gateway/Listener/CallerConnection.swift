@@ -118,7 +118,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        let isWritable = context.channel.isWritable
+        isWritable = context.channel.isWritable
         writeDeadline = isWritable ? .distantFuture : .now() + TimeAmount(limits.writeTimeout)
         exchange?.callerWritabilityChanged(isWritable: isWritable)
         if isWritable, case .head = phase {
@@ -243,7 +243,8 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     // MARK: Writing
 
-    var isWritable: Bool { context?.channel.isWritable ?? false }
+    /// As the channel has said last: it tells of every change, and asking costs more than a small write's own part.
+    private(set) var isWritable = true
 
     var channelAddress: SocketAddress? { context?.channel.remoteAddress }
 

@@ -114,6 +114,8 @@ enum DataPlane {
         guard upstream.isEnabled else {
             throw Refusal(.upstreamDisabled, "The upstream is disabled.", retryAfter: 30)
         }
+        // The last thing that may refuse: what is counted begins.
+        let admission = try worker.limiter.admit(upstream, key)
         return ExchangeRequest(
             id: requestID.exchangeID,
             requestID: requestID.text,
@@ -122,6 +124,7 @@ enum DataPlane {
             path: rest,
             clientKey: key,
             upstream: upstream,
+            admission: admission,
             callerAddress: address,
             receivedAt: wallClock.microseconds
         )

@@ -8,19 +8,23 @@ struct Refusal: Error, Equatable {
     var retryAfter: Int?
     /// Whether the bytes after this request can still be trusted to be a request.
     var closesConnection = false
+    /// How the caller's tightest window stands, where one has been counted or has refused.
+    var limits: ScopeWindows.Figures?
 
     init(
         _ code: RefusalCode,
         _ message: String,
         parameter: String? = nil,
         retryAfter: Int? = nil,
-        closes: Bool = false
+        closes: Bool = false,
+        limits: ScopeWindows.Figures? = nil
     ) {
         self.code = code
         self.message = message
         self.parameter = parameter
         self.retryAfter = retryAfter
         closesConnection = closes
+        self.limits = limits
     }
 }
 
@@ -40,6 +44,9 @@ enum RefusalCode: String, Sendable, CaseIterable {
     case uriTooLong = "uri_too_long"
     case expectationFailed = "expectation_failed"
     case headersTooLarge = "headers_too_large"
+    case rateLimitExceeded = "rate_limit_exceeded"
+    case quotaExceeded = "quota_exceeded"
+    case concurrencyExceeded = "concurrency_exceeded"
     case notImplemented = "not_implemented"
     case versionNotSupported = "http_version_not_supported"
     case upstreamError = "upstream_error"
@@ -66,6 +73,7 @@ enum RefusalCode: String, Sendable, CaseIterable {
         case .bodyTooLarge: 413
         case .uriTooLong: 414
         case .expectationFailed: 417
+        case .rateLimitExceeded, .quotaExceeded, .concurrencyExceeded: 429
         case .headersTooLarge: 431
         case .notImplemented: 501
         case .upstreamError, .upstreamCredentials, .upstreamProtocol, .truncated: 502
@@ -80,6 +88,8 @@ enum RefusalCode: String, Sendable, CaseIterable {
         switch self {
         case .missingAPIKey, .invalidAPIKey, .expiredAPIKey, .disabledAPIKey: "authentication_error"
         case .permissionDenied: "permission_error"
+        case .rateLimitExceeded, .concurrencyExceeded: "rate_limit_error"
+        case .quotaExceeded: "insufficient_quota"
         default: status >= 500 ? "server_error" : "invalid_request_error"
         }
     }
@@ -95,6 +105,7 @@ enum RefusalCode: String, Sendable, CaseIterable {
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 417: "Expectation Failed"
+        case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 501: "Not Implemented"
         case 502: "Bad Gateway"

@@ -17,6 +17,7 @@ final class Worker {
     let loop: any EventLoop
     let recorder: Recorder
     let addressBook: AddressBook
+    let limiter: Limiter
     private(set) var snapshot: Snapshot
     private(set) var isDraining = false
     private(set) var exchanges: [Exchange] = []
@@ -33,13 +34,15 @@ final class Worker {
         snapshot: Snapshot,
         shared: SharedCounters,
         recorder: Recorder,
-        addressBook: AddressBook
+        addressBook: AddressBook,
+        limiter: Limiter
     ) {
         self.loop = loop
         self.snapshot = snapshot
         self.shared = shared
         self.recorder = recorder
         self.addressBook = addressBook
+        self.limiter = limiter
     }
 
     // MARK: Configuration
@@ -66,7 +69,7 @@ final class Worker {
     }
 
     func idleTimeout(of exchange: Exchange?) -> TimeAmount {
-        exchange.map { TimeAmount($0.request.upstream.definition.timeouts.idle) } ?? ConnectionPool.idleTime
+        exchange?.request.upstream.idleTimeout ?? ConnectionPool.idleTime
     }
 
     /// Why the gateway is not up, nil when it is; touches nothing but memory.

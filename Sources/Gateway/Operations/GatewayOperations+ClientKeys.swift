@@ -28,6 +28,7 @@ extension GatewayOperations {
         key.enabled = draft.enabled ?? true
         key.notes = try Self.notes(draft.notes)
         key.permissions = try Self.checked(draft.permissions ?? ClientKeyPermissions())
+        key.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
         var created = try clientKeyStore.insert(ClientKeyRow(key: key, digest: token.digest), by: user)
         try await gateway.snapshots.publishClientKeys([created.id])
         created.key = token.text
@@ -51,6 +52,7 @@ extension GatewayOperations {
             row.key.permissions = try Self.checked(
                 change.permissions.applied(to: row.key.permissions) ?? ClientKeyPermissions()
             )
+            row.key.limits = try change.limits.applied(to: row.key.limits)
             row.key.notes = try Self.notes(change.notes.applied(to: row.key.notes))
             let enabled = change.enabled.applied(to: row.key.enabled) ?? true
             if enabled, row.key.revokedAt != nil, !change.enabled.isKept {

@@ -132,13 +132,15 @@ extension GatewayOperations {
             )
         }
         return problems
-            + keys.others.map { key in
-                Problem(
-                    key.health.state == .banned ? .error : .warning,
+            // A key at a limit of ours is as it should be.
+            + keys.others.filter { !$0.slot.health.mayBeUsed }.map { key in
+                let health = key.slot.health
+                return Problem(
+                    health.state == .banned ? .error : .warning,
                     kind: "pool",
                     name: "\(upstream.slug)/\(key.name)",
-                    state: key.health.name.rawValue,
-                    detail: key.health.reason ?? "by an operator"
+                    state: health.name.rawValue,
+                    detail: health.reason ?? "by an operator"
                 )
             }
     }

@@ -129,7 +129,8 @@ extension GatewayOperations {
             totals: gateway.telemetry.telemetry.totals,
             status: try await status(by: user),
             upstreams: try await upstreams(by: user).items,
-            keys: try await upstreamKeys(upstream: nil, by: user).items
+            keys: try await upstreamKeys(upstream: nil, by: user).items,
+            limited: gateway.limiter.refusalCounts
         ).text
     }
 }

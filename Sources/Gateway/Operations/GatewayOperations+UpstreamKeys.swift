@@ -48,10 +48,13 @@ extension GatewayOperations {
         (view.location, view.paramName, view.valuePrefix) =
             (definition.location, definition.paramName, definition.valuePrefix)
         (view.weight, view.priority, view.version) = (definition.weight, definition.priority, row.version)
+        view.limits = definition.limits
         let standing = gateway.pools.pool(ofUpstream: row.upstreamID).standing(row.id)
         let health = standing?.health ?? row.health
         (view.state, view.reason) = (health.name, health.reason)
-        view.until = health.returnsAt.map { Timestamp(microseconds: $0) }
+        if let slot = standing, slot.health.mayBeUsed { view.reason = slot.holdReason }
+        let until = standing.map(\.returnsAt) ?? row.health.returnsAt
+        view.until = until.map { Timestamp(microseconds: $0) }
         view.inFlight = standing?.inFlight ?? 0
         let counters = gateway.keyCounters.counters(ofKey: row.id)
         view.lastError = counters.lastError
@@ -82,6 +85,7 @@ extension GatewayOperations {
         definition.valuePrefix = draft.valuePrefix ?? (definition.location == .header ? "Bearer " : "")
         definition.weight = try Self.within(draft.weight ?? 1, DefinitionRules.weights, "weight")
         definition.priority = try Self.within(draft.priority ?? 0, DefinitionRules.priorities, "priority")
+        definition.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
         let value = Secret(draft.keyValue)
         try Self.check(definition, value)
         let masterKey = gateway.masterKey
@@ -113,6 +117,7 @@ extension GatewayOperations {
             row.definition.weight = try Self.within(weight, DefinitionRules.weights, "weight")
             let priority = change.priority.applied(to: row.definition.priority) ?? 0
             row.definition.priority = try Self.within(priority, DefinitionRules.priorities, "priority")
+            row.definition.limits = try change.limits.applied(to: row.definition.limits)
             let place = UpstreamKeyRow.place(id)
             var value = try masterKey.open(sealed, place: place)
             if case .set(let text) = change.keyValue {

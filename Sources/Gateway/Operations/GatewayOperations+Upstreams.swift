@@ -48,6 +48,7 @@ extension GatewayOperations {
         view.acceptEncoding = definition.acceptEncoding
         view.strategy = definition.strategy
         view.retry = definition.retry.text
+        view.limits = definition.limits
         view.caFile = definition.caFile
         view.keys = keys.count
         view.version = row.version
@@ -71,6 +72,7 @@ extension GatewayOperations {
         definition.acceptEncoding = draft.acceptEncoding ?? .identity
         definition.strategy = draft.strategy ?? .roundRobin
         if let retry = draft.retry { try Self.apply(retry, to: &definition.retry) }
+        definition.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
         definition.caFile = draft.caFile
         if let timeouts = draft.timeouts { try Self.apply(timeouts, to: &definition.timeouts) }
         try Self.check(definition)
@@ -119,6 +121,7 @@ extension GatewayOperations {
         case .clear: definition.retry = RetryPolicy()
         case .set(let retry): try apply(retry, to: &definition.retry)
         }
+        definition.limits = try change.limits.applied(to: definition.limits)
         definition.caFile = change.caFile.applied(to: definition.caFile)
         switch change.timeouts {
         case .keep: break
@@ -203,6 +206,7 @@ extension GatewayOperations {
 extension UpstreamChange {
     fileprivate var changesDefinition: Bool {
         !(name.isKept && baseUrl.isKept && stripHeaders.isKept && stripQuery.isKept && stripBodyFields.isKept
-            && acceptEncoding.isKept && timeouts.isKept && strategy.isKept && retry.isKept && caFile.isKept)
+            && acceptEncoding.isKept && timeouts.isKept && strategy.isKept && retry.isKept && limits.isKept
+            && caFile.isKept)
     }
 }

@@ -12,10 +12,10 @@ final class KeyPool: Sendable {
         case none(retryAfter: Int?)
     }
 
-    /// A key that was passed over, and why.
+    /// A key that was passed over, and how it stands.
     struct Skipped: Sendable {
         let name: String
-        let health: HealthStateMachine
+        let slot: KeyPoolState.Slot
     }
 
     private struct Content {
@@ -28,15 +28,18 @@ final class KeyPool: Sendable {
     static let skippedLimit = 8
 
     private let content = Mutex(Content())
+    private let limiter: Limiter
     /// Told of what is to be kept and shown; called outside the lock.
     private let changed: @Sendable ([PoolChange]) -> Void
     /// Told of each rule that has acted, and when.
     private let acted: @Sendable (Int, Int) -> Void
 
     init(
+        limiter: Limiter,
         changed: @escaping @Sendable ([PoolChange]) -> Void,
         acted: @escaping @Sendable (Int, Int) -> Void
     ) {
+        self.limiter = limiter
         self.changed = changed
         self.acted = acted
     }
@@ -47,6 +50,7 @@ final class KeyPool: Sendable {
         _ strategy: KeyStrategy,
         kept: (Int) -> HealthStateMachine
     ) {
+        for entry in entries { limiter.reserve(entry.limits) }
         content.withLock { content in
             content.entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.id, $0) })
             let members = entries.map {
@@ -58,15 +62,25 @@ final class KeyPool: Sendable {
                 )
             }
             content.state.configure(members, strategy, kept: kept)
+            for entry in entries {
+                let had = content.state.slot(entry.id)?.windows
+                guard had != nil || !entry.limits.isUnlimited else { continue }
+                let windows = limiter.windows(
+                    of: LimitKey(scope: .upstreamKey, id: entry.id),
+                    entry.limits
+                )
+                content.state.setWindows(entry.id, windows)
+            }
         }
     }
 
     // MARK: Requests
 
     func choose(_ wish: KeyPoolState.Wish, now: Int) -> Choice {
-        content.withLock { content in
+        let moment = KeyPoolState.Moment(now: now, counting: limiter.clock.now())
+        return content.withLock { content in
             guard !content.entries.isEmpty else { return .unneeded }
-            switch content.state.choose(wish, now: now) {
+            switch content.state.choose(wish, moment) {
             case .key(let id):
                 guard let entry = content.entries[id] else { return .none(retryAfter: nil) }
                 return .key(entry, isTrial: content.state.isOnTrial(id))
@@ -82,7 +96,7 @@ final class KeyPool: Sendable {
             let count = content.state.unusableCount
             guard count > 0 else { return (content.entries.count, [], 0) }
             let others = content.state.unusable(limit: limit).compactMap { slot in
-                content.entries[slot.member.id].map { Skipped(name: $0.definition.name, health: slot.health) }
+                content.entries[slot.member.id].map { Skipped(name: $0.definition.name, slot: slot) }
             }
             return (content.entries.count - count, others, count - others.count)
         }
@@ -99,10 +113,11 @@ final class KeyPool: Sendable {
 
     /// Ends an attempt that `choose` has begun.
     func finished(_ key: UpstreamKeyEntry, _ verdict: KeyVerdict, now: Int) {
+        let moment = KeyPoolState.Moment(now: now, counting: limiter.clock.now())
         let changes = content.withLock { content in
             // What an older secret has shown says nothing of the one that has taken its place.
             let isCurrent = content.entries[key.id].map { $0.generation == key.generation } ?? true
-            return content.state.finished(key.id, isCurrent ? verdict : .untold, now: now)
+            return content.state.finished(key.id, isCurrent ? verdict : .untold, moment)
         }
         if !changes.isEmpty { changed(changes) }
     }
@@ -123,8 +138,18 @@ final class KeyPool: Sendable {
 
     var upstreamHealth: HealthStateMachine { content.withLock(\.state.upstream) }
 
-    func standing(_ key: Int) -> (health: HealthStateMachine, inFlight: Int)? {
-        content.withLock { $0.state.slot(key).map { ($0.health, $0.inFlight) } }
+    func standing(_ key: Int) -> KeyPoolState.Slot? {
+        content.withLock { $0.state.slot(key) }
+    }
+
+    /// How the windows of its keys stand.
+    func standings() -> [(key: UpstreamKeyEntry, standings: [ScopeWindows.Standing])] {
+        let now = limiter.clock.now()
+        return content.withLock { content in
+            content.entries.values.compactMap { entry in
+                content.state.slot(entry.id)?.windows.map { (entry, $0.standings(now: now)) }
+            }
+        }
     }
 
     /// Puts a key into a state by hand.
@@ -145,15 +170,17 @@ final class KeyPool: Sendable {
 final class PoolRegistry: Sendable {
     private let pools = Mutex<[Int: KeyPool]>([:])
     private let keeper: PoolKeeper
+    private let limiter: Limiter
 
-    init(keeper: PoolKeeper) {
+    init(keeper: PoolKeeper, limiter: Limiter) {
         self.keeper = keeper
+        self.limiter = limiter
     }
 
     func pool(ofUpstream id: Int) -> KeyPool {
         pools.withLock { pools in
             if let found = pools[id] { return found }
-            let made = KeyPool { [keeper] changes in
+            let made = KeyPool(limiter: limiter) { [keeper] changes in
                 keeper.take(changes)
             } acted: { [keeper] rule, now in
                 keeper.took(rule: rule, now: now)

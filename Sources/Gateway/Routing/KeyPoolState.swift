@@ -6,52 +6,6 @@ import Operations
 /// Choosing looks at keys that may be used only: the others stand apart and come back by their deadlines, so that
 /// a choice costs the same with ten keys and with thirty thousand.
 struct KeyPoolState: Sendable {
-    /// What a key brings with it.
-    struct Member: Equatable, Sendable {
-        let id: Int
-        var weight = 1
-        /// Lower ones are used first.
-        var priority = 0
-        /// Another for another secret, of which nothing is known yet.
-        var generation = 0
-    }
-
-    enum Choice: Equatable, Sendable {
-        case key(Int)
-        /// With the first moment at which one may be used again, if one is known.
-        case none(returnsAt: Int?)
-    }
-
-    /// What a request needs of a key.
-    struct Wish: Sendable {
-        /// Keys that have been tried for it.
-        var tried: [Int] = []
-        /// The key that is to be used again, if it may be.
-        var wanted: Int?
-        var model: String?
-        /// Any number, for strategies that throw dice.
-        var random: UInt64 = 0
-    }
-
-    struct Slot: Sendable {
-        var member: Member
-        var health = HealthStateMachine()
-        var inFlight = 0
-        var uses = 0
-        /// Place among the ready keys of its group, or among those that rest.
-        fileprivate var place = -1
-        fileprivate var isReady = false
-        /// The latest deadline that stands in the heap.
-        fileprivate var awaited: Int?
-    }
-
-    /// Keys of one priority that may be used.
-    struct Group: Sendable {
-        let priority: Int
-        var slots: [Int] = []
-        var turn = 0
-    }
-
     private struct Return: Comparable, Sendable {
         let at: Int
         let slot: Int
@@ -112,39 +66,81 @@ struct KeyPoolState: Sendable {
 
     /// When the first of those that rest returns by itself.
     func firstReturn(now: Int) -> Int? {
-        let first = resting.lazy.compactMap { slots[$0].health.returnsAt }.min()
+        let first = resting.lazy.compactMap { slots[$0].returnsAt }.min()
         return upstream.mayBeUsed ? first : [upstream.returnsAt, first].compactMap { $0 }.max()
     }
 
     // MARK: Choosing
 
     /// The key for a request's next attempt, which `finished` must be told the end of.
-    mutating func choose(_ wish: Wish, now: Int) -> Choice {
+    mutating func choose(_ wish: Wish, _ moment: Moment) -> Choice {
+        let now = moment.now
         bringBack(now: now)
         _ = upstream.timePassed(now: now)
         guard upstream.mayBeUsed else { return .none(returnsAt: upstream.returnsAt ?? now + Self.trialTime) }
-        if let wanted = wish.wanted.flatMap({ places[$0] }), slots[wanted].isReady { return take(wanted) }
-        for group in groups.indices {
-            if let index = pick(in: group, wish, now: now) { return take(index) }
+        if let wanted = wish.wanted.flatMap({ places[$0] }), slots[wanted].isReady,
+            let choice = take(wanted, moment)
+        {
+            return choice
         }
+        if let choice = choose(fitting: wish, moment) { return choice }
         // A model that rests for every key is asked for all the same: the provider's own answer is the better one.
         if wish.model != nil, !models.isEmpty {
             var any = wish
             any.model = nil
-            for group in groups.indices {
-                if let index = pick(in: group, any, now: now) { return take(index) }
-            }
+            if let choice = choose(fitting: any, moment) { return choice }
         }
         return .none(returnsAt: firstReturn(now: now))
     }
 
-    private mutating func take(_ index: Int) -> Choice {
+    private mutating func choose(fitting wish: Wish, _ moment: Moment) -> Choice? {
+        for group in groups.indices {
+            // A key that turns out to be full is put aside, so that this ends.
+            while let index = pick(in: group, wish, now: moment.now) {
+                if let choice = take(index, moment) { return choice }
+            }
+        }
+        return nil
+    }
+
+    /// - Returns: nil for a key whose windows are full, which is put aside.
+    private mutating func take(_ index: Int, _ moment: Moment) -> Choice? {
+        hold(index, moment)
+        guard slots[index].hold == nil else {
+            leave(index)
+            return nil
+        }
         upstream.chosen()
         slots[index].health.chosen()
         slots[index].inFlight += 1
         slots[index].uses += 1
-        if !slots[index].health.mayBeUsed { leave(index) }
+        slots[index].windows?.take(now: moment.counting)
+        hold(index, moment)
+        if !slots[index].mayBeUsed { leave(index) }
         return .key(slots[index].member.id)
+    }
+
+    /// Holds a key back while its windows are full, so that a choice never looks at it.
+    private mutating func hold(_ index: Int, _ moment: Moment) {
+        guard let windows = slots[index].windows else {
+            slots[index].hold = nil
+            return
+        }
+        slots[index].hold = windows.breach(now: moment.counting).map { breach in
+            breach.window.map { .full($0, limit: breach.limit, until: moment.now + breach.wait) }
+                ?? .busy(limit: breach.limit)
+        }
+    }
+
+    /// The key's windows are others from now on; those under way are counted on.
+    mutating func setWindows(_ id: Int, _ windows: ScopeWindows?) {
+        guard let index = places[id] else { return }
+        slots[index].windows = windows
+        let inFlight = slots[index].inFlight
+        slots[index].windows?.inFlight = inFlight
+        // The next choice finds out whether they are full.
+        slots[index].hold = nil
+        settle(index)
     }
 
     /// What to tell a caller who comes while another's request finds out whether an upstream is back.
@@ -154,15 +150,19 @@ struct KeyPoolState: Sendable {
         while let next = returns.min, next.at <= now {
             returns.removeMin()
             // A deadline that was extended stands in the heap again, by its later time.
-            guard slots[next.slot].health.timePassed(now: now) else { continue }
-            enter(next.slot)
+            _ = slots[next.slot].health.timePassed(now: now)
+            if case .full(_, _, let until) = slots[next.slot].hold, until <= now {
+                slots[next.slot].hold = nil
+            }
+            settle(next.slot)
         }
     }
 
     // MARK: Ends of attempts
 
     /// What an attempt with a key has told of it, and of the upstream.
-    mutating func finished(_ id: Int, _ verdict: KeyVerdict, now: Int) -> [PoolChange] {
+    mutating func finished(_ id: Int, _ verdict: KeyVerdict, _ moment: Moment) -> [PoolChange] {
+        let now = moment.now
         guard let index = places[id] else {
             // The key has gone, but a trial of the upstream must not go with it.
             let before = upstream.state
@@ -170,6 +170,8 @@ struct KeyPoolState: Sendable {
             return upstream.state == before ? [] : [.upstream(upstream)]
         }
         slots[index].inFlight = max(0, slots[index].inFlight - 1)
+        slots[index].windows?.release()
+        if case .busy = slots[index].hold { hold(index, moment) }
         let (upstreamBefore, keyBefore) = (upstream, slots[index].health)
         var changes = apply(verdict, to: index, now: now)
         if keyBefore != slots[index].health { changes.append(.key(id, slots[index].health)) }
@@ -296,7 +298,7 @@ struct KeyPoolState: Sendable {
 
     /// Puts a key where its health says it belongs.
     private mutating func settle(_ index: Int) {
-        let mayBeUsed = slots[index].health.mayBeUsed
+        let mayBeUsed = slots[index].mayBeUsed
         if mayBeUsed, !slots[index].isReady {
             enter(index)
         } else if !mayBeUsed {
@@ -305,7 +307,7 @@ struct KeyPoolState: Sendable {
     }
 
     private mutating func enter(_ index: Int) {
-        guard slots[index].health.mayBeUsed else {
+        guard slots[index].mayBeUsed else {
             rest(index)
             return
         }
@@ -335,7 +337,7 @@ struct KeyPoolState: Sendable {
             slots[index].place = resting.count
             resting.append(index)
         }
-        guard let at = slots[index].health.returnsAt, at != slots[index].awaited else { return }
+        guard let at = slots[index].returnsAt, at != slots[index].awaited else { return }
         slots[index].awaited = at
         returns.insert(Return(at: at, slot: index))
     }

@@ -9,17 +9,34 @@ struct SnapshotBuilder: Sendable {
     let masterKey: MasterKey
     let counters: CounterRegistry
     let pools: PoolRegistry
+    let limiter: Limiter
     let logger: Logger
 
     /// Reads everything; throws without any effect when a part of it does not hold.
     func build(_ configuration: Configuration, after previous: Snapshot? = nil) throws -> Snapshot {
-        let clientKeys = try ClientKeyStore(database: store.database).all().map(entry)
-        return Snapshot(
+        let rows = try ClientKeyStore(database: store.database).all()
+        let snapshot = Snapshot(
             generation: (previous?.generation ?? 0) + 1,
             configuration: configuration,
             upstreams: try upstreams(configuration, knownTLS: [:]),
-            clientKeys: ClientKeyIndex(clientKeys)
+            clientKeys: ClientKeyIndex(try rows.map(entry))
         )
+        setLimits(of: snapshot, rows)
+        return snapshot
+    }
+
+    private func setLimits(of snapshot: Snapshot, _ rows: [ClientKeyRow]) {
+        var limits: [LimitKey: RateLimits] = [:]
+        limits[.global] = snapshot.configuration.rateLimits
+        for upstream in snapshot.upstreams.values {
+            limits[LimitKey(scope: .upstream, id: upstream.id)] = upstream.definition.limits
+        }
+        // Of several that count together the youngest says how much.
+        for row in rows where !row.key.limits.isUnlimited || row.countsAs != nil {
+            limits[row.limitKey] = row.key.limits
+        }
+        limiter.setAll(limits.filter { !$0.value.isUnlimited })
+        limiter.keepOnly(upstreamKeys: Set(snapshot.upstreams.values.flatMap { $0.keys.map(\.id) }))
     }
 
     /// The same with upstreams and their keys read anew.
@@ -27,13 +44,21 @@ struct SnapshotBuilder: Sendable {
         let known = previous.upstreams.values.compactMap { upstream in
             upstream.tls.map { (upstream.definition.caFile, $0) }
         }
+        let upstreams = try upstreams(
+            previous.configuration,
+            knownTLS: Dictionary(known) { first, _ in first }
+        )
+        for gone in Set(previous.upstreams.values.map(\.id)).subtracting(upstreams.map(\.id)) {
+            limiter.set(LimitKey(scope: .upstream, id: gone), RateLimits())
+        }
+        for upstream in upstreams {
+            limiter.set(LimitKey(scope: .upstream, id: upstream.id), upstream.definition.limits)
+        }
+        limiter.keepOnly(upstreamKeys: Set(upstreams.flatMap { $0.keys.map(\.id) }))
         return Snapshot(
             generation: previous.generation + 1,
             configuration: previous.configuration,
-            upstreams: try upstreams(
-                previous.configuration,
-                knownTLS: Dictionary(known) { first, _ in first }
-            ),
+            upstreams: upstreams,
             clientKeys: previous.clientKeys
         )
     }
@@ -44,6 +69,8 @@ struct SnapshotBuilder: Sendable {
         var clientKeys = previous.clientKeys
         for id in ids {
             clientKeys = clientKeys.replacing(id, with: try rows[id].map(entry))
+            // One that is deleted may have a successor that counts as it: its counts go with the next full start.
+            if let row = rows[id] { limiter.set(row.limitKey, row.key.limits) }
         }
         return Snapshot(
             generation: previous.generation + 1,
@@ -64,7 +91,8 @@ struct SnapshotBuilder: Sendable {
             digest: row.digest,
             standing: key.revokedAt != nil ? .revoked : key.enabled ? .enabled : .disabled,
             expiresAt: key.expiresAt?.seconds,
-            permissions: try Permissions(key.permissions)
+            permissions: try Permissions(key.permissions),
+            countsAs: row.countsAs
         )
     }
 
@@ -133,6 +161,10 @@ struct SnapshotBuilder: Sendable {
             counters: counters.counters(ofKey: row.id)
         )
     }
+}
+
+extension ClientKeyRow {
+    fileprivate var limitKey: LimitKey { LimitKey(scope: .clientKey, id: countsAs ?? key.id) }
 }
 
 /// The counters of upstream keys by id; they outlive snapshots.

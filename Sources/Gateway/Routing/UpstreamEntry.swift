@@ -1,3 +1,4 @@
+import NIOCore
 import NIOSSL
 import Operations
 import Synchronization
@@ -18,6 +19,7 @@ final class UpstreamEntry: Sendable {
     /// `host: name:port` with its line end.
     let hostLine: [UInt8]
     let pathPrefix: [UInt8]
+    let idleTimeout: TimeAmount
     let strippedHeaders: HeaderNameSet
     /// Lower-case names that are not in `HeaderName`.
     let strippedOtherHeaders: [[UInt8]]
@@ -44,6 +46,7 @@ final class UpstreamEntry: Sendable {
         self.tls = tls
         hostLine = Array("host: \(definition.baseURL.authority)\r\n".utf8)
         pathPrefix = Array(definition.baseURL.path.utf8)
+        idleTimeout = TimeAmount(definition.timeouts.idle)
         var known = HeaderNameSet.hopByHop.union(.credentials).union([
             .host, .contentLength, .expect, .xRequestID,
         ])
@@ -97,6 +100,8 @@ final class UpstreamKeyEntry: Sendable {
     let paramName: [UInt8]
     let headerName: HeaderName
     let counters: KeyCounters
+
+    var limits: RateLimits { definition.limits }
 
     init(id: Int, definition: UpstreamKeyDefinition, value: Secret, counters: KeyCounters) {
         self.id = id

@@ -22,7 +22,7 @@ extension ClientKeyStore {
             if let end = key.expiresAt, end.microseconds <= now.microseconds {
                 throw OperationsError(.conflict, "the key has expired; set another expires_at first")
             }
-            let row = ClientKeyRow(key: key, digest: token.digest)
+            let row = ClientKeyRow(key: key, digest: token.digest, countsAs: old.countsAs ?? old.key.id)
             let made = try Self.insert(row, by: user, action: "rotate", db)
             let ends: (inout ClientKeyRow) -> Void = { row in
                 let end = now.advanced(by: overlap)

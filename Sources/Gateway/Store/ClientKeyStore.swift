@@ -13,6 +13,8 @@ struct ClientKeyRow {
     var digest: KeyDigest
     /// The key that rotation has put in its place.
     var successorID: Int?
+    /// The key that it was rotated from, whose counts go on; nil for its own.
+    var countsAs: Int?
 }
 
 /// The rows of client keys; a list's cursor is the last id seen.
@@ -98,12 +100,12 @@ struct ClientKeyStore: Sendable {
         try db.execute(
             sql: """
                 INSERT INTO client_keys (name, owner, prefix, last4, digest, enabled, expires_at, permissions,
-                notes, created_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+                notes, created_at, limits, counts_as, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
                 """,
             arguments: [
                 key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
                 key.expiresAt?.microseconds, try JSONForm.text(key.permissions), key.notes,
-                key.createdAt.microseconds,
+                key.createdAt.microseconds, try RateLimitsColumn.text(key.limits), row.countsAs,
             ]
         )
         var inserted = key
@@ -150,13 +152,13 @@ struct ClientKeyStore: Sendable {
             sql: """
                 UPDATE client_keys SET name = ?, owner = ?, prefix = ?, last4 = ?, digest = ?, enabled = ?,
                 revoked_at = ?, expires_at = ?, permissions = ?, notes = ?, version = ?,
-                successor_id = ? WHERE id = ?
+                successor_id = ?, limits = ? WHERE id = ?
                 """,
             arguments: [
                 key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
                 key.revokedAt?.microseconds, key.expiresAt?.microseconds,
                 try JSONForm.text(key.permissions),
-                key.notes, key.version, row.successorID, id,
+                key.notes, key.version, row.successorID, try RateLimitsColumn.text(key.limits), id,
             ]
         )
         let after = try JSONForm.text(key)
@@ -221,14 +223,26 @@ struct ClientKeyStore: Sendable {
         }
         key.notes = row[10]
         key.version = row[13]
+        key.limits = try RateLimitsColumn.value(row[15])
         guard let digest = KeyDigest(stored: row[5] as Data) else {
             throw OperationsError(.internalError, "the digest of client key \(key.id) is damaged")
         }
-        return ClientKeyRow(key: key, digest: digest, successorID: row[14])
+        return ClientKeyRow(key: key, digest: digest, successorID: row[14], countsAs: row[16])
     }
 
     /// Most keys have none, and 100,000 of them must load quickly.
     private static let noPermissions = "{\"cidrs\":[],\"models\":[],\"paths\":[],\"upstreams\":[]}"
+}
+
+/// Limits as a column: JSON, or NULL where there are none.
+enum RateLimitsColumn {
+    static func text(_ limits: RateLimits) throws -> String? {
+        limits.isUnlimited ? nil : try JSONForm.text(limits)
+    }
+
+    static func value(_ text: String?) throws -> RateLimits {
+        try text.map { try JSONForm.value(RateLimits.self, from: Data($0.utf8)) } ?? RateLimits()
+    }
 }
 
 /// `If-Match` against the version that is there.

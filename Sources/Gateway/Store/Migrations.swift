@@ -44,6 +44,15 @@ enum Migrations {
             )
             try RuleStore.insertDefaults(db)
         }
+        migrator.registerMigration("6 rate limits") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE client_keys ADD COLUMN limits TEXT;
+                    ALTER TABLE client_keys ADD COLUMN counts_as INTEGER;
+                    ALTER TABLE upstream_keys ADD COLUMN limits TEXT;
+                    """
+            )
+        }
         return migrator
     }
 

@@ -191,12 +191,13 @@ struct UpstreamStore: Sendable {
             try db.execute(
                 sql: """
                     INSERT INTO upstream_keys
-                    (upstream_id, name, source, location, param_name, value_prefix, weight, priority)
-                    VALUES (?, ?, 'database', ?, ?, ?, ?, ?)
+                    (upstream_id, name, source, location, param_name, value_prefix, weight, priority, limits)
+                    VALUES (?, ?, 'database', ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     id, definition.name, definition.location.rawValue, definition.paramName,
                     definition.valuePrefix, definition.weight, definition.priority,
+                    try RateLimitsColumn.text(definition.limits),
                 ]
             )
             let keyID = Int(db.lastInsertedRowID)
@@ -241,11 +242,13 @@ struct UpstreamStore: Sendable {
             try db.execute(
                 sql: """
                     UPDATE upstream_keys SET name = ?, location = ?, param_name = ?, value_prefix = ?, sealed = ?,
-                    weight = ?, priority = ?, state = ?, reason = ?, until = ?, rests = ?, version = ? WHERE id = ?
+                    weight = ?, priority = ?, limits = ?, state = ?, reason = ?, until = ?, rests = ?, version = ?
+                    WHERE id = ?
                     """,
                 arguments: [
                     row.definition.name, row.definition.location.rawValue, row.definition.paramName,
                     row.definition.valuePrefix, row.sealed, row.definition.weight, row.definition.priority,
+                    try RateLimitsColumn.text(row.definition.limits),
                     row.health.name.rawValue, row.health.reason, row.health.returnsAt, row.health.rests,
                     row.version + 1, id,
                 ]
@@ -296,6 +299,7 @@ struct UpstreamStore: Sendable {
         definition.valuePrefix = row["value_prefix"] ?? definition.valuePrefix
         definition.weight = row["weight"] ?? definition.weight
         definition.priority = row["priority"] ?? definition.priority
+        definition.limits = try RateLimitsColumn.value(row["limits"])
         return UpstreamKeyRow(
             id: row["id"],
             upstreamID: row["upstream_id"],
@@ -341,6 +345,7 @@ private struct StoredDefinition: Codable {
     var timeouts: Timeouts
     var strategy: KeyStrategy?
     var retry: Retry?
+    var limits: RateLimits?
     var caFile: String?
 
     init(_ definition: UpstreamDefinition) {
@@ -353,6 +358,7 @@ private struct StoredDefinition: Codable {
         timeouts = definition.timeouts.text
         strategy = definition.strategy
         retry = definition.retry.text
+        limits = definition.limits
         caFile = definition.caFile
     }
 
@@ -369,6 +375,7 @@ private struct StoredDefinition: Codable {
         definition.retry.maxAttempts = retry?.maxAttempts ?? definition.retry.maxAttempts
         definition.retry.maxTime =
             retry.flatMap { Duration(text: $0.maxTime) } ?? definition.retry.maxTime
+        definition.limits = limits ?? definition.limits
         definition.caFile = caFile
         return definition
     }

@@ -6,6 +6,8 @@ struct PrometheusPage {
     let status: Status
     let upstreams: [Upstream]
     let keys: [UpstreamKey]
+    /// Refusals by `scope.window`.
+    let limited: [String: Int]
 
     private static let buckets = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
@@ -58,6 +60,11 @@ struct PrometheusPage {
             "Tokens that providers reported.",
             totals.all.promptTokens + totals.all.completionTokens
         )
+        page += header("fastgate_rate_limited_total", "counter", "Requests that a limit has refused.")
+        for (parameter, count) in limited.sorted(by: { $0.key < $1.key }) {
+            let parts = parameter.split(separator: ".")
+            page += "fastgate_rate_limited_total{scope=\"\(parts[0])\",window=\"\(parts[1])\"} \(count)\n"
+        }
         page += header("fastgate_key_state", "gauge", "1 for the state an upstream key is in.")
         for key in keys {
             let labels =

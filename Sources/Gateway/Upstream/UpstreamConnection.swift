@@ -310,6 +310,10 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     }
 
     private func readChunks(_ decoder: ChunkedDecoder, _ exchange: Exchange, at now: NIODeadline) {
+        if decoder.isBetweenChunks, exchange.answerChunks(inbound, at: now) {
+            inbound.moveReaderIndex(to: inbound.writerIndex)
+            return
+        }
         var decoder = decoder
         let start = exchange.answer.beginPiece(capacity: inbound.readableBytes)
         do throws(ChunkedDecoder.Fault) {

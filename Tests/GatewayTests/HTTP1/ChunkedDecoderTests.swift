@@ -67,4 +67,33 @@ import Testing
             }
         }
     }
+
+    /// The data of whole chunks that may be passed on as they came, nil when they may not.
+    private func plain(_ text: String) -> String? {
+        Array(text.utf8).withUnsafeBytes { bytes in
+            var (position, data) = (0, "")
+            while position < bytes.count {
+                guard let range = ChunkedDecoder.plainChunk(in: bytes, at: &position) else { return nil }
+                data += String(decoding: bytes[range], as: UTF8.self)
+            }
+            return data
+        }
+    }
+
+    @Test func `whole chunks are what the decoder makes of them`() throws {
+        for text in ["3\r\nabc\r\n", "A\r\n0123456789\r\n1\r\n\r\r\n", "0003\r\nabc\r\n", "2\r\n\r\n\r\n"] {
+            #expect(try plain(text) == decode(text + "0\r\n\r\n").body)
+        }
+    }
+
+    @Test(
+        arguments: [
+            "0\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r", "3\r\nab", "3", "3\r\nabcd\r\n", "3\r\nabc\n",
+            "3;x=y\r\nabc\r\n", "\r\n", " 3\r\nabc\r\n", "-1\r\na\r\n", "000000003\r\nabc\r\n", "3\nabc\r\n",
+            "ffffffff\r\na\r\n", "3\r\nabc\r\nx",
+        ]
+    )
+    func `what is cut, has an extension or an end is left to the decoder`(text: String) {
+        #expect(plain(text) == nil)
+    }
 }

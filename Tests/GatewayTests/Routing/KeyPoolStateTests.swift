@@ -271,3 +271,12 @@ import Testing
         }
     }
 }
+
+extension KeyPoolState {
+    /// Where no key has limits there is one clock only.
+    mutating func choose(_ wish: Wish, now: Int) -> Choice { choose(wish, Moment(now: now, counting: now)) }
+
+    mutating func finished(_ id: Int, _ verdict: KeyVerdict, now: Int) -> [PoolChange] {
+        finished(id, verdict, Moment(now: now, counting: now))
+    }
+}

@@ -48,6 +48,12 @@ enum KeyForm {
                     permissions.cidrs.joined(separator: ", "),
                     placeholder: "anywhere; 10.0.0.0/8"
                 ),
+                .text(
+                    "limits",
+                    "Limits",
+                    key?.limits.text ?? "",
+                    placeholder: "none; \(RateLimits.example)"
+                ),
                 .text("notes", "Notes", key?.notes ?? ""),
             ]
         )
@@ -57,6 +63,7 @@ enum KeyForm {
 
     /// The form's field for a parameter that the gateway has refused.
     static func field(of parameter: String) -> String? {
+        if parameter.hasPrefix("limits") { return "limits" }
         let last = parameter.split(separator: ".").last.map(String.init) ?? parameter
         let name = last.prefix { $0 != "[" }
         return ["name", "owner", "expires_at", "upstreams", "paths", "models", "cidrs", "notes"].first {
@@ -83,6 +90,11 @@ enum KeyForm {
         }
         for range in list(form, "cidrs") where !range.contains(where: { $0 == "." || $0 == ":" }) {
             form.errors["cidrs"] = "\(range) is no address"
+        }
+        do throws(OperationsError) {
+            _ = try RateLimits(text: form.text("limits"))
+        } catch {
+            form.errors["limits"] = error.message
         }
         form.notes["upstreams"] = upstreamNote(form)
         if isComplete, form.choices("upstreams")?.isEmpty ?? false {
@@ -116,6 +128,11 @@ enum KeyForm {
             models: list(form, "models"),
             cidrs: list(form, "cidrs")
         )
+        do throws(OperationsError) {
+            fields.limits = try RateLimits(text: form.text("limits"))
+        } catch {
+            return nil
+        }
         // A date shows no time of day: untouched, the old moment stays.
         if case .editKey(let key) = purpose, form.isUntouched("expires_at") {
             fields.expiresAt = key.expiresAt

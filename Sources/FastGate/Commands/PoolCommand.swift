@@ -75,8 +75,10 @@ struct PoolAdd: AsyncParsableCommand {
     var weight: Int?
     @Option(help: "Of the strategy priority: lower ones are used first.")
     var priority: Int?
+    @OptionGroup var limits: LimitOptions
 
     func run() async throws {
+        let limits = try limits.change()
         if isatty(STDIN_FILENO) == 1 { Output.errorLine("the key's value, then Enter:") }
         guard let value = readLine(), !value.isEmpty else {
             throw ValidationError("no value came on standard input")
@@ -88,7 +90,7 @@ struct PoolAdd: AsyncParsableCommand {
                 throw OperationsError(.notFound, "there is no upstream \(upstream)")
             }
             var draft = UpstreamKeyDraft(upstreamId: target.id, name: name, keyValue: value)
-            (draft.weight, draft.priority) = (weight, priority)
+            (draft.weight, draft.priority, draft.limits) = (weight, priority, limits)
             let key = try await client.createUpstreamKey(draft, by: GatewayConnection.me)
             if connection.json { return try CommandRun.showJSON(key) }
             Output.line(PoolTable.text([key]))

@@ -62,6 +62,7 @@ struct KeysCreate: AsyncParsableCommand {
     )
     @OptionGroup var connection: GatewayConnection
     @OptionGroup var permissions: PermissionOptions
+    @OptionGroup var limits: LimitOptions
     @Argument(help: "A name that tells the key apart.")
     var name: String
     @Option(help: "Whose key it is.")
@@ -76,6 +77,7 @@ struct KeysCreate: AsyncParsableCommand {
         draft.expiresAt = try expires.map(ExpiryText.parse)
         draft.notes = notes
         draft.permissions = permissions.permissions
+        draft.limits = try limits.change()
         let prepared = draft
         try await CommandRun.run {
             let client = try connection.client()
@@ -170,6 +172,7 @@ struct KeysShow: AsyncParsableCommand {
             ] {
                 Output.line("\(label): \(values.isEmpty ? "all" : values.joined(separator: ", "))")
             }
+            Output.line("limits: \(key.limits.isUnlimited ? "none" : key.limits.text)")
             if !key.notes.isEmpty { Output.line("notes: \(key.notes)") }
         }
     }
@@ -183,6 +186,7 @@ struct KeysEdit: AsyncParsableCommand {
     )
     @OptionGroup var connection: GatewayConnection
     @OptionGroup var permissions: PermissionOptions
+    @OptionGroup var limits: LimitOptions
     @Argument(help: "The key's id.")
     var id: Int
     @Option(help: "Another name.")
@@ -205,6 +209,7 @@ struct KeysEdit: AsyncParsableCommand {
         }
         if let notes { change.notes = .set(notes) }
         if allowAll { change.permissions = .clear }
+        if let limits = try limits.change() { change.limits = .set(limits) }
         let prepared = change
         try await KeyAction.run(connection) { client in
             var change = prepared

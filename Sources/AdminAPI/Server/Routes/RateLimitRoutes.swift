@@ -1,0 +1,21 @@
+import Operations
+
+/// `/rate-limits`: how many requests the windows have counted.
+enum RateLimitRoutes {
+    static let all: [AdminRoute] = [
+        .get(
+            "/rate-limits",
+            "limits",
+            "How every window that has a limit stands",
+            query: [
+                .init(name: "scope", type: "string", summary: "global, upstream, client_key or upstream_key"),
+                .init(name: "id", type: "integer", summary: "Of the upstream or key"),
+            ]
+        ) { request in
+            let scope: LimitScope? =
+                request.text("scope") == nil ? nil : try request.choice("scope", default: LimitScope.global)
+            let id = request.text("id") == nil ? nil : try request.number("id", default: 0, in: 0...Int.max)
+            return try request.json(try await request.port.rateLimits(scope: scope, id: id, by: request.user))
+        }
+    ]
+}

@@ -1,0 +1,185 @@
+/// One sliding window over memory that may outlive the process: how many requests began in the last minute, hour or day.
+///
+/// Up to `exactLimit` it keeps the time of each request, and is exact. Above that it keeps counts of sixty parts of the
+/// window and the one that is running, so a request counts for up to a sixtieth longer: never too many, and at
+/// most that part too few. Times are microseconds of one clock that never goes back.
+///
+/// Unchecked: whoever owns the window locks its memory.
+struct SlidingWindow: @unchecked Sendable {
+    /// Of a limit above it the requests are counted by parts of the window.
+    static let exactLimit = 1000
+    /// Parts of a window, without the one that is running.
+    static let parts = 60
+
+    /// Words before the counts: whose window it is, the limit, where the next time goes or which part is running, and how
+    /// many times there are or how many requests all parts have.
+    enum Word {
+        static let identity = 0, limit = 1, head = 2, count = 3
+        static let body = 4
+    }
+
+    private let words: UnsafeMutablePointer<UInt64>
+    /// In microseconds.
+    let length: Int
+    let limit: Int
+    private let isExact: Bool
+
+    /// `words` holds what an earlier process has counted, or zeros after `limit`.
+    init(_ words: UnsafeMutablePointer<UInt64>, length: Int) {
+        self.words = words
+        self.length = length
+        limit = Int(words[Word.limit])
+        isExact = limit <= Self.exactLimit
+    }
+
+    /// Words that a window of this limit needs.
+    static func size(limit: Int) -> Int {
+        Word.body + (limit <= exactLimit ? limit : parts + 1)
+    }
+
+    private var head: Int {
+        get { Int(words[Word.head]) }
+        nonmutating set { words[Word.head] = UInt64(newValue) }
+    }
+
+    private var count: Int {
+        get { Int(words[Word.count]) }
+        nonmutating set { words[Word.count] = UInt64(newValue) }
+    }
+
+    private subscript(place: Int) -> Int {
+        get { Int(words[Word.body + place]) }
+        nonmutating set { words[Word.body + place] = UInt64(newValue) }
+    }
+
+    private var partLength: Int { length / Self.parts }
+
+    // MARK: Counting
+
+    /// Microseconds until one more may begin; 0 when it may now.
+    func wait(now: Int) -> Int {
+        if isExact { return count < limit ? 0 : max(0, self[head] + length - now) }
+        advance(to: now)
+        var excess = count - limit + 1
+        guard excess > 0 else { return 0 }
+        for part in oldest...head {
+            excess -= self[place(part)]
+            if excess <= 0 { return leaves(part) - now }
+        }
+        return length
+    }
+
+    /// Counts one that begins now; `wait` has said that it may.
+    func take(now: Int) {
+        guard isExact else {
+            advance(to: now)
+            self[place(head)] += 1
+            count += 1
+            return
+        }
+        // Clocks of two processors may be told apart: times must not fall.
+        self[head] = count == 0 ? now : max(now, self[(head + limit - 1) % limit])
+        head = (head + 1) % limit
+        count = min(count + 1, limit)
+    }
+
+    /// Requests that count now.
+    func current(now: Int) -> Int {
+        guard isExact else {
+            advance(to: now)
+            return count
+        }
+        // Times rise from the oldest on: the first that still counts is found by halving.
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if time(middle) + length > now { high = middle } else { low = middle + 1 }
+        }
+        return count - low
+    }
+
+    /// Microseconds until the oldest request that counts does so no more; 0 when none does.
+    func untilFirstLeaves(now: Int) -> Int {
+        let counted = current(now: now)
+        guard counted > 0 else { return 0 }
+        if isExact { return time(count - counted) + length - now }
+        let first = (oldest...head).first { self[place($0)] > 0 }
+        return max(0, leaves(first ?? head) - now)
+    }
+
+    // MARK: The times of an exact one
+
+    /// The time of the request so many after the oldest kept.
+    private func time(_ offset: Int) -> Int {
+        self[(head + limit - count + offset) % limit]
+    }
+
+    // MARK: The parts of the others
+
+    private var oldest: Int { max(0, head - Self.parts) }
+
+    private func place(_ part: Int) -> Int { part % (Self.parts + 1) }
+
+    /// When a part counts no more.
+    private func leaves(_ part: Int) -> Int { (part + Self.parts + 1) * partLength }
+
+    /// Empties the parts that have gone by.
+    private func advance(to now: Int) {
+        let running = now / partLength
+        guard running > head else { return }
+        for part in max(head + 1, running - Self.parts)...running {
+            count -= self[place(part)]
+            self[place(part)] = 0
+        }
+        head = running
+    }
+
+    // MARK: Lives of memory
+
+    /// Makes what a process has left sound, however its death has cut it off; false when it is no window.
+    ///
+    /// A death leaves at most one request half counted, and that one was not let through.
+    func mend(now: Int) -> Bool {
+        guard isExact else {
+            var sum = 0
+            for place in 0...Self.parts {
+                guard words[Word.body + place] <= UInt64(Int32.max) else { return false }
+                sum += self[place]
+            }
+            guard words[Word.head] <= UInt64(now / partLength) else { return false }
+            count = sum
+            return true
+        }
+        guard words[Word.head] < UInt64(limit), words[Word.count] <= UInt64(limit) else { return false }
+        var last = 0
+        for offset in 0..<count {
+            let time = time(offset)
+            guard time >= last, time <= now else { return false }
+            last = time
+        }
+        return true
+    }
+
+    /// Counts what another window of the same length has counted, the newest as far as they have room.
+    func adopt(_ other: SlidingWindow, now: Int) {
+        if isExact {
+            let times = other.times(now: now)
+            for time in times.suffix(limit) { take(now: time) }
+        } else if other.isExact {
+            for time in other.times(now: now) { take(now: time) }
+        } else {
+            other.advance(to: now)
+            for part in 0...Self.parts { self[part] = other[part] }
+            (head, count) = (other.head, other.count)
+        }
+    }
+
+    /// When each request that counts began, or at the latest began.
+    private func times(now: Int) -> [Int] {
+        let counted = current(now: now)
+        if isExact { return (count - counted..<count).map(time) }
+        return (oldest...head).flatMap { part in
+            Array(repeating: min(now, (part + 1) * partLength), count: self[place(part)])
+        }
+    }
+}

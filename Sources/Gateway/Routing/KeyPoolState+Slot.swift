@@ -1,0 +1,93 @@
+import Operations
+
+/// What the state of a pool is made of, and what it is asked and answers.
+extension KeyPoolState {
+    /// What a key brings with it.
+    struct Member: Equatable, Sendable {
+        let id: Int
+        var weight = 1
+        /// Lower ones are used first.
+        var priority = 0
+        /// Another for another secret, of which nothing is known yet.
+        var generation = 0
+    }
+
+    enum Choice: Equatable, Sendable {
+        case key(Int)
+        /// With the first moment at which one may be used again, if one is known.
+        case none(returnsAt: Int?)
+    }
+
+    /// What a request needs of a key.
+    struct Wish: Sendable {
+        /// Keys that have been tried for it.
+        var tried: [Int] = []
+        /// The key that is to be used again, if it may be.
+        var wanted: Int?
+        var model: String?
+        /// Any number, for strategies that throw dice.
+        var random: UInt64 = 0
+    }
+
+    /// What time it is.
+    struct Moment: Sendable {
+        /// Microseconds since 1970.
+        var now: Int
+        /// By the clock of the windows.
+        var counting = 0
+    }
+
+    /// Why a key that is well is not used.
+    enum Hold: Equatable, Sendable {
+        /// One of its windows is full.
+        case full(LimitWindow, limit: Int, until: Int)
+        /// As many requests as it may have are under way.
+        case busy(limit: Int)
+    }
+
+    struct Slot: Sendable {
+        var member: Member
+        var health = HealthStateMachine()
+        /// nil without limits.
+        var windows: ScopeWindows?
+        var hold: Hold?
+        var inFlight = 0
+        var uses = 0
+        /// Place among the ready keys of its group, or among those that rest.
+        var place = -1
+        var isReady = false
+        /// The latest deadline that stands in the heap.
+        var awaited: Int?
+
+        var mayBeUsed: Bool { hold == nil && health.mayBeUsed }
+
+        /// When it returns by itself, if that is known.
+        var returnsAt: Int? {
+            guard case .full(_, _, let until) = hold else { return health.returnsAt }
+            return max(until, health.returnsAt ?? until)
+        }
+
+        /// Why it is not used, in words for operators.
+        var reason: String {
+            if !health.mayBeUsed {
+                return health.name.rawValue + (health.reason.map { ": \($0)" } ?? "")
+            }
+            return holdReason ?? health.name.rawValue
+        }
+
+        var holdReason: String? {
+            switch hold {
+            case .full(let window, let limit, _): "at its limit of \(limit)/\(window.rawValue)"
+            case .busy(let limit): "at its limit of \(limit) at once"
+            case nil: nil
+            }
+        }
+    }
+
+    /// Keys of one priority that may be used.
+    struct Group: Sendable {
+        let priority: Int
+        var slots: [Int] = []
+        var turn = 0
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import Operations
+import Testing
+
+@testable import Gateway
+
+/// The file of counts over restarts, changes of limits, and damage.
+@Suite struct `File of counts` {
+    private static let second = 1_000_000
+    private static let key = LimitKey(scope: .clientKey, id: 3)
+
+    private static func reading(boot: UInt64 = 1, uptime: Int, wall: Int? = nil) -> LimitClock.Reading {
+        LimitClock.Reading(boot: boot, uptime: uptime, wall: wall ?? uptime)
+    }
+
+    @Test func `counts survive, also under another limit`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/counts"
+        let now = 100 * Self.second
+        let first = try WindowFile(path: path, Self.reading(uptime: now))
+        let window = first.window(Self.key, .minute, limit: 4, now: now)
+        for _ in 0..<3 { window.take(now: now) }
+        let second = try WindowFile(path: path, Self.reading(uptime: now + Self.second))
+        #expect(
+            second.window(Self.key, .minute, limit: 4, now: now + Self.second).current(now: now + Self.second)
+                == 3
+        )
+        let lower = second.window(Self.key, .minute, limit: 2, now: now + Self.second)
+        #expect(lower.wait(now: now + Self.second) == 59 * Self.second)
+        #expect(
+            second.window(Self.key, .hour, limit: 4, now: now).current(now: now) == 0,
+            "another window's counts"
+        )
+        second.remove(Self.key, .minute)
+        #expect(second.window(Self.key, .minute, limit: 2, now: now).current(now: now) == 0)
+    }
+
+    @Test func `thousands of windows of every size are found again`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/counts"
+        let limits = [1, 12, 13, 60, 250, 999, 1000, 1001, 1_000_000]
+        let first = try WindowFile(path: path, Self.reading(uptime: Self.second))
+        for id in 0..<3000 {
+            let key = LimitKey(scope: .clientKey, id: id)
+            let window = first.window(key, .day, limit: limits[id % limits.count], now: Self.second)
+            window.take(now: Self.second)
+        }
+        let second = try WindowFile(path: path, Self.reading(uptime: 2 * Self.second))
+        second.removeAll { key, _ in key.id % 2 == 0 }
+        for id in 0..<3000 {
+            let key = LimitKey(scope: .clientKey, id: id)
+            let window = second.window(key, .day, limit: limits[id % limits.count], now: 2 * Self.second)
+            guard window.current(now: 2 * Self.second) == (id % 2 == 0 ? 1 : 0) else {
+                Issue.record("the window of key \(id) counts \(window.current(now: 2 * Self.second))")
+                return
+            }
+        }
+    }
+
+    @Test func `the clock goes on over restarts of the machine, and never back`() {
+        let kept = LimitClock.Kept(boot: 1, base: 500, last: 10_000, wall: 1_000_000)
+        #expect(LimitClock(after: nil, Self.reading(uptime: 70)).now(Self.reading(uptime: 70)) == 70)
+        let same = Self.reading(boot: 1, uptime: 20_000, wall: 5)
+        #expect(LimitClock(after: kept, same).now(same) == 20_500, "the machine has run on")
+        let restarted = Self.reading(boot: 2, uptime: 30, wall: 1_000_700)
+        #expect(LimitClock(after: kept, restarted).now(restarted) == 10_700, "it was away for 700")
+        let setBack = Self.reading(boot: 2, uptime: 30, wall: 10)
+        #expect(LimitClock(after: kept, setBack).now(setBack) == 10_000, "no time has passed that is known")
+    }
+
+    @Test func `a damaged file counts anew and harms nobody`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/counts"
+        for seed in 0..<40 {
+            var random = SeededRandom(seed: UInt64(seed))
+            let file = try WindowFile(path: path, Self.reading(uptime: 90 * Self.second))
+            for id in 0..<20 {
+                let key = LimitKey(scope: .upstreamKey, id: id)
+                file.window(key, .minute, limit: id * 120 + 1, now: 90 * Self.second).take(
+                    now: 90 * Self.second
+                )
+            }
+            var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            for _ in 0..<300 { bytes[random.below(bytes.count)] = UInt8(random.below(256)) }
+            if seed % 3 == 0 { bytes.removeLast(random.below(bytes.count)) }
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            let again = try WindowFile(path: path, Self.reading(uptime: 91 * Self.second))
+            let now = again.clock.now(Self.reading(uptime: 91 * Self.second))
+            for id in 0..<20 {
+                let key = LimitKey(scope: .upstreamKey, id: id)
+                let window = again.window(key, .minute, limit: id * 120 + 1, now: now)
+                #expect(window.current(now: now) >= 0 && window.wait(now: now) >= 0)
+            }
+        }
+    }
+}

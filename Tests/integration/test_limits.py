@@ -1,0 +1,202 @@
+"""Rate limits on real sockets: exact under concurrency, free of charge when refused, and kept over kill -9."""
+
+import collections
+import concurrent.futures
+import json
+import math
+import threading
+import time
+from http.client import HTTPConnection
+
+import pytest
+from conftest import http, wait_until
+from openai import OpenAI, RateLimitError
+
+BODY = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]})
+
+
+def windows(gateway, query=""):
+    items = gateway.admin("GET", f"/rate-limits{query}").json["items"]
+    return {(item["scope"], item["window"]): item for item in items}
+
+
+class Caller:
+    """One connection that is kept, as a client of a pool has it."""
+
+    def __init__(self, gateway, key):
+        self.key = key
+        self.connection = HTTPConnection("127.0.0.1", gateway.port, timeout=30)
+
+    def ask(self, path="/v2/chat/completions"):
+        headers = {"x-api-key": self.key, "content-type": "application/json"}
+        self.connection.request("POST", f"/proxy/miniai{path}", BODY, headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
+
+
+def test_sixty_a_minute_admits_exactly_sixty_and_obeying_helps(gateway, mock):
+    key = gateway.key("limited", limits={"requests_per_minute": 60, "requests_per_hour": 500, "requests_per_day": 5000})
+    attempts, clients = 10_000, 64
+    begun = time.monotonic()
+
+    def work(_):
+        caller = Caller(gateway, key)
+        return [caller.ask() for _ in range(attempts // clients + 1)]
+
+    with concurrent.futures.ThreadPoolExecutor(clients) as threads:
+        answers = [answer for part in threads.map(work, range(clients)) for answer in part]
+    took = time.monotonic() - begun
+    statuses = collections.Counter(status for status, _, _ in answers)
+    assert took < 58, f"{took:.0f} s is too long for one window"
+    assert statuses == {200: 60, 429: len(answers) - 60}
+    assert len(mock.received()) == 60
+    # What was refused counts nowhere else.
+    state = windows(gateway)
+    assert [state["client_key", name]["current"] for name in ("minute", "hour", "day")] == [60, 60, 60]
+    assert not state["client_key", "minute"]["allowed"] and state["client_key", "hour"]["remaining"] == 440
+
+    # Now nothing is admitted until the second that is named, kill -9 or not, and then it is.
+    status, headers, text = Caller(gateway, key).ask()
+    told = time.monotonic()
+    error = json.loads(text)["error"]
+    assert (status, error["code"], error["param"]) == (429, "rate_limit_exceeded", "client_key.minute")
+    assert headers["x-ratelimit-limit-requests"] == "60" and headers["x-ratelimit-remaining-requests"] == "0"
+    wait = int(headers["retry-after"])
+    assert 1 <= wait <= 60
+    gateway.kill()
+    gateway.start()
+    assert [windows(gateway)["client_key", name]["current"] for name in ("minute", "hour", "day")] == [60, 60, 60]
+    assert Caller(gateway, key).ask()[0] == 429
+    # One more than 60 would be within the minute after the first of them: still refused a second before.
+    threading.Event().wait(max(0, told + wait - 1.5 - time.monotonic()))
+    assert Caller(gateway, key).ask()[0] == 429
+    threading.Event().wait(max(0, told + wait - time.monotonic()))
+    status, headers, _ = Caller(gateway, key).ask()
+    assert status == 200 and headers["x-ratelimit-limit-requests"] == "60"
+
+
+def test_all_windows_of_all_scopes_are_looked_at_together(make_gateway, mock):
+    gateway = make_gateway(extra="rate_limits: { requests_per_hour: 6 }\n")
+    first = gateway.key("first", limits={"requests_per_minute": 3})
+    second = gateway.key("second")
+    ask = gateway.chat
+    assert [ask(first).status for _ in range(5)] == [200, 200, 200, 429, 429]
+    refused = ask(first)
+    assert refused.json["error"]["param"] == "client_key.minute" and refused.json["error"]["type"] == "rate_limit_error"
+    assert windows(gateway)["global", "hour"]["current"] == 3
+    assert [ask(second).status for _ in range(4)] == [200, 200, 200, 429]
+    refused = ask(second)
+    assert refused.json["error"]["param"] == "global.hour" and int(refused.headers["retry-after"]) > 3500
+    assert refused.headers["x-ratelimit-reset-requests"].startswith("59m") or refused.headers[
+        "x-ratelimit-reset-requests"
+    ].startswith("1h")
+    # A request that both the key's minute and everybody's hour refuse is told the longer wait.
+    assert ask(first).json["error"]["param"] == "global.hour"
+    page = http(
+        "GET", f"http://127.0.0.1:{gateway.admin_port}/metrics", headers={"Authorization": f"Bearer {gateway.token}"}
+    ).body.decode()
+    assert 'fastgate_rate_limited_total{scope="client_key",window="minute"} 3' in page
+
+
+def test_an_upstream_has_limits_of_its_own(make_gateway, mock):
+    upstream = f"  - slug: other\n    base_url: http://127.0.0.1:{mock.port}\n    limits: {{ requests_per_day: 2 }}\n"
+    gateway = make_gateway(upstream=upstream)
+    key = gateway.key()
+    path = gateway.url("/proxy/other/v1/chat/completions")
+    answers = [http("POST", path, {"model": "m"}, {"X-API-Key": key}) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert answers[2].json["error"]["param"] == "upstream.day" and gateway.chat(key).status == 200
+    # A reload with another limit keeps what was counted.
+    gateway.config.write_text(gateway.config.read_text().replace("requests_per_day: 2", "requests_per_day: 3"))
+    gateway.command("reload")
+    answers = [http("POST", path, {"model": "m"}, {"X-API-Key": key}) for _ in range(2)]
+    assert [answer.status for answer in answers] == [200, 429]
+
+
+def test_requests_at_once(gateway):
+    key = gateway.key("few", limits={"concurrency": 2})
+    slow = {"X-Mock-TTFT-Ms": "1500"}
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        running = [threads.submit(gateway.chat, key, headers=slow) for _ in range(2)]
+        wait_until(lambda: len(gateway.admin("GET", "/exchanges").json["items"]) == 2, what="two exchanges")
+        refused = gateway.chat(key)
+        assert refused.status == 429 and refused.json["error"]["code"] == "concurrency_exceeded"
+        assert refused.json["error"]["param"] == "client_key.concurrency" and refused.headers["retry-after"] == "1"
+        assert [one.result().status for one in running] == [200, 200]
+    assert gateway.chat(key).status == 200
+    # Whatever ends an exchange gives its place back: callers that leave, too.
+    for _ in range(6):
+        caller = Caller(gateway, key)
+        caller.connection.request(
+            "POST", "/proxy/miniai/v2/chat/completions", BODY, {"x-api-key": key, "X-Mock-TTFT-Ms": "30000"}
+        )
+        wait_until(lambda: gateway.admin("GET", "/exchanges").json["items"], what="the exchange")
+        caller.connection.close()
+        wait_until(lambda: not gateway.admin("GET", "/exchanges").json["items"], what="its end")
+    assert [gateway.chat(key).status for _ in range(3)] == [200] * 3
+
+
+def test_upstream_keys_at_their_limits_are_passed_over(make_gateway, mock):
+    keys = "".join(f"      - {{ name: k{n}, value: limited-key-{n}, limits: {{ requests_per_minute: {n} }} }}\n" for n in (1, 2))
+    gateway = make_gateway(upstream=f"  - slug: pooled\n    base_url: http://127.0.0.1:{mock.port}\n    keys:\n{keys}")
+    client = gateway.key()
+    caller = Caller(gateway, client)
+
+    def ask():
+        caller.connection.request("POST", "/proxy/pooled/v1/chat/completions", BODY, {"x-api-key": client})
+        answer = caller.connection.getresponse()
+        return answer.status, answer.read(), answer.headers.get("retry-after")
+
+    assert [ask()[0] for _ in range(3)] == [200, 200, 200]
+    status, text, wait = ask()
+    assert status == 503 and json.loads(text)["error"]["code"] == "no_usable_key" and 50 <= int(wait) <= 60
+    state = {key["name"]: key for key in gateway.admin("GET", "/keys").json["items"] if key["upstream"] == "pooled"}
+    assert state["k2"]["state"] == "active" and state["k2"]["reason"] == "at its limit of 2/minute"
+    assert state["k2"]["until"] and state["k2"]["limits"]["requests_per_minute"] == 2
+    record = gateway.logs(4)[0]
+    assert {one["upstream_key"]: one["reason"] for one in gateway.detail(record)["skipped"]} == {
+        "k1": "at its limit of 1/minute",
+        "k2": "at its limit of 2/minute",
+    }
+
+
+def test_limits_are_set_changed_and_cleared(gateway):
+    made = gateway.admin("POST", "/client-keys", {"name": "a", "limits": {"requests_per_minute": 5, "concurrency": 4}}).json
+    assert made["limits"] == {"requests_per_minute": 5, "requests_per_hour": None, "requests_per_day": None, "concurrency": 4}
+    path = f"/client-keys/{made['id']}"
+    for _ in range(3):
+        assert gateway.chat(made["key"]).status == 200
+    changed = gateway.admin("PATCH", path, {"limits": {"requests_per_minute": 4, "concurrency": None}}).json
+    assert changed["limits"]["requests_per_minute"] == 4 and changed["limits"]["concurrency"] is None
+    assert windows(gateway, f"?scope=client_key&id={made['id']}")["client_key", "minute"]["remaining"] == 1
+    # A rotated key goes on counting where the one before it was.
+    rotated = gateway.admin("POST", f"{path}/rotate", {"overlap_seconds": 600}).json
+    assert [gateway.chat(key).status for key in (rotated["key"], made["key"], rotated["key"])] == [200, 429, 429]
+    assert gateway.admin("PATCH", f"/client-keys/{rotated['id']}", {"limits": None}).json["limits"]["requests_per_minute"] is None
+    assert gateway.chat(rotated["key"]).status == 200 and not windows(gateway)
+    for limits, field in [
+        ({"requests_per_minute": 0}, "limits.requests_per_minute"),
+        ({"requests_per_second": 3}, "limits.requests_per_second"),
+        ({"concurrency": "many"}, "limits.concurrency"),
+        ([], "limits"),
+    ]:
+        refused = gateway.admin("PATCH", path, {"limits": limits})
+        assert refused.status == 422 and refused.json["error"]["param"] == field, refused.json
+    listing = gateway.command("keys", "edit", str(made["id"]), "--limits", "60/minute 8 at once")
+    assert listing.returncode == 0
+    assert "limits: 60/minute 8 at once" in gateway.command("keys", "show", str(made["id"])).stdout
+    assert "client_key" in gateway.command("limits").stdout
+    assert gateway.command("keys", "edit", str(made["id"]), "--limits", "60/fortnight", check=False).returncode == 2
+
+
+def test_the_sdk_is_told_and_waits(gateway):
+    key = gateway.key("sdk", limits={"requests_per_minute": 1})
+    client = OpenAI(base_url=f"http://127.0.0.1:{gateway.port}/proxy/miniai/v2", api_key=key, max_retries=0)
+    client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hi"}])
+    with pytest.raises(RateLimitError) as refused:
+        client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hi"}])
+    assert refused.value.code == "rate_limit_exceeded"
+    assert 0 < math.ceil(float(refused.value.response.headers["retry-after"])) <= 60
+    record = next(one for one in gateway.logs(2) if one["status"] == 429)
+    assert (record["error"], record["client_key"]) == ("rate_limit_exceeded", "sdk")
