@@ -34,6 +34,9 @@ package struct ClientKey: Codable, Sendable, Equatable {
     @ShownNull package var expiresAt: Timestamp?
     package var permissions: ClientKeyPermissions
     package var limits: RateLimits
+    @ShownNull package var quota: QuotaStanding?
+    /// The key whose limits and quota go on in this one, which was rotated from it; nil for its own.
+    @ShownNull package var countsAs: Int?
     package var notes: String
     package var createdAt: Timestamp
     @ShownNull package var lastUsedAt: Timestamp?
@@ -73,6 +76,7 @@ package struct ClientKeyDraft: Codable, Sendable {
     package var expiresAt: Timestamp?
     package var permissions: ClientKeyPermissions?
     package var limits: RateLimitsChange?
+    package var quota: QuotaChange?
     package var notes: String?
     package var enabled: Bool?
 
@@ -81,7 +85,9 @@ package struct ClientKeyDraft: Codable, Sendable {
         self.owner = owner
     }
 
-    package static let fields = ["name", "owner", "expires_at", "permissions", "limits", "notes", "enabled"]
+    package static let fields = [
+        "name", "owner", "expires_at", "permissions", "limits", "quota", "notes", "enabled",
+    ]
 }
 
 /// What may change of a client key.
@@ -91,6 +97,7 @@ package struct ClientKeyChange: Codable, Sendable {
     package var expiresAt: Change<Timestamp> = .keep
     package var permissions: Change<ClientKeyPermissions> = .keep
     package var limits: Change<RateLimitsChange> = .keep
+    package var quota: Change<QuotaChange> = .keep
     package var notes: Change<String> = .keep
     package var enabled: Change<Bool> = .keep
 

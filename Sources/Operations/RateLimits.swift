@@ -39,23 +39,8 @@ package struct RateLimitsChange: Codable, Sendable {
 
     package init() {}
 
-    private struct AnyKey: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init?(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
     package init(from decoder: any Decoder) throws {
-        let known: Set = ["requestsPerMinute", "requestsPerHour", "requestsPerDay", "concurrency"]
-        for key in try decoder.container(keyedBy: AnyKey.self).allKeys where !known.contains(key.stringValue)
-        {
-            let context = DecodingError.Context(
-                codingPath: decoder.codingPath + [key],
-                debugDescription: "unknown field; fields are \(RateLimits.fields.joined(separator: ", "))"
-            )
-            throw DecodingError.dataCorrupted(context)
-        }
+        try decoder.refuseUnknown(["requestsPerMinute", "requestsPerHour", "requestsPerDay", "concurrency"])
         let container = try decoder.container(keyedBy: CodingKeys.self)
         requestsPerMinute = try container.decode(Change<Int>.self, forKey: .requestsPerMinute)
         requestsPerHour = try container.decode(Change<Int>.self, forKey: .requestsPerHour)

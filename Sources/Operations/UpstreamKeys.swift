@@ -22,6 +22,11 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
     package var weight: Int
     package var priority: Int
     package var limits: RateLimits
+    package var enableQuota: Bool
+    @ShownNull package var quotaTotal: Int?
+    package var quotaUsed: Int
+    package var quotaPeriod: QuotaPeriod
+    @ShownNull package var quotaResetsAt: Timestamp?
     package var state: KeyState
     @ShownNull package var reason: String?
     @ShownNull package var until: Timestamp?
@@ -51,6 +56,9 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
         weight = 1
         priority = 0
         limits = RateLimits()
+        enableQuota = false
+        quotaUsed = 0
+        quotaPeriod = .none
         state = .active
         inFlight = 0
         version = 1
@@ -68,6 +76,9 @@ package struct UpstreamKeyDraft: Codable, Sendable {
     package var weight: Int?
     package var priority: Int?
     package var limits: RateLimitsChange?
+    package var enableQuota: Bool?
+    package var quotaTotal: Int?
+    package var quotaPeriod: QuotaPeriod?
 
     package init(upstreamId: Int, name: String, keyValue: String) {
         self.upstreamId = upstreamId
@@ -77,7 +88,7 @@ package struct UpstreamKeyDraft: Codable, Sendable {
 
     package static let fields = [
         "upstream_id", "name", "key_value", "location", "param_name", "value_prefix", "weight", "priority",
-        "limits",
+        "limits", "enable_quota", "quota_total", "quota_period",
     ]
 }
 
@@ -91,10 +102,15 @@ package struct UpstreamKeyChange: Codable, Sendable {
     package var weight: Change<Int> = .keep
     package var priority: Change<Int> = .keep
     package var limits: Change<RateLimitsChange> = .keep
+    package var enableQuota: Change<Bool> = .keep
+    package var quotaTotal: Change<Int> = .keep
+    package var quotaPeriod: Change<QuotaPeriod> = .keep
+    /// Sets what is used; 0 begins anew.
+    package var quotaUsed: Change<Int> = .keep
 
     package init() {}
 
-    package static let fields = UpstreamKeyDraft.fields.filter { $0 != "upstream_id" }
+    package static let fields = UpstreamKeyDraft.fields.filter { $0 != "upstream_id" } + ["quota_used"]
 }
 
 /// Provider keys: the pool.

@@ -200,3 +200,82 @@ def test_the_sdk_is_told_and_waits(gateway):
     assert 0 < math.ceil(float(refused.value.response.headers["retry-after"])) <= 60
     record = next(one for one in gateway.logs(2) if one["status"] == 429)
     assert (record["error"], record["client_key"]) == ("rate_limit_exceeded", "sdk")
+
+
+def test_quotas_of_client_keys(gateway, mock):
+    made = gateway.admin(
+        "POST", "/client-keys", {"name": "few", "quota": {"unit": "requests", "total": 3, "period": "month"}}
+    ).json
+    assert made["quota"]["used"] == 0 and made["quota"]["resets_at"].endswith("-01T00:00:00Z")
+    path = f"/client-keys/{made['id']}"
+    assert [gateway.chat(made["key"]).status for _ in range(4)] == [200, 200, 200, 429]
+    refused = gateway.chat(made["key"])
+    assert refused.json["error"]["code"] == "quota_exceeded" and refused.json["error"]["param"] == "client_key.quota"
+    assert int(refused.headers["retry-after"]) > 60
+    gateway.kill()
+    gateway.start()
+    assert gateway.admin("GET", path).json["quota"]["used"] == 3 and gateway.chat(made["key"]).status == 429
+    assert gateway.admin("PATCH", path, {"quota": {"used": 1}}).json["quota"]["used"] == 1
+    assert [gateway.chat(made["key"]).status for _ in range(3)] == [200, 200, 429]
+    # What no upstream has seen costs nothing.
+    keys = gateway.admin("GET", "/keys").json["items"]
+    gateway.admin("PATCH", path, {"quota": {"used": 0}})
+    gateway.admin("POST", f"/keys/{keys[0]['id']}/disable", {})
+    assert [gateway.chat(made["key"]).status for _ in range(5)] == [503] * 5
+    assert gateway.admin("GET", path).json["quota"]["used"] == 0
+    gateway.admin("POST", f"/keys/{keys[0]['id']}/enable", {})
+    assert gateway.admin("PATCH", path, {"quota": None}).json["quota"] is None
+    assert [gateway.chat(made["key"]).status for _ in range(5)] == [200] * 5
+    for quota, field in [({"unit": "requests"}, "total"), ({"total": 0}, "total"), ({"total": 5, "price": 1}, "price")]:
+        wrong = gateway.admin("PATCH", path, {"quota": quota})
+        assert wrong.status == 422 and wrong.json["error"]["param"] == f"quota.{field}"
+
+
+def test_quotas_of_tokens_are_settled_by_what_providers_report(gateway):
+    made = gateway.admin("POST", "/client-keys", {"name": "t", "quota": {"unit": "tokens", "total": 400}}).json
+    path = f"/client-keys/{made['id']}"
+    for _ in range(2):
+        assert gateway.chat(made["key"], body={"model": "m", "messages": [], "max_tokens": 100}).status == 200
+    records = [one for one in gateway.logs(2) if one["client_key"] == "t"]
+    used = sum(one["prompt_tokens"] + one["completion_tokens"] for one in records)
+    assert gateway.admin("GET", path).json["quota"]["used"] == used
+    # More is asked for than is left: refused before a provider sees it.
+    refused = gateway.chat(made["key"], body={"model": "m", "messages": [], "max_tokens": 401})
+    assert refused.status == 429 and refused.json["error"]["code"] == "quota_exceeded"
+    assert "retry-after" not in refused.headers
+    assert gateway.admin("GET", path).json["quota"]["used"] == used
+    assert f"{used} of 400 tokens" in gateway.command("keys", "show", str(made["id"])).stdout
+
+
+def test_quotas_of_upstream_keys(make_gateway, mock):
+    keys = "      - { name: small, value: quota-key-1, enable_quota: true, quota_total: 2, quota_period: day }\n"
+    gateway = make_gateway(upstream=f"  - slug: pooled\n    base_url: http://127.0.0.1:{mock.port}\n    keys:\n{keys}")
+    client = gateway.key()
+
+    def ask():
+        return http("POST", gateway.url("/proxy/pooled/v1/chat/completions"), {"model": "m"}, {"X-API-Key": client})
+
+    def key(name="small"):
+        return next(one for one in gateway.admin("GET", "/keys").json["items"] if one["name"] == name)
+
+    assert [ask().status for _ in range(3)] == [200, 200, 503]
+    assert (key()["state"], key()["quota_used"], key()["reason"]) == ("exhausted", 2, "its quota of 2 requests is used up")
+    assert key()["until"] == key()["quota_resets_at"]
+    gateway.kill()
+    gateway.start()
+    assert key()["quota_used"] == 2 and ask().status == 503
+    assert gateway.admin("POST", f"/keys/{key()['id']}/reset", {}).json["state"] == "active"
+    assert ask().status == 200 and key()["quota_used"] == 1
+    added = gateway.admin(
+        "POST",
+        "/keys",
+        {
+            "upstream_id": key()["upstream_id"], "name": "big", "key_value": "quota-key-2", "enable_quota": True,
+            "quota_total": 1,
+        },
+    ).json
+    assert added["quota_total"] == 1 and added["quota_resets_at"] is None
+    assert [ask().status for _ in range(3)] == [200, 200, 503]
+    assert gateway.admin("PATCH", f"/keys/{added['id']}", {"quota_used": 0}).json["state"] == "active"
+    assert ask().status == 200 and gateway.admin("PATCH", f"/keys/{added['id']}", {"enable_quota": False}).status == 200
+    assert ask().status == 200

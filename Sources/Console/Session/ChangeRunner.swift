@@ -22,6 +22,7 @@ struct ChangeRunner {
             draft.expiresAt = fields.expiresAt
             draft.permissions = fields.permissions
             draft.limits = fields.limits.change
+            draft.quota = fields.quota?.change
             draft.notes = fields.notes
             return (.created(try await port.createClientKey(draft, by: user)), nil)
         case .editKey(let id, _, let version, let fields): return try await edit(id, version, fields)
@@ -98,11 +99,13 @@ struct ChangeRunner {
         update.expiresAt = fields.expiresAt.map { .set($0) } ?? .clear
         update.permissions = .set(fields.permissions)
         update.limits = .set(fields.limits.change)
+        update.quota = fields.quota.map { .set($0.change) } ?? .clear
         update.notes = .set(fields.notes)
         let after = try await port.changeClientKey(id, update, ifVersion: version, by: user)
         var old = ClientKeyDraftFields()
         old.name = before.name
         old.limits = before.limits
+        old.quota = before.quota?.quota
         old.owner = before.owner
         old.expiresAt = before.expiresAt
         old.permissions = before.permissions

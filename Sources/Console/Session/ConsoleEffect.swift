@@ -89,6 +89,7 @@ struct ClientKeyDraftFields: Sendable, Equatable {
     var expiresAt: Timestamp?
     var permissions = ClientKeyPermissions()
     var limits = RateLimits()
+    var quota: Quota?
     var notes = ""
 }
 

@@ -78,6 +78,7 @@ struct KeysCreate: AsyncParsableCommand {
         draft.notes = notes
         draft.permissions = permissions.permissions
         draft.limits = try limits.change()
+        if case .set(let quota) = try limits.quotaChange() { draft.quota = quota }
         let prepared = draft
         try await CommandRun.run {
             let client = try connection.client()
@@ -172,6 +173,8 @@ struct KeysShow: AsyncParsableCommand {
             ] {
                 Output.line("\(label): \(values.isEmpty ? "all" : values.joined(separator: ", "))")
             }
+            let quota = key.quota.map { "\($0.used) of \($0.quota.text)" }
+            Output.line("quota: \(quota ?? "none")")
             Output.line("limits: \(key.limits.isUnlimited ? "none" : key.limits.text)")
             if !key.notes.isEmpty { Output.line("notes: \(key.notes)") }
         }
@@ -210,6 +213,7 @@ struct KeysEdit: AsyncParsableCommand {
         if let notes { change.notes = .set(notes) }
         if allowAll { change.permissions = .clear }
         if let limits = try limits.change() { change.limits = .set(limits) }
+        if let quota = try limits.quotaChange() { change.quota = quota }
         let prepared = change
         try await KeyAction.run(connection) { client in
             var change = prepared

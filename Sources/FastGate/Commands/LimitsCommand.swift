@@ -49,10 +49,23 @@ struct LimitsCommand: AsyncParsableCommand {
     }
 }
 
-/// `--limits "60/minute 8 at once"`.
+/// `--limits "60/minute 8 at once"` and `--quota "1000000 tokens/month"`.
 struct LimitOptions: ParsableArguments {
     @Option(help: "Limits such as \"60/minute 1000/hour 10000/day 8 at once\", or none.")
     var limits: String?
+
+    @Option(help: "A quota such as \"1000000 tokens/month\" or \"500 requests\", or none.")
+    var quota: String?
+
+    /// nil where none was given.
+    func quotaChange() throws -> Change<QuotaChange>? {
+        do throws(OperationsError) {
+            guard let quota else { return nil }
+            return try Quota.parse(quota).map { .set($0.change) } ?? .clear
+        } catch {
+            throw ValidationError("--quota: \(error.message)")
+        }
+    }
 
     func change() throws -> RateLimitsChange? {
         do throws(OperationsError) {

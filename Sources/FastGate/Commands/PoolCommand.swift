@@ -78,6 +78,7 @@ struct PoolAdd: AsyncParsableCommand {
     @OptionGroup var limits: LimitOptions
 
     func run() async throws {
+        let quota = try limits.quotaChange()
         let limits = try limits.change()
         if isatty(STDIN_FILENO) == 1 { Output.errorLine("the key's value, then Enter:") }
         guard let value = readLine(), !value.isEmpty else {
@@ -91,6 +92,9 @@ struct PoolAdd: AsyncParsableCommand {
             }
             var draft = UpstreamKeyDraft(upstreamId: target.id, name: name, keyValue: value)
             (draft.weight, draft.priority, draft.limits) = (weight, priority, limits)
+            if case .set(let quota) = quota {
+                (draft.enableQuota, draft.quotaTotal, draft.quotaPeriod) = (true, quota.total, quota.period)
+            }
             let key = try await client.createUpstreamKey(draft, by: GatewayConnection.me)
             if connection.json { return try CommandRun.showJSON(key) }
             Output.line(PoolTable.text([key]))

@@ -50,9 +50,24 @@ package struct UpstreamKeyDefinition: Sendable, Equatable {
     /// Of the strategy `priority`: lower ones are used first.
     package var priority = 0
     package var limits = RateLimits()
+    package var quota = KeyQuota()
 
     package init(name: String) {
         self.name = name
+    }
+}
+
+/// How many requests an upstream key may have in a period; a total that is not enabled is only remembered.
+package struct KeyQuota: Codable, Sendable, Equatable {
+    package var isEnabled = false
+    package var total: Int?
+    package var period = QuotaPeriod.none
+
+    package init() {}
+
+    /// What is counted, nil for nothing.
+    var counted: Quota? {
+        total.flatMap { isEnabled ? Quota(unit: .requests, total: $0, period: period) : nil }
     }
 }
 

@@ -80,6 +80,7 @@ enum UpstreamSections {
         var names: Set<String> = []
         let keys = [
             "name", "value", "location", "param_name", "value_prefix", "weight", "priority", "limits",
+            "enable_quota", "quota_total", "quota_period",
         ]
         return upstream.sections("keys", keys).compactMap { section in
             guard let key = read(key: section) else { return nil }
@@ -109,6 +110,16 @@ enum UpstreamSections {
         section.read("weight", into: &definition.weight, in: DefinitionRules.weights)
         section.read("priority", into: &definition.priority, in: DefinitionRules.priorities)
         definition.limits = ServerSections.rateLimits(section, "limits")
+        section.read("enable_quota", into: &definition.quota.isEnabled)
+        section.read("quota_period", into: &definition.quota.period)
+        if section.has("quota_total") {
+            var total = 0
+            section.read("quota_total", into: &total, in: Quota.range)
+            definition.quota.total = total
+        }
+        if definition.quota.isEnabled, definition.quota.total == nil {
+            section.report("needs quota_total", at: "enable_quota")
+        }
         do throws(ConfigurationError) {
             try DefinitionRules.check(definition, value: value)
         } catch {

@@ -28,11 +28,14 @@ final class Exchange {
     var deadlineIndex = -1
     private var held = ByteBuffer()
     private(set) var requestIsSent = false
+    /// What limits and quota have counted, to be settled at the end.
+    var admission: LimiterState.Admitted
     unowned let worker: Worker
-    private let caller: CallerConnection
+    let caller: CallerConnection
 
     init(_ request: ExchangeRequest, caller: CallerConnection, worker: Worker, at now: NIODeadline) {
         self.request = request
+        admission = request.admission
         self.caller = caller
         self.worker = worker
         times = ExchangeTimes(received: now)
@@ -148,6 +151,12 @@ final class Exchange {
         guard request.clientKey.permissions.allowsModel(outcome.model) else {
             let message = "This API key may not use the model."
             end(with: Refusal(.permissionDenied, message, parameter: "model"))
+            return
+        }
+        do throws(Refusal) {
+            try reserveTokens(bytes)
+        } catch {
+            end(with: error)
             return
         }
         startAttempt()
@@ -341,58 +350,17 @@ final class Exchange {
         }
     }
 
-    // MARK: Endings
-
-    func perform(_ action: ExchangeStateMachine.FailureAction, of refusal: Refusal) {
-        switch action {
-        case .refuse(let refusal): refuse(refusal)
-        case .sendErrorEvent(let refusal): sendErrorEvent(refusal)
-        case .cut: cut(as: refusal.code)
-        case .ignore: break
-        }
-    }
-
-    func refuse(_ refusal: Refusal) {
-        outcome.status = refusal.code.status
-        outcome.error = refusal.code.rawValue
-        var refusal = refusal
-        refusal.limits = request.admission.figures
-        finish()
-        caller.answer(refusal, requestID: request.requestID)
-        caller.exchangeEnded(refusal.closesConnection ? .close : .complete)
-    }
-
-    /// An answer of a rule's in place of the upstream's.
-    func replaceAnswer(_ answer: Judgement.Answer) {
-        outcome.status = answer.status
-        finish()
-        caller.answer(answer, requestID: request.requestID)
-        caller.exchangeEnded(.complete)
-    }
-
-    private func sendErrorEvent(_ refusal: Refusal) {
-        outcome.error = refusal.code.rawValue
-        let event = answer.takeErrorEvent(refusal, requestID: request.requestID)
-        finish()
-        caller.writeAndFlush(event)
-        caller.exchangeEnded(.close)
-    }
-
-    private func cut(as code: RefusalCode) {
-        outcome.error = code.rawValue
-        finish()
-        caller.exchangeEnded(.reset)
-    }
+    // MARK: The end
 
     /// Every path ends here, once: the attempt is dropped and the record is written.
-    private func finish() {
+    func finish() {
         times.finished = .now()
         endLastAttempt()
         attempt?.cancel()
         attempt = nil
         if outcome.status == outcome.upstreamStatus { outcome.bytesOut = answer.stream.bytes }
         worker.recorder.end(self, on: worker.loop)
-        worker.limiter.release(request.admission)
+        settleQuota()
         worker.remove(self)
     }
 }

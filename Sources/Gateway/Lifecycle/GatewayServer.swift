@@ -62,7 +62,7 @@ package final class GatewayServer: Service {
             rules: RuleStore(database: store.database),
             logger: logger
         )
-        limiter = try Limiter(path: directory.limitsFile)
+        limiter = try Limiter(path: directory.limitsFile, zone: configuration.timeZone)
         pools = PoolRegistry(keeper: keeper, limiter: limiter)
         let builder = SnapshotBuilder(
             store: store,
@@ -134,7 +134,16 @@ package final class GatewayServer: Service {
 
     /// What runs beside the data plane, and must end after it.
     package var services: [any Service] {
-        [telemetry, audit, keeper, LimitKeeper(limiter: limiter, logger: logger)]
+        [telemetry, audit, keeper, limitKeeper]
+    }
+
+    private var limitKeeper: LimitKeeper {
+        LimitKeeper(
+            limiter: limiter,
+            pools: pools,
+            zone: { [snapshots] in snapshots.configuration.timeZone },
+            logger: logger
+        )
     }
 
     /// Reads the file again; an invalid one changes nothing.

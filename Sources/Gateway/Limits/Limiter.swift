@@ -8,14 +8,18 @@ final class Limiter: Sendable {
     private let state = Mutex(LimiterState())
     private let file: Mutex<WindowFile>
     private let refusals = Mutex<[String: Int]>([:])
+    private let ends: Mutex<QuotaEnds>
 
     let clock: LimitClock
 
+    /// `zone`: of days, weeks and months.
+    ///
     /// - Throws: `SystemError` when the file of counts cannot be made or mapped.
-    init(path: String) throws(SystemError) {
+    init(path: String, zone: String) throws(SystemError) {
         let file = try WindowFile(path: path, LimitClock.Reading.now())
         clock = file.clock
         self.file = Mutex(file)
+        ends = Mutex(QuotaEnds(zone: zone, after: WallClock.now().microseconds))
     }
 
     // MARK: Exchanges
@@ -37,14 +41,30 @@ final class Limiter: Sendable {
         switch decision {
         case .admitted(let admitted): return admitted
         case .refused(let refused):
-            refusals.withLock { $0[refused.parameter, default: 0] += 1 }
-            throw refused.refusal(figures)
+            throw refusal(refused, figures)
         }
     }
 
-    func release(_ admitted: LimiterState.Admitted) {
-        guard !admitted.counted.isEmpty else { return }
-        state.withLock { $0.release(admitted) }
+    /// Takes tokens of the client key's quota beforehand.
+    ///
+    /// - Throws: a 429 when the quota has less than that.
+    func reserve(tokens: Int, for admitted: inout LimiterState.Admitted) throws(Refusal) {
+        guard admitted.quota != nil else { return }
+        var changed = admitted
+        let refused = state.withLock { $0.reserve(tokens: tokens, for: &changed) }
+        admitted = changed
+        if let refused { throw refusal(refused, admitted.figures) }
+    }
+
+    private func refusal(_ refused: LimiterState.Refused, _ figures: ScopeWindows.Figures?) -> Refusal {
+        refusals.withLock { $0[refused.parameter, default: 0] += 1 }
+        return refused.refusal(figures, now: WallClock.now().microseconds)
+    }
+
+    /// Ends what `admit` has begun, as `LimiterState.release` says.
+    func release(_ admitted: LimiterState.Admitted, wasSent: Bool, tokens: Int?) {
+        guard admitted.isCounted else { return }
+        state.withLock { $0.release(admitted, wasSent: wasSent, tokens: tokens) }
     }
 
     /// How often a scope's window has refused, by `scope.window`.
@@ -61,14 +81,58 @@ final class Limiter: Sendable {
         }
     }
 
+    /// Sets a client key's quota; what is used of it stays, unless `used` says otherwise.
+    func setQuota(ofClientKey id: Int, _ quota: Quota?, used: Int? = nil) {
+        guard quota != nil || state.withLock({ $0.quotas[id] != nil }) else { return }
+        let counted = self.quota(of: LimitKey(scope: .clientKey, id: id), quota)
+        state.withLock { state in
+            if let used { counted?.count.set(used: used) }
+            state.setQuota(id, counted)
+        }
+    }
+
+    /// A quota with its count, which whoever counts must lock; nil forgets the count.
+    func quota(of key: LimitKey, _ quota: Quota?) -> CountedQuota? {
+        let ends = ends.withLock { $0 }
+        return file.withLock { file in
+            guard let quota else {
+                file.remove(key, nil)
+                return nil
+            }
+            let count = file.quota(key)
+            count.set(quota.period, ends)
+            return CountedQuota(quota: quota, count: count)
+        }
+    }
+
+    /// How a client key's quota stands.
+    func standing(ofQuota id: Int) -> QuotaStanding? {
+        state.withLock { $0.quotas[id]?.standing }
+    }
+
+    /// Begins quotas anew whose period is over; returns when the periods end that run now, for those of pools.
+    func rollOver(zone: String, now: Int) -> QuotaEnds {
+        let current = QuotaEnds(zone: zone, after: now)
+        ends.withLock { $0 = current }
+        state.withLock { $0.rollOver(now: now, current) }
+        return current
+    }
+
     /// Sets what counts for everybody, all upstreams and all client keys, and forgets the windows of all others.
-    func setAll(_ limits: [LimitKey: RateLimits]) {
+    func setAll(_ limits: [LimitKey: RateLimits], quotas: [Int: Quota]) {
         for key in state.withLock({ Array($0.scopes.keys) }) where limits[key] == nil {
             set(key, RateLimits())
         }
         for (key, limits) in limits { set(key, limits) }
+        for id in state.withLock({ Array($0.quotas.keys) }) where quotas[id] == nil {
+            setQuota(ofClientKey: id, nil)
+        }
+        for (id, quota) in quotas { setQuota(ofClientKey: id, quota) }
         file.withLock { file in
-            file.removeAll { key, window in key.scope == .upstreamKey || limits[key]?[window] != nil }
+            file.removeAll { key, window in
+                guard key.scope != .upstreamKey else { return true }
+                return window.map { limits[key]?[$0] != nil } ?? (quotas[key.id] != nil)
+            }
         }
     }
 
@@ -126,18 +190,46 @@ final class Limiter: Sendable {
 }
 
 extension LimiterState.Refused {
-    /// `client_key.minute`, `global.concurrency`.
-    var parameter: String { "\(scope.rawValue).\(breach.window?.rawValue ?? "concurrency")" }
+    /// `client_key.minute`, `global.concurrency`, `client_key.quota`.
+    var parameter: String {
+        switch self {
+        case .limit(let scope, let breach):
+            switch breach.kind {
+            case .window(let window): "\(scope.rawValue).\(window.rawValue)"
+            case .concurrency: "\(scope.rawValue).concurrency"
+            }
+        case .quota: "\(LimitScope.clientKey.rawValue).quota"
+        }
+    }
 
     /// What the caller is told: never more of others than that there are too many requests.
-    func refusal(_ figures: ScopeWindows.Figures?) -> Refusal {
+    func refusal(_ figures: ScopeWindows.Figures?, now: Int) -> Refusal {
+        switch self {
+        case .limit(let scope, let breach): refusal(scope, breach, figures)
+        case .quota(let quota, let end):
+            Refusal(
+                .quotaExceeded,
+                "The API key's quota of \(quota.text) is used up.",
+                parameter: parameter,
+                // Quotas are begun anew once a second.
+                retryAfter: end == 0 ? nil : max(1, (end - now + 999_999) / 1_000_000 + 1),
+                limits: figures
+            )
+        }
+    }
+
+    private func refusal(
+        _ scope: LimitScope,
+        _ breach: ScopeWindows.Breach,
+        _ figures: ScopeWindows.Figures?
+    ) -> Refusal {
         let whose =
             switch scope {
             case .global: "the gateway"
             case .upstream: "the upstream"
             case .clientKey, .upstreamKey: "the API key"
             }
-        guard let window = breach.window else {
+        guard case .window(let window) = breach.kind else {
             let message = "Too many requests of \(whose) are under way; the limit is \(breach.limit)."
             return Refusal(
                 .concurrencyExceeded,

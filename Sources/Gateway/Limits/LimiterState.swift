@@ -14,9 +14,10 @@ struct LimitKey: Hashable, Sendable {
 /// All windows of an exchange are looked at before one of them counts it, so that a refusal costs nothing.
 struct LimiterState: Sendable {
     /// Why an exchange may not begin now.
-    struct Refused: Equatable, Sendable {
-        let scope: LimitScope
-        let breach: ScopeWindows.Breach
+    enum Refused: Equatable, Sendable {
+        case limit(LimitScope, ScopeWindows.Breach)
+        /// With the moment at which the client key's quota begins anew, 0 for never.
+        case quota(Quota, end: Int)
     }
 
     /// An exchange that is counted, and what is told of it.
@@ -25,6 +26,16 @@ struct LimiterState: Sendable {
         var figures: ScopeWindows.Figures?
         /// The scopes that count it as under way: a limit that is set later does not.
         fileprivate(set) var counted: [LimitKey] = []
+        /// The client key whose quota has counted it, and how much.
+        fileprivate(set) var quota: (key: Int, amount: Int)?
+
+        /// Whether anything has to be given back at its end.
+        var isCounted: Bool { !counted.isEmpty || quota != nil }
+
+        static func == (left: Admitted, right: Admitted) -> Bool {
+            left.figures == right.figures && left.counted == right.counted
+                && left.quota?.key == right.quota?.key && left.quota?.amount == right.quota?.amount
+        }
     }
 
     enum Decision: Equatable, Sendable {
@@ -33,6 +44,8 @@ struct LimiterState: Sendable {
     }
 
     private(set) var scopes: [LimitKey: ScopeWindows] = [:]
+    /// Of client keys, by the key that they count as.
+    private(set) var quotas: [Int: CountedQuota] = [:]
 
     /// No windows is no limit any more; exchanges under way are counted on.
     mutating func set(_ key: LimitKey, _ windows: ScopeWindows?) {
@@ -46,15 +59,21 @@ struct LimiterState: Sendable {
 
     mutating func admit(upstream: Int, clientKey: Int, now: Int) -> Decision {
         let keys = Self.keys(upstream: upstream, clientKey: clientKey)
-        var worst: Refused?
+        let quota = quotas[clientKey]
+        // How many tokens it takes is known later: now there must be one.
+        if let quota, !quota.allows(1) { return .refused(.quota(quota.quota, end: quota.count.end)) }
+        var worst: (scope: LimitScope, breach: ScopeWindows.Breach)?
         for index in keys.indices {
             guard let breach = scopes[keys[index]]?.breach(now: now) else { continue }
-            if worst == nil || breach.wait > worst?.breach.wait ?? 0 {
-                worst = Refused(scope: keys[index].scope, breach: breach)
-            }
+            if worst == nil || breach.wait > worst?.breach.wait ?? 0 { worst = (keys[index].scope, breach) }
         }
-        if let worst { return .refused(worst) }
+        if let worst { return .refused(.limit(worst.scope, worst.breach)) }
         var admitted = Admitted()
+        if let quota {
+            let amount = quota.quota.unit == .requests ? 1 : 0
+            quota.count.add(amount)
+            admitted.quota = (clientKey, amount)
+        }
         for index in keys.indices where scopes[keys[index]] != nil {
             scopes[keys[index]]?.take(now: now)
             admitted.counted.append(keys[index])
@@ -75,9 +94,42 @@ struct LimiterState: Sendable {
         return tightest
     }
 
+    /// Takes so many tokens of the quota beforehand: what an exchange will use at least.
+    ///
+    /// - Returns: the quota, when it has less than that.
+    mutating func reserve(tokens: Int, for admitted: inout Admitted) -> Refused? {
+        guard let (key, amount) = admitted.quota, let quota = quotas[key], quota.quota.unit == .tokens else {
+            return nil
+        }
+        guard quota.allows(tokens) else { return .quota(quota.quota, end: quota.count.end) }
+        quota.count.add(tokens)
+        admitted.quota = (key, amount + tokens)
+        return nil
+    }
+
     /// An exchange that was admitted has ended.
-    mutating func release(_ admitted: Admitted) {
+    ///
+    /// Of one that no upstream has seen nothing is counted. `tokens` is what it has used; nil where nobody knows, and then
+    /// what was reserved stays.
+    mutating func release(_ admitted: Admitted, wasSent: Bool, tokens: Int?) {
         for key in admitted.counted { scopes[key]?.release() }
+        guard let (key, amount) = admitted.quota, let quota = quotas[key] else { return }
+        switch quota.quota.unit {
+        case _ where !wasSent: quota.count.add(-amount)
+        case .requests: break
+        case .tokens: quota.count.add((tokens ?? amount) - amount)
+        }
+    }
+
+    // MARK: Quotas
+
+    mutating func setQuota(_ key: Int, _ quota: CountedQuota?) {
+        quotas[key] = quota
+    }
+
+    /// Begins anew whatever has come to its end.
+    func rollOver(now: Int, _ ends: QuotaEnds) {
+        for quota in quotas.values { _ = quota.count.rollOver(now: now, quota.quota.period, ends) }
     }
 
     private static func keys(upstream: Int, clientKey: Int) -> InlineArray<3, LimitKey> {

@@ -13,8 +13,13 @@ struct ScopeWindows: Sendable {
 
     /// Why one more may not begin now.
     struct Breach: Equatable, Sendable {
-        /// nil when too many are under way.
-        let window: LimitWindow?
+        enum Kind: Equatable, Sendable {
+            case window(LimitWindow)
+            /// Too many are under way.
+            case concurrency
+        }
+
+        let kind: Kind
         let limit: Int
         /// Microseconds; 0 where only the end of another request helps.
         let wait: Int
@@ -39,10 +44,10 @@ struct ScopeWindows: Sendable {
         for entry in windows {
             let wait = entry.counts.wait(now: now)
             guard wait > worst?.wait ?? 0 else { continue }
-            worst = Breach(window: entry.window, limit: entry.counts.limit, wait: wait)
+            worst = Breach(kind: .window(entry.window), limit: entry.counts.limit, wait: wait)
         }
         if worst == nil, let concurrency, inFlight >= concurrency {
-            return Breach(window: nil, limit: concurrency, wait: 0)
+            return Breach(kind: .concurrency, limit: concurrency, wait: 0)
         }
         return worst
     }

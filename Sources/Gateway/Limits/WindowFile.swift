@@ -81,17 +81,26 @@ final class WindowFile {
     func window(_ key: LimitKey, _ window: LimitWindow, limit: Int, now: Int) -> SlidingWindow {
         let identity = Self.identity(key, window)
         let length = window.length * 1_000_000
+        let size = SlidingWindow.size(limit: limit)
         guard let known = used[identity] else {
-            return SlidingWindow(occupy(identity, limit).words, length: length)
+            let place = occupy(identity, size: size) { $0[SlidingWindow.Word.limit] = UInt64(limit) }
+            return SlidingWindow(place.words, length: length)
         }
         let before = SlidingWindow(known.words, length: length)
         guard before.limit != limit else { return before }
         // The old place is given up last: a death between leaves two, of which either is right.
-        let place = occupy(identity, limit) { words in
+        let place = occupy(identity, size: size) { words in
+            words[SlidingWindow.Word.limit] = UInt64(limit)
             SlidingWindow(words, length: length).adopt(before, now: now)
         }
         vacate(known)
         return SlidingWindow(place.words, length: length)
+    }
+
+    /// What is used of an identity's quota.
+    func quota(_ key: LimitKey) -> QuotaCount {
+        let identity = Self.identity(key, nil)
+        return QuotaCount((used[identity] ?? occupy(identity, size: QuotaCount.Word.size)).words)
     }
 
     /// Makes room beforehand, since getting it from the system takes longer than a lock should be held.
@@ -102,13 +111,13 @@ final class WindowFile {
         }
     }
 
-    /// Forgets a window that no limit asks for any more.
-    func remove(_ key: LimitKey, _ window: LimitWindow) {
+    /// Forgets a window that no limit asks for any more; nil for the quota.
+    func remove(_ key: LimitKey, _ window: LimitWindow?) {
         if let place = used.removeValue(forKey: Self.identity(key, window)) { vacate(place) }
     }
 
-    /// Forgets the windows of objects that are gone.
-    func removeAll(but isWanted: (LimitKey, LimitWindow) -> Bool) {
+    /// Forgets the windows of objects that are gone, and their quotas, for which the window is nil.
+    func removeAll(but isWanted: (LimitKey, LimitWindow?) -> Bool) {
         let gone = used.keys.filter { identity in
             Self.parse(identity).map { !isWanted($0.0, $0.1) } ?? true
         }
@@ -133,35 +142,35 @@ final class WindowFile {
 
     // MARK: Places
 
-    private static func identity(_ key: LimitKey, _ window: LimitWindow) -> UInt64 {
+    /// A window's count is told from a quota's, for which it is nil.
+    private static func identity(_ key: LimitKey, _ window: LimitWindow?) -> UInt64 {
         let scope = LimitScope.allCases.firstIndex(of: key.scope) ?? 0
-        let place = LimitWindow.allCases.firstIndex(of: window) ?? 0
+        let place = window.flatMap(LimitWindow.allCases.firstIndex) ?? LimitWindow.allCases.count
         return UInt64(scope + 1) << 56 | UInt64(place + 1) << 48 | UInt64(key.id) & 0xFFFF_FFFF_FFFF
     }
 
-    private static func parse(_ identity: UInt64) -> (LimitKey, LimitWindow)? {
+    private static func parse(_ identity: UInt64) -> (LimitKey, LimitWindow?)? {
         let (scope, place) = (Int(identity >> 56) - 1, Int(identity >> 48 & 0xFF) - 1)
-        guard LimitScope.allCases.indices.contains(scope), LimitWindow.allCases.indices.contains(place) else {
-            return nil
-        }
+        let all = LimitWindow.allCases
+        guard LimitScope.allCases.indices.contains(scope), (0...all.count).contains(place) else { return nil }
         let key = LimitKey(scope: LimitScope.allCases[scope], id: Int(identity & 0xFFFF_FFFF_FFFF))
-        return (key, LimitWindow.allCases[place])
+        return (key, place < all.count ? all[place] : nil)
     }
 
     private static func sizeIndex(_ words: Int) -> Int {
         (0..<sizes).first { smallest << $0 >= words } ?? sizes - 1
     }
 
+    /// `fill`: writes what is in the place before it is anybody's.
     private func occupy(
         _ identity: UInt64,
-        _ limit: Int,
+        size: Int,
         _ fill: (UnsafeMutablePointer<UInt64>) -> Void = { _ in }
     ) -> Place {
-        let index = Self.sizeIndex(SlidingWindow.size(limit: limit))
+        let index = Self.sizeIndex(size)
         if free[index].isEmpty { addSegment(index) }
         let words = free[index].removeLast()
         words.update(repeating: 0, count: Self.smallest << index)
-        words[SlidingWindow.Word.limit] = UInt64(limit)
         fill(words)
         words[SlidingWindow.Word.identity] = identity
         let place = Place(words: words, size: index)
@@ -235,16 +244,26 @@ final class WindowFile {
 
     private func take(_ words: UnsafeMutablePointer<UInt64>, _ index: Int, now: Int) {
         let identity = words[SlidingWindow.Word.identity]
-        let limit = words[SlidingWindow.Word.limit]
         guard let (_, window) = Self.parse(identity), used[identity] == nil,
-            (1...UInt64(RateLimits.range.upperBound)).contains(limit),
-            SlidingWindow.size(limit: Int(limit)) <= Self.smallest << index,
-            SlidingWindow(words, length: window.length * 1_000_000).mend(now: now)
+            isSound(words, window, index, now: now)
         else {
             words[SlidingWindow.Word.identity] = 0
             free[index].append(words)
             return
         }
         used[identity] = Place(words: words, size: index)
+    }
+
+    private func isSound(
+        _ words: UnsafeMutablePointer<UInt64>,
+        _ window: LimitWindow?,
+        _ index: Int,
+        now: Int
+    ) -> Bool {
+        guard let window else { return QuotaCount(words).isSound }
+        let limit = words[SlidingWindow.Word.limit]
+        return (1...UInt64(RateLimits.range.upperBound)).contains(limit)
+            && SlidingWindow.size(limit: Int(limit)) <= Self.smallest << index
+            && SlidingWindow(words, length: window.length * 1_000_000).mend(now: now)
     }
 }

@@ -2,11 +2,21 @@ package import Operations
 
 extension GatewayOperations {
     package func clientKeys(_ query: ClientKeyQuery, by user: Operator) async throws -> Page<ClientKey> {
-        try clientKeyStore.page(query)
+        var page = try clientKeyStore.page(query)
+        page.items = page.items.map(withUsage)
+        return page
     }
 
     package func clientKey(_ id: Int, by user: Operator) async throws -> ClientKey {
-        try clientKeyStore.find(id).key
+        withUsage(try clientKeyStore.find(id).key)
+    }
+
+    /// The key with what is used of its quota.
+    private func withUsage(_ key: ClientKey) -> ClientKey {
+        guard key.quota != nil else { return key }
+        var key = key
+        key.quota = gateway.limiter.standing(ofQuota: key.countsAs ?? key.id) ?? key.quota
+        return key
     }
 
     package func createClientKey(_ draft: ClientKeyDraft, by user: Operator) async throws -> ClientKey {
@@ -29,10 +39,11 @@ extension GatewayOperations {
         key.notes = try Self.notes(draft.notes)
         key.permissions = try Self.checked(draft.permissions ?? ClientKeyPermissions())
         key.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
+        key.quota = (try draft.quota?.applied(to: nil)).map { QuotaStanding($0) }
         var created = try clientKeyStore.insert(ClientKeyRow(key: key, digest: token.digest), by: user)
         try await gateway.snapshots.publishClientKeys([created.id])
         created.key = token.text
-        return created
+        return withUsage(created)
     }
 
     package func changeClientKey(
@@ -53,6 +64,7 @@ extension GatewayOperations {
                 change.permissions.applied(to: row.key.permissions) ?? ClientKeyPermissions()
             )
             row.key.limits = try change.limits.applied(to: row.key.limits)
+            row.key.quota = try change.quota.applied(to: row.key.quota?.quota).map { QuotaStanding($0) }
             row.key.notes = try Self.notes(change.notes.applied(to: row.key.notes))
             let enabled = change.enabled.applied(to: row.key.enabled) ?? true
             if enabled, row.key.revokedAt != nil, !change.enabled.isKept {
@@ -64,7 +76,10 @@ extension GatewayOperations {
             row.key.enabled = enabled
         }
         try await gateway.snapshots.publishClientKeys([id])
-        return key
+        if let used = change.quota.used {
+            gateway.limiter.setQuota(ofClientKey: key.countsAs ?? id, key.quota?.quota, used: used)
+        }
+        return withUsage(key)
     }
 
     package func revokeClientKey(_ id: Int, by user: Operator) async throws -> ClientKey {
@@ -74,7 +89,7 @@ extension GatewayOperations {
             row.key.revokedAt = row.key.revokedAt ?? Timestamp(microseconds: WallClock.now().microseconds)
         }
         try await gateway.snapshots.publishClientKeys([id])
-        return key
+        return withUsage(key)
     }
 
     package func rotateClientKey(_ id: Int, overlap: Duration, by user: Operator) async throws -> ClientKey {
@@ -86,7 +101,7 @@ extension GatewayOperations {
         var made = try clientKeyStore.rotate(id, to: token, overlap: overlap, by: user)
         try await gateway.snapshots.publishClientKeys([id, made.id])
         made.key = token.text
-        return made
+        return withUsage(made)
     }
 
     package func deleteClientKey(_ id: Int, by user: Operator) async throws {

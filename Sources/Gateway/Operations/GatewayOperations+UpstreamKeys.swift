@@ -49,10 +49,17 @@ extension GatewayOperations {
             (definition.location, definition.paramName, definition.valuePrefix)
         (view.weight, view.priority, view.version) = (definition.weight, definition.priority, row.version)
         view.limits = definition.limits
+        view.enableQuota = definition.quota.isEnabled
+        (view.quotaTotal, view.quotaPeriod) = (definition.quota.total, definition.quota.period)
         let standing = gateway.pools.pool(ofUpstream: row.upstreamID).standing(row.id)
         let health = standing?.health ?? row.health
         (view.state, view.reason) = (health.name, health.reason)
-        if let slot = standing, slot.health.mayBeUsed { view.reason = slot.holdReason }
+        if let slot = standing, slot.health.mayBeUsed {
+            (view.state, view.reason) = (slot.state, slot.holdReason)
+        }
+        if let quota = standing?.quota?.standing {
+            (view.quotaUsed, view.quotaResetsAt) = (quota.used, quota.resetsAt)
+        }
         let until = standing.map(\.returnsAt) ?? row.health.returnsAt
         view.until = until.map { Timestamp(microseconds: $0) }
         view.inFlight = standing?.inFlight ?? 0
@@ -86,6 +93,10 @@ extension GatewayOperations {
         definition.weight = try Self.within(draft.weight ?? 1, DefinitionRules.weights, "weight")
         definition.priority = try Self.within(draft.priority ?? 0, DefinitionRules.priorities, "priority")
         definition.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
+        definition.quota.isEnabled = draft.enableQuota ?? false
+        definition.quota.total = draft.quotaTotal
+        definition.quota.period = draft.quotaPeriod ?? .none
+        try Self.check(definition.quota)
         let value = Secret(draft.keyValue)
         try Self.check(definition, value)
         let masterKey = gateway.masterKey
@@ -118,6 +129,7 @@ extension GatewayOperations {
             let priority = change.priority.applied(to: row.definition.priority) ?? 0
             row.definition.priority = try Self.within(priority, DefinitionRules.priorities, "priority")
             row.definition.limits = try change.limits.applied(to: row.definition.limits)
+            try Self.apply(change, to: &row.definition.quota)
             let place = UpstreamKeyRow.place(id)
             var value = try masterKey.open(sealed, place: place)
             if case .set(let text) = change.keyValue {
@@ -129,7 +141,27 @@ extension GatewayOperations {
             row.sealed = try masterKey.seal(value, place: place)
         }
         try await gateway.snapshots.publishUpstreams()
+        let key = try await upstreamKey(id, by: user)
+        guard case .set(let used) = change.quotaUsed else { return key }
+        gateway.pools.pool(ofUpstream: key.upstreamId).set(used: used, of: id)
         return try await upstreamKey(id, by: user)
+    }
+
+    private static func apply(_ change: UpstreamKeyChange, to quota: inout KeyQuota) throws {
+        quota.isEnabled = change.enableQuota.applied(to: quota.isEnabled) ?? false
+        quota.total = change.quotaTotal.applied(to: quota.total)
+        quota.period = change.quotaPeriod.applied(to: quota.period) ?? .none
+        if case .set(let used) = change.quotaUsed {
+            _ = try within(used, 0...Quota.range.upperBound, "quota_used")
+        }
+        try check(quota)
+    }
+
+    private static func check(_ quota: KeyQuota) throws {
+        if let total = quota.total { _ = try within(total, Quota.range, "quota_total") }
+        if quota.isEnabled, quota.total == nil {
+            throw OperationsError(.invalid, "is required with enable_quota", parameter: "quota_total")
+        }
     }
 
     private static func within(_ number: Int, _ range: ClosedRange<Int>, _ field: String) throws -> Int {
@@ -170,7 +202,10 @@ extension GatewayOperations {
         try upstreamStore.updateKey(id, ifVersion: nil, by: user, action: action) { $0.health = health }
         pool.set(id) { $0 = health }
         // Whoever brings a key back wants it tried now.
-        if state == .active { pool.resetUpstream() }
+        if state == .active {
+            pool.resetUpstream()
+            if case .spent = pool.standing(id)?.hold { pool.set(used: 0, of: id) }
+        }
         return try await upstreamKey(id, by: user)
     }
 

@@ -71,6 +71,11 @@ final class KeyPool: Sendable {
                 )
                 content.state.setWindows(entry.id, windows)
             }
+            for entry in entries {
+                guard content.state.slot(entry.id)?.quota != nil || entry.quota != nil else { continue }
+                let key = LimitKey(scope: .upstreamKey, id: entry.id)
+                content.state.setQuota(entry.id, limiter.quota(of: key, entry.quota))
+            }
         }
     }
 
@@ -161,6 +166,16 @@ final class KeyPool: Sendable {
         if let health { changed([.key(key, health)]) }
     }
 
+    /// Begins quotas of keys anew whose period is over.
+    func rollOver(_ ends: QuotaEnds, now: Int) {
+        content.withLock { $0.state.rollOver(ends, now: now) }
+    }
+
+    /// Sets what is used of a key's quota.
+    func set(used: Int, of key: Int) {
+        content.withLock { $0.state.set(used: used, of: key) }
+    }
+
     func resetUpstream() {
         content.withLock { $0.state.resetUpstream() }
     }
@@ -175,6 +190,10 @@ final class PoolRegistry: Sendable {
     init(keeper: PoolKeeper, limiter: Limiter) {
         self.keeper = keeper
         self.limiter = limiter
+    }
+
+    func rollOver(_ ends: QuotaEnds, now: Int) {
+        for pool in pools.withLock({ Array($0.values) }) { pool.rollOver(ends, now: now) }
     }
 
     func pool(ofUpstream id: Int) -> KeyPool {

@@ -43,6 +43,8 @@ extension KeyPoolState {
         case full(LimitWindow, limit: Int, until: Int)
         /// As many requests as it may have are under way.
         case busy(limit: Int)
+        /// Its quota is used up; nil until it is reset.
+        case spent(total: Int, until: Int?)
     }
 
     struct Slot: Sendable {
@@ -50,6 +52,7 @@ extension KeyPoolState {
         var health = HealthStateMachine()
         /// nil without limits.
         var windows: ScopeWindows?
+        var quota: CountedQuota?
         var hold: Hold?
         var inFlight = 0
         var uses = 0
@@ -63,8 +66,11 @@ extension KeyPoolState {
 
         /// When it returns by itself, if that is known.
         var returnsAt: Int? {
-            guard case .full(_, _, let until) = hold else { return health.returnsAt }
-            return max(until, health.returnsAt ?? until)
+            switch hold {
+            case .full(_, _, let until): max(until, health.returnsAt ?? until)
+            case .spent(_, let until): until.map { max($0, health.returnsAt ?? $0) }
+            case .busy, nil: health.returnsAt
+            }
         }
 
         /// Why it is not used, in words for operators.
@@ -72,13 +78,20 @@ extension KeyPoolState {
             if !health.mayBeUsed {
                 return health.name.rawValue + (health.reason.map { ": \($0)" } ?? "")
             }
-            return holdReason ?? health.name.rawValue
+            return holdReason ?? state.rawValue
+        }
+
+        /// The word for operators: a quota of ours that is used up is as one of the provider's.
+        var state: KeyState {
+            if health.mayBeUsed, case .spent = hold { return .exhausted }
+            return health.name
         }
 
         var holdReason: String? {
             switch hold {
             case .full(let window, let limit, _): "at its limit of \(limit)/\(window.rawValue)"
             case .busy(let limit): "at its limit of \(limit) at once"
+            case .spent(let total, _): "its quota of \(total) requests is used up"
             case nil: nil
             }
         }

@@ -16,10 +16,10 @@ struct KeyPoolState: Sendable {
     var policy = HealthStateMachine.Policy()
     /// The upstream as a whole.
     private(set) var upstream = HealthStateMachine()
-    private(set) var slots: [Slot] = []
+    var slots: [Slot] = []
     private(set) var models = ModelRests()
     private(set) var strategy = KeyStrategy.roundRobin
-    private var places: [Int: Int] = [:]
+    var places: [Int: Int] = [:]
     var groups: [Group] = []
     private var resting: [Int] = []
     private var returns = Heap<Return>()
@@ -115,32 +115,10 @@ struct KeyPoolState: Sendable {
         slots[index].inFlight += 1
         slots[index].uses += 1
         slots[index].windows?.take(now: moment.counting)
+        slots[index].quota?.count.add(1)
         hold(index, moment)
         if !slots[index].mayBeUsed { leave(index) }
         return .key(slots[index].member.id)
-    }
-
-    /// Holds a key back while its windows are full, so that a choice never looks at it.
-    private mutating func hold(_ index: Int, _ moment: Moment) {
-        guard let windows = slots[index].windows else {
-            slots[index].hold = nil
-            return
-        }
-        slots[index].hold = windows.breach(now: moment.counting).map { breach in
-            breach.window.map { .full($0, limit: breach.limit, until: moment.now + breach.wait) }
-                ?? .busy(limit: breach.limit)
-        }
-    }
-
-    /// The key's windows are others from now on; those under way are counted on.
-    mutating func setWindows(_ id: Int, _ windows: ScopeWindows?) {
-        guard let index = places[id] else { return }
-        slots[index].windows = windows
-        let inFlight = slots[index].inFlight
-        slots[index].windows?.inFlight = inFlight
-        // The next choice finds out whether they are full.
-        slots[index].hold = nil
-        settle(index)
     }
 
     /// What to tell a caller who comes while another's request finds out whether an upstream is back.
@@ -297,7 +275,7 @@ struct KeyPoolState: Sendable {
     // MARK: Standing
 
     /// Puts a key where its health says it belongs.
-    private mutating func settle(_ index: Int) {
+    mutating func settle(_ index: Int) {
         let mayBeUsed = slots[index].mayBeUsed
         if mayBeUsed, !slots[index].isReady {
             enter(index)

@@ -32,10 +32,12 @@ struct SnapshotBuilder: Sendable {
             limits[LimitKey(scope: .upstream, id: upstream.id)] = upstream.definition.limits
         }
         // Of several that count together the youngest says how much.
-        for row in rows where !row.key.limits.isUnlimited || row.countsAs != nil {
+        var quotas: [Int: Quota] = [:]
+        for row in rows where !row.key.limits.isUnlimited || row.key.quota != nil || row.key.countsAs != nil {
             limits[row.limitKey] = row.key.limits
+            quotas[row.limitKey.id] = row.key.quota?.quota
         }
-        limiter.setAll(limits.filter { !$0.value.isUnlimited })
+        limiter.setAll(limits.filter { !$0.value.isUnlimited }, quotas: quotas)
         limiter.keepOnly(upstreamKeys: Set(snapshot.upstreams.values.flatMap { $0.keys.map(\.id) }))
     }
 
@@ -70,7 +72,10 @@ struct SnapshotBuilder: Sendable {
         for id in ids {
             clientKeys = clientKeys.replacing(id, with: try rows[id].map(entry))
             // One that is deleted may have a successor that counts as it: its counts go with the next full start.
-            if let row = rows[id] { limiter.set(row.limitKey, row.key.limits) }
+            if let row = rows[id] {
+                limiter.set(row.limitKey, row.key.limits)
+                limiter.setQuota(ofClientKey: row.limitKey.id, row.key.quota?.quota)
+            }
         }
         return Snapshot(
             generation: previous.generation + 1,
@@ -92,7 +97,7 @@ struct SnapshotBuilder: Sendable {
             standing: key.revokedAt != nil ? .revoked : key.enabled ? .enabled : .disabled,
             expiresAt: key.expiresAt?.seconds,
             permissions: try Permissions(key.permissions),
-            countsAs: row.countsAs
+            countsAs: key.countsAs
         )
     }
 
@@ -164,7 +169,7 @@ struct SnapshotBuilder: Sendable {
 }
 
 extension ClientKeyRow {
-    fileprivate var limitKey: LimitKey { LimitKey(scope: .clientKey, id: countsAs ?? key.id) }
+    fileprivate var limitKey: LimitKey { LimitKey(scope: .clientKey, id: key.countsAs ?? key.id) }
 }
 
 /// The counters of upstream keys by id; they outlive snapshots.

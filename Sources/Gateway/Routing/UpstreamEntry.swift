@@ -102,6 +102,7 @@ final class UpstreamKeyEntry: Sendable {
     let counters: KeyCounters
 
     var limits: RateLimits { definition.limits }
+    var quota: Quota? { definition.quota.counted }
 
     init(id: Int, definition: UpstreamKeyDefinition, value: Secret, counters: KeyCounters) {
         self.id = id

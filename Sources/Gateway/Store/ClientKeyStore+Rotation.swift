@@ -22,7 +22,8 @@ extension ClientKeyStore {
             if let end = key.expiresAt, end.microseconds <= now.microseconds {
                 throw OperationsError(.conflict, "the key has expired; set another expires_at first")
             }
-            let row = ClientKeyRow(key: key, digest: token.digest, countsAs: old.countsAs ?? old.key.id)
+            key.countsAs = old.key.countsAs ?? old.key.id
+            let row = ClientKeyRow(key: key, digest: token.digest)
             let made = try Self.insert(row, by: user, action: "rotate", db)
             let ends: (inout ClientKeyRow) -> Void = { row in
                 let end = now.advanced(by: overlap)

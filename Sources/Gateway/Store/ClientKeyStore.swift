@@ -13,8 +13,6 @@ struct ClientKeyRow {
     var digest: KeyDigest
     /// The key that rotation has put in its place.
     var successorID: Int?
-    /// The key that it was rotated from, whose counts go on; nil for its own.
-    var countsAs: Int?
 }
 
 /// The rows of client keys; a list's cursor is the last id seen.
@@ -100,12 +98,14 @@ struct ClientKeyStore: Sendable {
         try db.execute(
             sql: """
                 INSERT INTO client_keys (name, owner, prefix, last4, digest, enabled, expires_at, permissions,
-                notes, created_at, limits, counts_as, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+                notes, created_at, limits, counts_as, quota, version)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
                 """,
             arguments: [
                 key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
                 key.expiresAt?.microseconds, try JSONForm.text(key.permissions), key.notes,
-                key.createdAt.microseconds, try RateLimitsColumn.text(key.limits), row.countsAs,
+                key.createdAt.microseconds, try RateLimitsColumn.text(key.limits), key.countsAs,
+                try key.quota.map { try JSONForm.text($0.quota) },
             ]
         )
         var inserted = key
@@ -152,13 +152,14 @@ struct ClientKeyStore: Sendable {
             sql: """
                 UPDATE client_keys SET name = ?, owner = ?, prefix = ?, last4 = ?, digest = ?, enabled = ?,
                 revoked_at = ?, expires_at = ?, permissions = ?, notes = ?, version = ?,
-                successor_id = ?, limits = ? WHERE id = ?
+                successor_id = ?, limits = ?, quota = ? WHERE id = ?
                 """,
             arguments: [
                 key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
                 key.revokedAt?.microseconds, key.expiresAt?.microseconds,
                 try JSONForm.text(key.permissions),
-                key.notes, key.version, row.successorID, try RateLimitsColumn.text(key.limits), id,
+                key.notes, key.version, row.successorID, try RateLimitsColumn.text(key.limits),
+                try key.quota.map { try JSONForm.text($0.quota) }, id,
             ]
         )
         let after = try JSONForm.text(key)
@@ -224,10 +225,14 @@ struct ClientKeyStore: Sendable {
         key.notes = row[10]
         key.version = row[13]
         key.limits = try RateLimitsColumn.value(row[15])
+        key.countsAs = row[16]
+        key.quota = try (row[17] as String?).map { text in
+            QuotaStanding(try JSONForm.value(Quota.self, from: Data(text.utf8)))
+        }
         guard let digest = KeyDigest(stored: row[5] as Data) else {
             throw OperationsError(.internalError, "the digest of client key \(key.id) is damaged")
         }
-        return ClientKeyRow(key: key, digest: digest, successorID: row[14], countsAs: row[16])
+        return ClientKeyRow(key: key, digest: digest, successorID: row[14])
     }
 
     /// Most keys have none, and 100,000 of them must load quickly.

@@ -44,12 +44,14 @@ enum Migrations {
             )
             try RuleStore.insertDefaults(db)
         }
-        migrator.registerMigration("6 rate limits") { db in
+        migrator.registerMigration("6 rate limits and quotas") { db in
             try db.execute(
                 sql: """
                     ALTER TABLE client_keys ADD COLUMN limits TEXT;
                     ALTER TABLE client_keys ADD COLUMN counts_as INTEGER;
                     ALTER TABLE upstream_keys ADD COLUMN limits TEXT;
+                    ALTER TABLE client_keys ADD COLUMN quota TEXT;
+                    ALTER TABLE upstream_keys ADD COLUMN quota TEXT;
                     """
             )
         }

@@ -191,13 +191,13 @@ struct UpstreamStore: Sendable {
             try db.execute(
                 sql: """
                     INSERT INTO upstream_keys
-                    (upstream_id, name, source, location, param_name, value_prefix, weight, priority, limits)
-                    VALUES (?, ?, 'database', ?, ?, ?, ?, ?, ?)
+                    (upstream_id, name, source, location, param_name, value_prefix, weight, priority, limits,
+                    quota) VALUES (?, ?, 'database', ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     id, definition.name, definition.location.rawValue, definition.paramName,
                     definition.valuePrefix, definition.weight, definition.priority,
-                    try RateLimitsColumn.text(definition.limits),
+                    try RateLimitsColumn.text(definition.limits), try JSONForm.text(definition.quota),
                 ]
             )
             let keyID = Int(db.lastInsertedRowID)
@@ -242,13 +242,13 @@ struct UpstreamStore: Sendable {
             try db.execute(
                 sql: """
                     UPDATE upstream_keys SET name = ?, location = ?, param_name = ?, value_prefix = ?, sealed = ?,
-                    weight = ?, priority = ?, limits = ?, state = ?, reason = ?, until = ?, rests = ?, version = ?
+                    weight = ?, priority = ?, limits = ?, quota = ?, state = ?, reason = ?, until = ?, rests = ?, version = ?
                     WHERE id = ?
                     """,
                 arguments: [
                     row.definition.name, row.definition.location.rawValue, row.definition.paramName,
                     row.definition.valuePrefix, row.sealed, row.definition.weight, row.definition.priority,
-                    try RateLimitsColumn.text(row.definition.limits),
+                    try RateLimitsColumn.text(row.definition.limits), try JSONForm.text(row.definition.quota),
                     row.health.name.rawValue, row.health.reason, row.health.returnsAt, row.health.rests,
                     row.version + 1, id,
                 ]
@@ -300,6 +300,9 @@ struct UpstreamStore: Sendable {
         definition.weight = row["weight"] ?? definition.weight
         definition.priority = row["priority"] ?? definition.priority
         definition.limits = try RateLimitsColumn.value(row["limits"])
+        if let text = row["quota"] as String? {
+            definition.quota = try JSONForm.value(KeyQuota.self, from: Data(text.utf8))
+        }
         return UpstreamKeyRow(
             id: row["id"],
             upstreamID: row["upstream_id"],

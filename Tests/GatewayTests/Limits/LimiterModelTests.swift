@@ -79,7 +79,7 @@ import Testing
             }
             if !running.isEmpty, random.below(3) > 0 {
                 let ended = running.remove(at: random.below(running.count))
-                state.release(ended.admitted)
+                state.release(ended.admitted, wasSent: true, tokens: nil)
                 for key in ended.keys { models[key]?.inFlight -= 1 }
             }
             let (upstream, clientKey) = (1 + random.below(3), 1 + random.below(3))
@@ -93,13 +93,14 @@ import Testing
                 admitted += 1
                 for key in keys { models[key]?.take(now: now) }
                 running.append((what, keys))
-            case .refused(let refused) where !isAdmitted:
-                let key = keys.first { $0.scope == refused.scope }
-                let window = key.flatMap { models[$0]?.windows.first { $0.window == refused.breach.window } }
-                guard let window else { continue }
-                guard refused.breach.wait == window.oracle.leaves - now else {
+            case .refused(.limit(let scope, let breach)) where !isAdmitted:
+                guard case .window(let kind) = breach.kind,
+                    let key = keys.first(where: { $0.scope == scope }),
+                    let window = models[key]?.windows.first(where: { $0.window == kind })
+                else { continue }
+                guard breach.wait == window.oracle.leaves - now else {
                     Issue.record(
-                        "step \(step): a wait of \(refused.breach.wait), not \(window.oracle.leaves - now)"
+                        "step \(step): a wait of \(breach.wait), not \(window.oracle.leaves - now)"
                     )
                     return
                 }
@@ -133,7 +134,7 @@ import Testing
             Issue.record("a third request was admitted")
             return
         }
-        let refusal = refused.refusal(nil)
+        let refusal = refused.refusal(nil, now: 0)
         #expect(refusal.parameter == "client_key.minute" && refusal.retryAfter == 30)
     }
 }

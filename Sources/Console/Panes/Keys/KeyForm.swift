@@ -54,6 +54,12 @@ enum KeyForm {
                     key?.limits.text ?? "",
                     placeholder: "none; \(RateLimits.example)"
                 ),
+                .text(
+                    "quota",
+                    "Quota",
+                    key?.quota?.quota.text ?? "",
+                    placeholder: "none; \(Quota.example)"
+                ),
                 .text("notes", "Notes", key?.notes ?? ""),
             ]
         )
@@ -63,7 +69,7 @@ enum KeyForm {
 
     /// The form's field for a parameter that the gateway has refused.
     static func field(of parameter: String) -> String? {
-        if parameter.hasPrefix("limits") { return "limits" }
+        if let whole = ["limits", "quota"].first(where: parameter.hasPrefix) { return whole }
         let last = parameter.split(separator: ".").last.map(String.init) ?? parameter
         let name = last.prefix { $0 != "[" }
         return ["name", "owner", "expires_at", "upstreams", "paths", "models", "cidrs", "notes"].first {
@@ -95,6 +101,11 @@ enum KeyForm {
             _ = try RateLimits(text: form.text("limits"))
         } catch {
             form.errors["limits"] = error.message
+        }
+        do throws(OperationsError) {
+            _ = try Quota.parse(form.text("quota"))
+        } catch {
+            form.errors["quota"] = error.message
         }
         form.notes["upstreams"] = upstreamNote(form)
         if isComplete, form.choices("upstreams")?.isEmpty ?? false {
@@ -130,6 +141,7 @@ enum KeyForm {
         )
         do throws(OperationsError) {
             fields.limits = try RateLimits(text: form.text("limits"))
+            fields.quota = try Quota.parse(form.text("quota"))
         } catch {
             return nil
         }

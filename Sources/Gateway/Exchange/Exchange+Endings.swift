@@ -1,0 +1,45 @@
+import NIOCore
+
+/// The ways in which an exchange ends without the upstream's whole answer.
+extension Exchange {
+    func perform(_ action: ExchangeStateMachine.FailureAction, of refusal: Refusal) {
+        switch action {
+        case .refuse(let refusal): refuse(refusal)
+        case .sendErrorEvent(let refusal): sendErrorEvent(refusal)
+        case .cut: cut(as: refusal.code)
+        case .ignore: break
+        }
+    }
+
+    func refuse(_ refusal: Refusal) {
+        outcome.status = refusal.code.status
+        outcome.error = refusal.code.rawValue
+        var refusal = refusal
+        refusal.limits = request.admission.figures
+        finish()
+        caller.answer(refusal, requestID: request.requestID)
+        caller.exchangeEnded(refusal.closesConnection ? .close : .complete)
+    }
+
+    /// An answer of a rule's in place of the upstream's.
+    func replaceAnswer(_ answer: Judgement.Answer) {
+        outcome.status = answer.status
+        finish()
+        caller.answer(answer, requestID: request.requestID)
+        caller.exchangeEnded(.complete)
+    }
+
+    private func sendErrorEvent(_ refusal: Refusal) {
+        outcome.error = refusal.code.rawValue
+        let event = answer.takeErrorEvent(refusal, requestID: request.requestID)
+        finish()
+        caller.writeAndFlush(event)
+        caller.exchangeEnded(.close)
+    }
+
+    func cut(as code: RefusalCode) {
+        outcome.error = code.rawValue
+        finish()
+        caller.exchangeEnded(.reset)
+    }
+}

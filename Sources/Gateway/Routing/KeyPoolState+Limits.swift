@@ -1,0 +1,56 @@
+import Operations
+
+/// Keys with limits and quotas of their own: held back while they are full, so that a choice never looks at them.
+extension KeyPoolState {
+    /// Holds a key back while its windows are full, so that a choice never looks at it.
+    mutating func hold(_ index: Int, _ moment: Moment) {
+        if let quota = slots[index].quota, !quota.allows(1) {
+            let end = quota.count.end
+            slots[index].hold = .spent(total: quota.quota.total, until: end == 0 ? nil : end)
+            return
+        }
+        slots[index].hold = slots[index].windows?.breach(now: moment.counting).map { breach in
+            switch breach.kind {
+            case .window(let window): .full(window, limit: breach.limit, until: moment.now + breach.wait)
+            case .concurrency: .busy(limit: breach.limit)
+            }
+        }
+    }
+
+    /// The key has another quota from now on, or none.
+    mutating func setQuota(_ id: Int, _ quota: CountedQuota?) {
+        guard let index = places[id] else { return }
+        slots[index].quota = quota
+        slots[index].hold = nil
+        settle(index)
+    }
+
+    mutating func set(used: Int, of id: Int) {
+        guard let index = places[id] else { return }
+        slots[index].quota?.count.set(used: used)
+        slots[index].hold = nil
+        settle(index)
+    }
+
+    /// Begins quotas anew whose period is over.
+    mutating func rollOver(_ ends: QuotaEnds, now: Int) {
+        for index in slots.indices {
+            guard let quota = slots[index].quota,
+                quota.count.rollOver(now: now, quota.quota.period, ends)
+            else { continue }
+            if case .spent = slots[index].hold { slots[index].hold = nil }
+            settle(index)
+        }
+    }
+
+    /// The key's windows are others from now on; those under way are counted on.
+    mutating func setWindows(_ id: Int, _ windows: ScopeWindows?) {
+        guard let index = places[id] else { return }
+        slots[index].windows = windows
+        let inFlight = slots[index].inFlight
+        slots[index].windows?.inFlight = inFlight
+        // The next choice finds out whether they are full.
+        slots[index].hold = nil
+        settle(index)
+    }
+}
