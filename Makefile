@@ -3,7 +3,7 @@ SHELL := /bin/bash
 SWIFT ?= swift
 PYTHON := .venv/bin/python
 
-.PHONY: help run test build debug unit integration lint format docs bench clean setup
+.PHONY: help run test build debug unit integration lint format docs bench bench-parts clean setup
 
 help:
 	@echo "make run    build and start the demo gateway"
@@ -13,6 +13,7 @@ help:
 	@echo "make format rewrite sources in the house format"
 	@echo "make docs   write the pages of docs/ that are made from the program"
 	@echo "make bench  measure against nginx and Envoy; see bench/RESULTS.md"
+	@echo "make bench-parts  time the parts of the hot path by themselves"
 
 setup:
 	@scripts/setup
@@ -35,10 +36,10 @@ integration: debug
 	FASTGATE_BINARY=$(CURDIR)/.build/debug/fastgate $(PYTHON) -m pytest -q Tests/integration
 
 lint:
-	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	$(SWIFT) format lint --strict --recursive Sources Tests bench/parts Package.swift
 
 format:
-	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+	$(SWIFT) format --in-place --recursive Sources Tests bench/parts Package.swift
 
 docs: debug
 	.build/debug/fastgate docs console-keys > docs/console-keys.md
@@ -47,5 +48,10 @@ bench: build
 	@scripts/setup bench
 	$(PYTHON) bench/run.py
 
+# Optimised, and with the doors open that a test needs: a build of its own.
+bench-parts: setup
+	FASTGATE_BENCH=1 $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build-bench --disable-xctest \
+		--filter PartBenchmarks
+
 clean:
-	rm -rf .build .venv
+	rm -rf .build .build-bench .venv

@@ -121,6 +121,12 @@ let package = Package(
         ),
         .testTarget(name: "OperationsTests", dependencies: ["Operations"], swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
+        .testTarget(
+            name: "PartBenchmarks",
+            dependencies: ["Gateway", "Operations"],
+            path: "bench/parts",
+            swiftSettings: house
+        ),
     ],
     cxxLanguageStandard: .cxx17
 )

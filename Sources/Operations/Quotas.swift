@@ -57,12 +57,16 @@ package struct QuotaChange: Codable, Sendable, Equatable {
     }
 
     package init(from decoder: any Decoder) throws {
-        try decoder.refuseUnknown(["unit", "total", "period", "used"])
+        try KnownFields.check(decoder, CodingKeys.self)
         let container = try decoder.container(keyedBy: CodingKeys.self)
         unit = try container.decodeIfPresent(QuotaUnit.self, forKey: .unit)
         total = try container.decodeIfPresent(Int.self, forKey: .total)
         period = try container.decodeIfPresent(QuotaPeriod.self, forKey: .period)
         used = try container.decodeIfPresent(Int.self, forKey: .used)
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case unit, total, period, used
     }
 
     /// The quota after the change.
@@ -123,30 +127,4 @@ extension Quota {
 
     /// The change that brings any other quota to this one.
     package var change: QuotaChange { QuotaChange(unit: unit, total: total, period: period) }
-}
-
-/// A name of a JSON object, whatever it is.
-private struct AnyCodingKey: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-    init?(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-}
-
-extension Decoder {
-    private static func snakeCase(_ name: String) -> String {
-        name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
-    }
-
-    /// Throws when the object has a field that nobody knows; names as in Swift.
-    func refuseUnknown(_ known: [String]) throws {
-        for key in try container(keyedBy: AnyCodingKey.self).allKeys where !known.contains(key.stringValue) {
-            let context = DecodingError.Context(
-                codingPath: codingPath + [key],
-                debugDescription:
-                    "unknown field; fields are \(known.map(Self.snakeCase).joined(separator: ", "))"
-            )
-            throw DecodingError.dataCorrupted(context)
-        }
-    }
 }

@@ -40,12 +40,16 @@ package struct RateLimitsChange: Codable, Sendable {
     package init() {}
 
     package init(from decoder: any Decoder) throws {
-        try decoder.refuseUnknown(["requestsPerMinute", "requestsPerHour", "requestsPerDay", "concurrency"])
+        try KnownFields.check(decoder, CodingKeys.self)
         let container = try decoder.container(keyedBy: CodingKeys.self)
         requestsPerMinute = try container.decode(Change<Int>.self, forKey: .requestsPerMinute)
         requestsPerHour = try container.decode(Change<Int>.self, forKey: .requestsPerHour)
         requestsPerDay = try container.decode(Change<Int>.self, forKey: .requestsPerDay)
         concurrency = try container.decode(Change<Int>.self, forKey: .concurrency)
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case requestsPerMinute, requestsPerHour, requestsPerDay, concurrency
     }
 
     /// The limits after the change.

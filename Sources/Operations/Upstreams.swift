@@ -39,6 +39,10 @@ package struct Upstream: Codable, Sendable, Equatable {
     package var strategy: KeyStrategy
     package var retry: Retry
     package var limits: RateLimits
+    /// Slugs of those that stand in when no key of this one can serve a request.
+    package var fallbacks: [String]
+    /// The longest rest of a key, as text: `24h`.
+    package var maxCooldown: String
     @ShownNull package var caFile: String?
     /// `up`, `cooling`, `disabled` or `no_usable_key`.
     package var health: String
@@ -68,6 +72,8 @@ package struct Upstream: Codable, Sendable, Equatable {
         strategy = .roundRobin
         retry = Retry(maxAttempts: 3, maxTime: "60s")
         limits = RateLimits()
+        fallbacks = []
+        maxCooldown = "24h"
         health = "up"
         keys = 0
         version = 1
@@ -88,6 +94,8 @@ package struct UpstreamDraft: Codable, Sendable {
     package var strategy: KeyStrategy?
     package var retry: RetryChange?
     package var limits: RateLimitsChange?
+    package var fallbacks: [String]?
+    package var maxCooldown: String?
     package var caFile: String?
 
     package init(slug: String, baseUrl: String) {
@@ -97,7 +105,8 @@ package struct UpstreamDraft: Codable, Sendable {
 
     package static let fields = [
         "slug", "name", "base_url", "enabled", "strip_headers", "strip_query", "strip_body_fields",
-        "accept_encoding", "timeouts", "strategy", "retry", "limits", "ca_file",
+        "accept_encoding", "timeouts", "strategy", "retry", "limits", "fallbacks",
+        "max_cooldown", "ca_file",
     ]
 }
 
@@ -127,6 +136,8 @@ package struct UpstreamChange: Codable, Sendable {
     package var strategy: Change<KeyStrategy> = .keep
     package var retry: Change<RetryChange> = .keep
     package var limits: Change<RateLimitsChange> = .keep
+    package var fallbacks: Change<[String]> = .keep
+    package var maxCooldown: Change<String> = .keep
     package var caFile: Change<String> = .keep
 
     package init() {}

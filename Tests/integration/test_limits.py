@@ -183,9 +183,9 @@ def test_limits_are_set_changed_and_cleared(gateway):
     ]:
         refused = gateway.admin("PATCH", path, {"limits": limits})
         assert refused.status == 422 and refused.json["error"]["param"] == field, refused.json
-    listing = gateway.command("keys", "edit", str(made["id"]), "--limits", "60/minute 8 at once")
-    assert listing.returncode == 0
-    assert "limits: 60/minute 8 at once" in gateway.command("keys", "show", str(made["id"])).stdout
+    youngest = str(rotated["id"])
+    gateway.command("keys", "edit", youngest, "--limits", "60/minute 8 at once")
+    assert "limits: 60/minute 8 at once" in gateway.command("keys", "show", youngest).stdout
     assert "client_key" in gateway.command("limits").stdout
     assert gateway.command("keys", "edit", str(made["id"]), "--limits", "60/fortnight", check=False).returncode == 2
 
@@ -279,3 +279,83 @@ def test_quotas_of_upstream_keys(make_gateway, mock):
     assert gateway.admin("PATCH", f"/keys/{added['id']}", {"quota_used": 0}).json["state"] == "active"
     assert ask().status == 200 and gateway.admin("PATCH", f"/keys/{added['id']}", {"enable_quota": False}).status == 200
     assert ask().status == 200
+
+
+def test_counts_of_what_is_deleted_are_nobodys(gateway, mock):
+    base = f"http://127.0.0.1:{mock.port}"
+    for period in ("month", "none"):
+        made = gateway.admin("POST", "/upstreams", {"slug": f"gone-{period}", "base_url": base}).json
+        key = {
+            "upstream_id": made["id"], "name": "k", "key_value": "gone-key-1", "limits": {"requests_per_minute": 9},
+            "enable_quota": True, "quota_total": 50, "quota_period": period,
+        }
+        assert gateway.admin("POST", "/keys", key).status == 201
+        assert gateway.admin("DELETE", f"/upstreams/{made['id']}").status == 204
+        limited = gateway.key(f"after-{period}", limits={"requests_per_minute": 5})
+        assert [gateway.chat(limited).status for _ in range(7)] == [200] * 5 + [429] * 2
+        # The second in which quotas are looked at has passed over what is deleted.
+        threading.Event().wait(1.2)
+        assert gateway.chat(limited).status == 429
+        assert windows(gateway)["client_key", "minute"]["current"] == 5
+
+
+def test_the_youngest_of_rotated_keys_says_how_much(gateway):
+    old = gateway.admin("POST", "/client-keys", {"name": "r"}).json
+    new = gateway.admin("POST", f"/client-keys/{old['id']}/rotate", {"overlap_seconds": 600}).json
+    path = f"/client-keys/{new['id']}"
+    gateway.admin("PATCH", path, {"limits": {"requests_per_minute": 3}, "quota": {"total": 100}})
+    assert [gateway.chat(new["key"]).status for _ in range(4)] == [200, 200, 200, 429]
+    gateway.admin("PATCH", f"/client-keys/{old['id']}", {"notes": "old"})
+    assert gateway.admin("POST", f"/client-keys/{old['id']}/revoke", {}).status == 200
+    assert gateway.chat(new["key"]).status == 429 and gateway.admin("GET", path).json["quota"]["used"] == 3
+    gateway.admin("DELETE", f"/client-keys/{old['id']}")
+    assert gateway.chat(new["key"]).status == 429 and gateway.admin("GET", path).json["quota"]["used"] == 3
+
+
+def test_what_reaches_no_upstream_costs_no_quota(make_gateway, mock):
+    closed = "  - slug: closed\n    base_url: http://127.0.0.1:9\n    keys:\n" + (
+        "      - { name: c, value: closed-key-1, enable_quota: true, quota_total: 3 }\n"
+    )
+    gateway = make_gateway(upstream=closed)
+    made = gateway.admin("POST", "/client-keys", {"name": "q", "quota": {"unit": "tokens", "total": 10000}}).json
+    body = {"model": "m", "max_tokens": 4000}
+    for _ in range(4):
+        answer = http("POST", gateway.url("/proxy/closed/v1/x"), body, {"X-API-Key": made["key"]})
+        assert answer.status == 502
+    assert gateway.admin("GET", f"/client-keys/{made['id']}").json["quota"]["used"] == 0
+    key = next(one for one in gateway.admin("GET", "/keys").json["items"] if one["name"] == "c")
+    assert key["quota_used"] == 0
+    # A request that failed at the provider costs nothing either, and one that is too large says what is left.
+    assert gateway.chat(made["key"], body=body, headers={"X-Mock-Status": "500"}).status == 500
+    refused = gateway.chat(made["key"], body={**body, "max_tokens": 20000})
+    assert "10000 are left" in refused.json["error"]["message"] and "retry-after" not in refused.headers
+    assert gateway.admin("GET", f"/client-keys/{made['id']}").json["quota"]["used"] == 0
+
+
+def test_bodies_that_are_streamed_are_reserved_for_too(make_gateway, mock):
+    gateway = make_gateway(extra="limits: { buffer_body_bytes: 1024 }\n")
+    made = gateway.admin("POST", "/client-keys", {"name": "q", "quota": {"unit": "tokens", "total": 1000}}).json
+    body = {"model": "m", "messages": [{"role": "user", "content": "x" * 8000}]}
+    assert gateway.chat(made["key"], body=body).status == 429
+    assert gateway.chat(made["key"], body={"model": "m", "messages": []}).status == 200
+
+
+def test_a_used_up_key_is_so_after_a_reload_and_can_be_reset(make_gateway, mock):
+    keys = "      - { name: small, value: quota-key-1, enable_quota: true, quota_total: 1 }\n"
+    gateway = make_gateway(upstream=f"  - slug: pooled\n    base_url: http://127.0.0.1:{mock.port}\n    keys:\n{keys}")
+    client = gateway.key()
+
+    def ask():
+        return http("POST", gateway.url("/proxy/pooled/v1/chat/completions"), {"model": "m"}, {"X-API-Key": client}).status
+
+    def key():
+        return next(one for one in gateway.admin("GET", "/keys").json["items"] if one["name"] == "small")
+
+    assert [ask(), ask()] == [200, 503]
+    gateway.command("reload")
+    assert key()["state"] == "exhausted" and http("GET", gateway.url("/health/ready")).status == 503
+    gateway.kill()
+    gateway.start()
+    assert key()["state"] == "exhausted"
+    assert gateway.admin("POST", f"/keys/{key()['id']}/reset", {}).json["quota_used"] == 0
+    assert [ask(), ask()] == [200, 503]

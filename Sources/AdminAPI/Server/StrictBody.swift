@@ -66,6 +66,9 @@ enum StrictBody {
             return OperationsError(.invalid, "must be \(name(of: type))", parameter: path(context))
         case .valueNotFound(_, let context):
             return OperationsError(.invalid, "must not be null", parameter: path(context))
+        // The decoder's own words for a text that is none of a choice name types of ours.
+        case .dataCorrupted(let context) where context.debugDescription.hasPrefix("Cannot initialize"):
+            return OperationsError(.invalid, "is none of the values that there are", parameter: path(context))
         case .dataCorrupted(let context):
             return OperationsError(.invalid, context.debugDescription, parameter: path(context))
         @unknown default:

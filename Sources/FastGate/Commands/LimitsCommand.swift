@@ -34,16 +34,19 @@ struct LimitsCommand: AsyncParsableCommand {
             )
             if connection.json { return try CommandRun.showJSON(page) }
             guard !page.items.isEmpty else {
-                Output.line("no limits are set; set some with: fastgate keys edit ID --limits \"60/minute\"")
+                Output.line(
+                    "nothing is limited by minute, hour or day here; set a limit with: fastgate keys edit ID --limits \"60/minute\""
+                )
                 return
             }
             let rows = page.items.map { item in
                 [
-                    item.scope.rawValue, item.name ?? "", item.window.rawValue, "\(item.current)",
+                    item.scope.rawValue, item.id.map(String.init) ?? "", item.name ?? "",
+                    item.window.rawValue, "\(item.current)",
                     "\(item.limit)", "\(item.remaining)", item.allowed ? "now" : item.resetAt.description,
                 ]
             }
-            let header = ["SCOPE", "NAME", "WINDOW", "CURRENT", "LIMIT", "REMAINING", "NEXT AT"]
+            let header = ["SCOPE", "ID", "NAME", "WINDOW", "CURRENT", "LIMIT", "REMAINING", "NEXT AT"]
             Output.line(TextTable(header: header, rows: rows).text)
         }
     }

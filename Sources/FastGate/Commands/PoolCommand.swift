@@ -79,6 +79,11 @@ struct PoolAdd: AsyncParsableCommand {
 
     func run() async throws {
         let quota = try limits.quotaChange()
+        if case .set(let quota) = quota, quota.unit == .tokens {
+            throw ValidationError(
+                "--quota: an upstream key's quota counts requests, as in \"500 requests/day\""
+            )
+        }
         let limits = try limits.change()
         if isatty(STDIN_FILENO) == 1 { Output.errorLine("the key's value, then Enter:") }
         guard let value = readLine(), !value.isEmpty else {
@@ -92,7 +97,7 @@ struct PoolAdd: AsyncParsableCommand {
             }
             var draft = UpstreamKeyDraft(upstreamId: target.id, name: name, keyValue: value)
             (draft.weight, draft.priority, draft.limits) = (weight, priority, limits)
-            if case .set(let quota) = quota {
+            if case .set(let quota) = quota, quota.unit == .requests {
                 (draft.enableQuota, draft.quotaTotal, draft.quotaPeriod) = (true, quota.total, quota.period)
             }
             let key = try await client.createUpstreamKey(draft, by: GatewayConnection.me)

@@ -101,6 +101,7 @@ actor AuditWriter: Service {
             recovered()
             forgetOldRows()
             retire(lane, segments)
+            lane.prepareSpare()
             return records >= Self.batchLimit
         } catch {
             for (segment, position) in zip(segments, positions) {

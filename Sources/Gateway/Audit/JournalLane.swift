@@ -51,7 +51,10 @@ final class JournalLane: Sendable {
 
     /// Another segment to write into; nil when the lane is at its bound or the disk is full.
     func nextSegment() -> JournalSegment? {
-        let (isFull, free) = state.withLock { ($0.segments.count >= Self.segmentLimit, $0.free.popLast()) }
+        let (isFull, free) = state.withLock { state in
+            let isFull = state.segments.count >= Self.segmentLimit
+            return (isFull, isFull ? nil : state.free.popLast())
+        }
         guard !isFull else { return nil }
         do throws(SystemError) {
             let segment = if let free { free } else { try makeSegment() }
@@ -76,6 +79,20 @@ final class JournalLane: Sendable {
     // MARK: The writer's side
 
     var segments: [JournalSegment] { state.withLock { $0.segments } }
+
+    /// Makes a segment beforehand where none is free: a loop that has to do it itself stops for milliseconds.
+    func prepareSpare() {
+        guard state.withLock({ $0.free.isEmpty && $0.segments.count < Self.segmentLimit }) else { return }
+        do throws(SystemError) {
+            let spare = try makeSegment()
+            state.withLock { state in
+                state.free.append(spare)
+                state.failure = nil
+            }
+        } catch {
+            state.withLock { $0.failure = error }
+        }
+    }
 
     /// Gives back segments whose records are all in the database; one is kept to be written again.
     func retire(_ count: Int) {

@@ -106,6 +106,11 @@ struct ClientKeyIndex: Sendable {
         Int(truncatingIfNeeded: (lookupID &* 0x9E37_79B9_7F4A_7C15) >> 56)
     }
 
+    /// The key of the database's row `id`.
+    func entry(_ id: Int) -> ClientKeyEntry? {
+        places[Self.shard(id)][id].flatMap { shards[Self.shard($0)][$0] }
+    }
+
     /// The key these bytes are, whether or not it may be used now.
     func identify(_ bytes: UnsafeRawBufferPointer) throws(Refusal) -> ClientKeyEntry {
         let entry = ClientKeyToken.lookupID(bytes).flatMap { shards[Self.shard($0)][$0] }

@@ -7,6 +7,7 @@ enum DefinitionRules {
     static let attempts = 1...20
     static let weights = 1...1000
     static let priorities = 0...1000
+    static let rests = Duration.seconds(1)...Duration.seconds(90 * 86_400)
 
     static func isSlug(_ text: String) -> Bool {
         guard let first = text.utf8.first, (1...64).contains(text.utf8.count) else { return false }
@@ -15,6 +16,14 @@ enum DefinitionRules {
                 || $0 == UInt8(ascii: "_")
         }
         return isAllowed && first != UInt8(ascii: "-") && first != UInt8(ascii: "_")
+    }
+
+    /// What is wrong with a list of upstreams that stand in for one, in words.
+    static func fault(inFallbacks slugs: [String], of slug: String) -> String? {
+        if slugs.contains(slug) { return "\(slug) cannot stand in for itself" }
+        if Set(slugs).count < slugs.count { return "names an upstream twice" }
+        if slugs.count > 8 { return "holds more than 8 upstreams" }
+        return slugs.first { !isSlug($0) }.map { "\($0) \(slugRule)" }
     }
 
     static func isHeaderName(_ text: String) -> Bool {

@@ -12,6 +12,10 @@ package struct UpstreamDefinition: Sendable, Equatable {
     package var strategy = KeyStrategy.roundRobin
     package var retry = RetryPolicy()
     package var limits = RateLimits()
+    /// Slugs of upstreams that stand in, in this order, when no key of this one can serve a request.
+    package var fallbacks: [String] = []
+    /// No key rests for longer, whatever its provider says.
+    package var maxCooldown = Duration.seconds(86_400)
     package var caFile: String?
 
     package init(name: String, baseURL: BaseURL) {

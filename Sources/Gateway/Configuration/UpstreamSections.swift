@@ -4,12 +4,18 @@ import Operations
 enum UpstreamSections {
     private static let keys = [
         "slug", "name", "base_url", "strip_headers", "strip_query", "strip_body_fields", "accept_encoding",
-        "timeouts", "strategy", "retry", "limits", "ca_file", "keys",
+        "timeouts", "strategy", "retry", "limits", "fallbacks",
+        "max_cooldown", "ca_file", "keys",
     ]
 
     static func read(_ root: ConfigurationSection) -> [Configuration.Upstream] {
         var slugs: Set<String> = []
-        return root.sections("upstreams", keys).compactMap { section in
+        let sections = root.sections("upstreams", keys)
+        let known = Set(sections.compactMap { $0.string("slug") })
+        return sections.compactMap { section in
+            for slug in section.strings("fallbacks") ?? [] where !known.contains(slug) {
+                section.warn("the file has no upstream \(slug); operators may have made one", at: "fallbacks")
+            }
             guard let upstream = read(upstream: section) else { return nil }
             guard slugs.insert(upstream.slug).inserted else {
                 section.report("another upstream has the slug \(upstream.slug)", at: "slug")
@@ -52,6 +58,14 @@ enum UpstreamSections {
             retry.read("max_time", into: &definition.retry.maxTime)
         }
         definition.limits = ServerSections.rateLimits(section, "limits")
+        definition.fallbacks = section.strings("fallbacks") ?? []
+        section.read("max_cooldown", into: &definition.maxCooldown)
+        if !DefinitionRules.rests.contains(definition.maxCooldown) {
+            section.report("must be from 1s to 90d", at: "max_cooldown")
+        }
+        if let fault = DefinitionRules.fault(inFallbacks: definition.fallbacks, of: slug) {
+            section.report(fault, at: "fallbacks")
+        }
         definition.caFile = section.filePath("ca_file")
         if let file = definition.caFile {
             do throws(ConfigurationError) {

@@ -3,6 +3,7 @@ import Operations
 
 /// What is written down of one try of an exchange.
 struct AttemptTrace {
+    let upstream: String
     let key: UpstreamKeyEntry?
     let status: Int?
     let detail: String?
@@ -15,7 +16,8 @@ struct AttemptTrace {
 /// The tries of an exchange and the keys that it passed over, as the log keeps them: JSON, since it is only ever shown.
 struct AttemptTraces {
     private(set) var tries: [AttemptTrace] = []
-    private var skipped: [KeyPool.Skipped] = []
+    /// With the upstream's name before the key's where it stands in for another.
+    private var skipped: [(name: String, slot: KeyPoolState.Slot)] = []
     private var skippedMore = 0
 
     /// One try that went well with all keys at hand is told by the record itself.
@@ -25,16 +27,21 @@ struct AttemptTraces {
         tries.append(trace)
     }
 
-    mutating func note(_ census: (usable: Int, others: [KeyPool.Skipped], more: Int)) {
-        (skipped, skippedMore) = (census.others, census.more)
+    mutating func note(
+        _ census: (usable: Int, others: [KeyPool.Skipped], more: Int),
+        of upstream: UpstreamEntry?
+    ) {
+        let prefix = upstream.map { $0.slug + "/" } ?? ""
+        skipped += census.others.map { (prefix + $0.name, $0.slot) }
+        skippedMore += census.more
     }
 
     /// `{"tries":[…],"skipped":[…]}`, in the names of the API.
-    func json(upstream: String) -> String {
+    func json() -> String {
         var text: [UInt8] = Array("{\"tries\":[".utf8)
         for (index, trace) in tries.enumerated() {
             if index > 0 { text.append(0x2C) }
-            text += Array("{\"n\":\(index + 1),\"upstream\":".utf8) + JSONText.quote(upstream)
+            text += Array("{\"n\":\(index + 1),\"upstream\":".utf8) + JSONText.quote(trace.upstream)
             text += Self.member("upstream_key", trace.key?.definition.name)
             text += Array(",\"status\":\(trace.status.map(String.init) ?? "null")".utf8)
             text += Self.member("error", trace.detail)

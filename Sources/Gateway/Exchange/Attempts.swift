@@ -23,7 +23,11 @@ struct Attempts {
     var budget: RepeatBudget
     /// Keys that have been tried, each once.
     var tried: [Int] = []
+    /// Of the upstreams that may stand in, how many have been looked at.
+    var fallbacksSeen = 0
     var traces = AttemptTraces()
+    /// Whether the one under way has sent anything.
+    var wasSent = false
     /// Whether the pool waits to hear of the key.
     var isOpen = false
     /// Whether others wait for what it finds out of the key.

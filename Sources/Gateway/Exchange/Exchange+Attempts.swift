@@ -15,7 +15,6 @@ extension Exchange: Deadlined {
 
     /// The first try, which the audit is told of before a byte leaves.
     func startAttempt() {
-        attempts.traces.note(request.upstream.pool.census())
         guard takeKey() else {
             let message = "No key of this upstream can be used now."
             end(with: Refusal(.noUsableKey, message, retryAfter: attempts.returnSeconds ?? 30))
@@ -30,17 +29,39 @@ extension Exchange: Deadlined {
         makeAttempt()
     }
 
+    /// Takes a key of this upstream, or of the next one that may stand in for it.
+    ///
     /// - Returns: false when there is none; `returnSeconds` then says when there is.
     private func takeKey(_ same: UpstreamKeyEntry? = nil) -> Bool {
+        var soonest: Int?
+        while true {
+            if outcome.attempts == 0 || upstream !== request.upstream {
+                attempts.traces.note(
+                    upstream.pool.census(),
+                    of: upstream === request.upstream ? nil : upstream
+                )
+            }
+            if takeOwnKey(same) { return true }
+            soonest = [soonest, attempts.returnSeconds].compactMap { $0 }.min()
+            guard let next = nextUpstream() else { break }
+            upstream = next
+        }
+        attempts.returnSeconds = soonest
+        return false
+    }
+
+    private func takeOwnKey(_ same: UpstreamKeyEntry?) -> Bool {
         var wish = KeyPoolState.Wish()
         wish.tried = attempts.tried
         wish.wanted = same?.id
         wish.model = outcome.model
         wish.random = worker.randomNumber()
-        switch request.upstream.pool.choose(wish, now: WallClock.now().microseconds) {
+        attempts.returnSeconds = nil
+        switch upstream.pool.choose(wish, now: WallClock.now().microseconds) {
         case .key(let chosen, let isTrial):
             key = chosen
             attempts.isOpen = true
+            attempts.wasSent = false
             attempts.isTrial = isTrial
         case .unneeded: key = nil
         case .none(let seconds):
@@ -48,6 +69,20 @@ extension Exchange: Deadlined {
             return false
         }
         return true
+    }
+
+    /// The next upstream of those that may stand in for the one that was asked for, and that the caller may use.
+    private func nextUpstream() -> UpstreamEntry? {
+        while attempts.fallbacksSeen < request.upstream.definition.fallbacks.count {
+            let slug = request.upstream.definition.fallbacks[attempts.fallbacksSeen]
+            attempts.fallbacksSeen += 1
+            if let next = worker.snapshot.upstreams[slug], next.isEnabled, next !== request.upstream,
+                request.clientKey.permissions.allowsUpstream(slug)
+            {
+                return next
+            }
+        }
+        return nil
     }
 
     private func makeAttempt() {
@@ -58,9 +93,9 @@ extension Exchange: Deadlined {
         attempts.began = now
         attempts.judgement = nil
         key?.counters.lastUsedAt.store(WallClock.now().microseconds / 1000, ordering: .relaxed)
-        worker.pool(for: request.upstream).lend(
+        worker.pool(for: upstream).lend(
             to: self,
-            connectTimeout: TimeAmount(request.upstream.definition.timeouts.connect)
+            connectTimeout: TimeAmount(upstream.definition.timeouts.connect)
         )
     }
 
@@ -90,15 +125,18 @@ extension Exchange: Deadlined {
 
     /// Whether an answer may turn out to be none for the caller.
     func isJudged(_ head: ResponseHead, isEventStream: Bool) -> Bool {
-        if head.status >= 400 || request.upstream.rules.concern(status: head.status) { return true }
+        if head.status >= 400 || upstream.rules.concern(status: head.status) { return true }
         // A stream may begin with an error, which matters where there is another key to try.
-        return isEventStream && machine.canRepeat && request.upstream.keys.count > 1
+        return isEventStream && machine.canRepeat && (upstream.keys.count > 1 || mayFallBack)
     }
+
+    /// Whether another upstream may still stand in.
+    private var mayFallBack: Bool { attempts.fallbacksSeen < request.upstream.definition.fallbacks.count }
 
     func hold(_ answer: HeldAnswer) {
         attempts.held = answer
         let awaitsEvent = answer.isEventStream && answer.head.status < 400
-        let wantsBody = answer.isRefusal || request.upstream.rules.wantBody(status: answer.head.status)
+        let wantsBody = answer.isRefusal || upstream.rules.wantBody(status: answer.head.status)
         guard awaitsEvent || wantsBody else {
             judgeHeld()
             return
@@ -178,7 +216,6 @@ extension Exchange: Deadlined {
     }
 
     private func judge(_ result: AttemptOutcome) -> Judgement {
-        let upstream = request.upstream
         let now = WallClock.now().microseconds
         let judgement = upstream.pool.judge(result, key: key?.id ?? 0, by: upstream.rules, now: now)
         attempts.judgement = judgement
@@ -218,6 +255,7 @@ extension Exchange: Deadlined {
         let now = NIODeadline.now()
         attempts.traces.add(
             AttemptTrace(
+                upstream: upstream.slug,
                 key: key,
                 status: outcome.upstreamStatus,
                 detail: outcome.detail,
@@ -235,13 +273,14 @@ extension Exchange: Deadlined {
     func proveKey() {
         guard attempts.isTrial, attempts.isOpen, let key else { return }
         attempts.isTrial = false
-        request.upstream.pool.proved(key)
+        upstream.pool.proved(key)
     }
 
     private func tell(_ verdict: KeyVerdict) {
         guard attempts.isOpen, let key else { return }
         attempts.isOpen = false
-        request.upstream.pool.finished(key, verdict, now: WallClock.now().microseconds)
+        let now = WallClock.now().microseconds
+        upstream.pool.finished(key, verdict, wasSent: attempts.wasSent, now: now)
     }
 
     /// Every exchange comes here once, from `finish`.
@@ -261,7 +300,7 @@ extension Exchange: Deadlined {
             // The next key was taken, and the exchange has ended before it was used.
             tell(.untold)
         }
-        outcome.attemptsDetail = attempts.traces.json(upstream: request.upstream.slug)
+        outcome.attemptsDetail = attempts.traces.json()
     }
 
     // MARK: Waiting

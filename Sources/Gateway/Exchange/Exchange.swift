@@ -13,7 +13,8 @@ final class Exchange {
     let request: ExchangeRequest
     var times: ExchangeTimes
     var outcome = ExchangeOutcome()
-    /// Of the attempt that is under way, or was the last.
+    /// Of the attempt that is under way, or was the last: the one that was asked for, or one that stands in for it.
+    var upstream: UpstreamEntry
     var key: UpstreamKeyEntry?
     private(set) var requestBody: AnswerCapture
     /// The upstream connection decodes an answer straight into it.
@@ -28,6 +29,8 @@ final class Exchange {
     var deadlineIndex = -1
     private var held = ByteBuffer()
     private(set) var requestIsSent = false
+    /// Whether members of a JSON body are judged or removed, so that it must read the same to everybody.
+    private let bodyDecides: Bool
     /// What limits and quota have counted, to be settled at the end.
     var admission: LimiterState.Admitted
     unowned let worker: Worker
@@ -40,12 +43,19 @@ final class Exchange {
         self.worker = worker
         times = ExchangeTimes(received: now)
         let settings = worker.snapshot.configuration
-        let mustHold = request.upstream.editsBody || !request.clientKey.permissions.models.isEmpty
+        upstream = request.upstream
+        // Whoever may stand in may have to edit the body, too.
+        let mayEdit =
+            request.upstream.editsBody
+            || request.upstream.definition.fallbacks.contains {
+                worker.snapshot.upstreams[$0]?.editsBody ?? false
+            }
+        bodyDecides = mayEdit || !request.clientKey.permissions.models.isEmpty
         machine = ExchangeStateMachine(
             limits: ExchangeStateMachine.BodyLimits(
                 total: settings.limits.maxBodyBytes,
                 buffered: settings.limits.bufferBodyBytes,
-                mustHold: mustHold
+                mustHold: bodyDecides
             )
         )
         let captured = settings.audit.bodies && settings.audit.mode != .off ? settings.audit.maxBodyBytes : 0
@@ -82,7 +92,7 @@ final class Exchange {
         case .hold: hold(piece)
         case .startStreaming:
             hold(piece)
-            startAttempt()
+            startStreaming()
         case .passOn: passOn(piece)
         case .sendWhole, .refuse, .cut, .ignore: perform(action)
         }
@@ -118,9 +128,22 @@ final class Exchange {
         switch action {
         case .refuse(let refusal): refuse(refusal)
         case .cut: cut(as: .bodyTooLarge)
-        case .startStreaming: startAttempt()
+        case .startStreaming: startStreaming()
         case .hold, .sendWhole, .passOn, .ignore: break
         }
+    }
+
+    /// A body that is too long to be held: how long it is in all is known beforehand, if at all, by its head.
+    private func startStreaming() {
+        var length = held.readableBytes
+        if case .length(let declared) = request.admitted.framing { length = max(length, declared) }
+        do throws(Refusal) {
+            try reserveTokens(held, length: length)
+        } catch {
+            end(with: error)
+            return
+        }
+        startAttempt()
     }
 
     private func hold(_ piece: ByteBuffer) {
@@ -143,7 +166,7 @@ final class Exchange {
             let model = bytes.withUnsafeReadableBytes { JSONFields.string("model", in: $0) }
             outcome.model = model.flatMap { $0.utf8.count <= Self.modelLimit ? $0 : nil }
         }
-        guard !bodyDecides || bytes.withUnsafeReadableBytes(JSONFields.isUnambiguous) else {
+        guard !isDecisiveJSON || bytes.withUnsafeReadableBytes(JSONFields.isUnambiguous) else {
             let message = "The JSON body is not one whole object with plain, distinct keys."
             end(with: Refusal(.badRequest, message))
             return
@@ -154,7 +177,7 @@ final class Exchange {
             return
         }
         do throws(Refusal) {
-            try reserveTokens(bytes)
+            try reserveTokens(bytes, length: bytes.readableBytes)
         } catch {
             end(with: error)
             return
@@ -162,12 +185,8 @@ final class Exchange {
         startAttempt()
     }
 
-    /// Whether members of a JSON body are judged or removed, so that it must read the same to everybody.
-    private var bodyDecides: Bool {
-        guard held.readableBytes > 0 else { return false }
-        guard request.upstream.editsBody || !request.clientKey.permissions.models.isEmpty else {
-            return false
-        }
+    private var isDecisiveJSON: Bool {
+        guard bodyDecides, held.readableBytes > 0 else { return false }
         let type = request.head.message.first(.contentType).map { request.head.message.text($0).lowercased() }
         return type?.contains("json") ?? true || held.readableBytesView.first == UInt8(ascii: "{")
     }
@@ -180,7 +199,9 @@ final class Exchange {
         attempt = connection
         let now = NIODeadline.now()
         times.attemptSent = now
-        let deadline = now + TimeAmount(request.upstream.definition.timeouts.firstByte)
+        attempts.wasSent = true
+        outcome.wasSent = true
+        let deadline = now + TimeAmount(upstream.definition.timeouts.firstByte)
         connection.send(requestBytes(), firstByteBy: deadline)
         held = machine.bodyMode == .buffered ? held : ByteBuffer()
         if machine.bodyMode == .buffered { requestIsSent = true }
@@ -200,7 +221,7 @@ final class Exchange {
         var buffer = ByteBufferAllocator().buffer(
             capacity: 1024 + min(body.readableBytes, AnswerRelay.copyLimit)
         )
-        RequestWriter(request: request, key: key).write(framing: framing, to: &buffer)
+        RequestWriter(request: request, upstream: upstream, key: key).write(framing: framing, to: &buffer)
         if framing == .chunked {
             if body.readableBytes > 0 { buffer.writeChunk(body) }
         } else {
@@ -210,9 +231,9 @@ final class Exchange {
     }
 
     private func edited(_ body: ByteBuffer) -> ByteBuffer {
-        guard request.upstream.editsBody else { return body }
+        guard upstream.editsBody else { return body }
         let addition = key?.definition.location == .body ? key.map { ($0.paramName, $0.injection) } : nil
-        return BodyEditor.edit(body, removing: request.upstream.strippedBodyFields, adding: addition) ?? body
+        return BodyEditor.edit(body, removing: upstream.strippedBodyFields, adding: addition) ?? body
     }
 
     private func passOn(_ piece: ByteBuffer) {
@@ -340,7 +361,6 @@ final class Exchange {
         attempt = nil
         switch machine.answerEnded() {
         case .complete:
-            outcome.usage = answer.usage
             // The record is in the journal before the bytes that complete the answer leave.
             finish()
             caller.writeAndFlush(buffer)
@@ -355,12 +375,13 @@ final class Exchange {
     /// Every path ends here, once: the attempt is dropped and the record is written.
     func finish() {
         times.finished = .now()
+        outcome.usage = answer.usage
+        settleQuota()
         endLastAttempt()
         attempt?.cancel()
         attempt = nil
         if outcome.status == outcome.upstreamStatus { outcome.bytesOut = answer.stream.bytes }
         worker.recorder.end(self, on: worker.loop)
-        settleQuota()
         worker.remove(self)
     }
 }

@@ -53,6 +53,8 @@ struct ExchangeOutcome {
     var bytesIn = 0
     var bytesOut = 0
     var attempts = 0
+    /// Whether any upstream has been sent anything.
+    var wasSent = false
     var overheadMicroseconds = 0
     var isStream = false
     var model: String?

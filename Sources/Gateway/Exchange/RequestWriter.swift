@@ -4,10 +4,11 @@ import Operations
 /// Writes the head of an attempt: the caller's request, cleaned, with the upstream's address and key.
 struct RequestWriter {
     let request: ExchangeRequest
+    /// Whom it is sent to: the one that was asked for, or one that stands in for it.
+    let upstream: UpstreamEntry
     let key: UpstreamKeyEntry?
 
     private var message: MessageHead { request.head.message }
-    private var upstream: UpstreamEntry { request.upstream }
 
     func write(framing: BodyFraming, to buffer: inout ByteBuffer) {
         buffer.write(request.head.method.text)

@@ -16,7 +16,7 @@ struct LimitClock: Equatable, Sendable {
 
         /// Whether this may be a clock at all, and not what is left of a damaged file.
         var isPlausible: Bool {
-            [last, wall].allSatisfy { (0..<1 << 58).contains($0) } && abs(base) < 1 << 58
+            [last, wall].allSatisfy { (0..<1 << 58).contains($0) } && (-(1 << 58)...(1 << 58)).contains(base)
         }
     }
 

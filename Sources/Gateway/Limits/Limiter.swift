@@ -81,14 +81,19 @@ final class Limiter: Sendable {
         }
     }
 
-    /// Sets a client key's quota; what is used of it stays, unless `used` says otherwise.
-    func setQuota(ofClientKey id: Int, _ quota: Quota?, used: Int? = nil) {
-        guard quota != nil || state.withLock({ $0.quotas[id] != nil }) else { return }
-        let counted = self.quota(of: LimitKey(scope: .clientKey, id: id), quota)
+    /// Sets a client key's quota; what is used of it stays.
+    func setQuota(ofClientKey id: Int, _ quota: Quota?) {
         state.withLock { state in
-            if let used { counted?.count.set(used: used) }
-            state.setQuota(id, counted)
+            guard quota != nil || state.quotas[id] != nil else { return }
+            // Its place is given up only once nobody counts there any more.
+            state.setQuota(id, nil)
+            state.setQuota(id, self.quota(of: LimitKey(scope: .clientKey, id: id), quota))
         }
+    }
+
+    /// Sets what is used of a client key's quota.
+    func setUsed(_ used: Int, ofClientKey id: Int) {
+        state.withLock { $0.quotas[id]?.count.set(used: used) }
     }
 
     /// A quota with its count, which whoever counts must lock; nil forgets the count.
@@ -100,7 +105,7 @@ final class Limiter: Sendable {
                 return nil
             }
             let count = file.quota(key)
-            count.set(quota.period, ends)
+            count.set(quota, ends)
             return CountedQuota(quota: quota, count: count)
         }
     }
@@ -144,8 +149,12 @@ final class Limiter: Sendable {
     }
 
     /// Makes room for windows beforehand, since that may take longer than a lock should be held.
-    func reserve(_ limits: RateLimits) {
-        let wanted = LimitWindow.allCases.compactMap { limits[$0] }
+    func reserve(_ limits: RateLimits...) {
+        reserve(limits)
+    }
+
+    func reserve(_ limits: [RateLimits]) {
+        let wanted = limits.flatMap { limits in LimitWindow.allCases.compactMap { limits[$0] } }
         if !wanted.isEmpty { file.withLock { $0.reserve(limits: wanted) } }
     }
 
@@ -173,9 +182,15 @@ final class Limiter: Sendable {
     // MARK: Standing
 
     /// Each window's limit, count and wait.
-    func standings() -> [(key: LimitKey, standings: [ScopeWindows.Standing])] {
-        let now = clock.now()
-        return state.withLock { $0.scopes.map { ($0.key, $0.value.standings(now: now)) } }
+    func standings(
+        where isWanted: (LimitKey) -> Bool
+    ) -> [(key: LimitKey, standings: [ScopeWindows.Standing])] {
+        let keys = state.withLock { Array($0.scopes.keys) }.filter(isWanted)
+        // A lock for each: admission must not wait for a hundred thousand keys.
+        return keys.compactMap { key in
+            let now = clock.now()
+            return state.withLock { $0.scopes[key].map { (key, $0.standings(now: now)) } }
+        }
     }
 
     // MARK: Disk
@@ -206,13 +221,16 @@ extension LimiterState.Refused {
     func refusal(_ figures: ScopeWindows.Figures?, now: Int) -> Refusal {
         switch self {
         case .limit(let scope, let breach): refusal(scope, breach, figures)
-        case .quota(let quota, let end):
+        case .quota(let quota, let end, let left, let wanted):
             Refusal(
                 .quotaExceeded,
-                "The API key's quota of \(quota.text) is used up.",
+                left == 0
+                    ? "The API key's quota of \(quota.text) is used up."
+                    : "The request may take \(wanted) tokens, and \(left) are left of the API key's quota of \(quota.text).",
                 parameter: parameter,
-                // Quotas are begun anew once a second.
-                retryAfter: end == 0 ? nil : max(1, (end - now + 999_999) / 1_000_000 + 1),
+                // Quotas are begun anew once a second; what is more than all of one never fits.
+                retryAfter: end == 0 || wanted > quota.total
+                    ? nil : max(1, (end - now + 999_999) / 1_000_000 + 1),
                 limits: figures
             )
         }

@@ -16,8 +16,8 @@ struct LimiterState: Sendable {
     /// Why an exchange may not begin now.
     enum Refused: Equatable, Sendable {
         case limit(LimitScope, ScopeWindows.Breach)
-        /// With the moment at which the client key's quota begins anew, 0 for never.
-        case quota(Quota, end: Int)
+        /// With the moment at which the client key's quota begins anew, 0 for never, and what is left until then.
+        case quota(Quota, end: Int, left: Int, wanted: Int)
     }
 
     /// An exchange that is counted, and what is told of it.
@@ -26,16 +26,18 @@ struct LimiterState: Sendable {
         var figures: ScopeWindows.Figures?
         /// The scopes that count it as under way: a limit that is set later does not.
         fileprivate(set) var counted: [LimitKey] = []
-        /// The client key whose quota has counted it, and how much.
-        fileprivate(set) var quota: (key: Int, amount: Int)?
+        fileprivate(set) var quota: Reservation?
 
         /// Whether anything has to be given back at its end.
         var isCounted: Bool { !counted.isEmpty || quota != nil }
+    }
 
-        static func == (left: Admitted, right: Admitted) -> Bool {
-            left.figures == right.figures && left.counted == right.counted
-                && left.quota?.key == right.quota?.key && left.quota?.amount == right.quota?.amount
-        }
+    /// What of a client key's quota is taken beforehand.
+    struct Reservation: Equatable, Sendable {
+        let key: Int
+        var amount: Int
+        /// The quota begins anew, and then nothing of before is given back.
+        let epoch: UInt64
     }
 
     enum Decision: Equatable, Sendable {
@@ -49,19 +51,17 @@ struct LimiterState: Sendable {
 
     /// No windows is no limit any more; exchanges under way are counted on.
     mutating func set(_ key: LimitKey, _ windows: ScopeWindows?) {
-        guard var windows else {
-            scopes[key] = nil
-            return
-        }
+        var windows = windows ?? ScopeWindows()
         windows.inFlight = scopes[key]?.inFlight ?? 0
-        scopes[key] = windows
+        // Those under way are counted to their end: a limit that comes back must know of them.
+        scopes[key] = windows.isUnlimited && windows.inFlight == 0 ? nil : windows
     }
 
     mutating func admit(upstream: Int, clientKey: Int, now: Int) -> Decision {
         let keys = Self.keys(upstream: upstream, clientKey: clientKey)
         let quota = quotas[clientKey]
         // How many tokens it takes is known later: now there must be one.
-        if let quota, !quota.allows(1) { return .refused(.quota(quota.quota, end: quota.count.end)) }
+        if let quota, !quota.allows(1) { return .refused(Self.refused(quota, wanted: 1)) }
         var worst: (scope: LimitScope, breach: ScopeWindows.Breach)?
         for index in keys.indices {
             guard let breach = scopes[keys[index]]?.breach(now: now) else { continue }
@@ -72,7 +72,7 @@ struct LimiterState: Sendable {
         if let quota {
             let amount = quota.quota.unit == .requests ? 1 : 0
             quota.count.add(amount)
-            admitted.quota = (clientKey, amount)
+            admitted.quota = Reservation(key: clientKey, amount: amount, epoch: quota.count.epoch)
         }
         for index in keys.indices where scopes[keys[index]] != nil {
             scopes[keys[index]]?.take(now: now)
@@ -98,13 +98,22 @@ struct LimiterState: Sendable {
     ///
     /// - Returns: the quota, when it has less than that.
     mutating func reserve(tokens: Int, for admitted: inout Admitted) -> Refused? {
-        guard let (key, amount) = admitted.quota, let quota = quotas[key], quota.quota.unit == .tokens else {
+        guard let held = admitted.quota, let quota = quotas[held.key], quota.quota.unit == .tokens else {
             return nil
         }
-        guard quota.allows(tokens) else { return .quota(quota.quota, end: quota.count.end) }
+        guard quota.allows(tokens) else { return Self.refused(quota, wanted: tokens) }
         quota.count.add(tokens)
-        admitted.quota = (key, amount + tokens)
+        admitted.quota?.amount += tokens
         return nil
+    }
+
+    private static func refused(_ quota: CountedQuota, wanted: Int) -> Refused {
+        .quota(
+            quota.quota,
+            end: quota.count.end,
+            left: max(0, quota.quota.total - quota.count.used),
+            wanted: wanted
+        )
     }
 
     /// An exchange that was admitted has ended.
@@ -112,12 +121,16 @@ struct LimiterState: Sendable {
     /// Of one that no upstream has seen nothing is counted. `tokens` is what it has used; nil where nobody knows, and then
     /// what was reserved stays.
     mutating func release(_ admitted: Admitted, wasSent: Bool, tokens: Int?) {
-        for key in admitted.counted { scopes[key]?.release() }
-        guard let (key, amount) = admitted.quota, let quota = quotas[key] else { return }
+        for key in admitted.counted {
+            scopes[key]?.release()
+            if let scope = scopes[key], scope.isUnlimited, scope.inFlight == 0 { scopes[key] = nil }
+        }
+        guard let held = admitted.quota, let quota = quotas[held.key] else { return }
+        let reserved = quota.count.epoch == held.epoch ? held.amount : 0
         switch quota.quota.unit {
-        case _ where !wasSent: quota.count.add(-amount)
+        case _ where !wasSent: quota.count.add(-reserved)
         case .requests: break
-        case .tokens: quota.count.add((tokens ?? amount) - amount)
+        case .tokens: quota.count.add((tokens ?? reserved) - reserved)
         }
     }
 

@@ -11,6 +11,8 @@ struct ScopeWindows: Sendable {
     var concurrency: Int?
     var inFlight = 0
 
+    var isUnlimited: Bool { windows.isEmpty && concurrency == nil }
+
     /// Why one more may not begin now.
     struct Breach: Equatable, Sendable {
         enum Kind: Equatable, Sendable {

@@ -153,9 +153,9 @@ struct SlidingWindow: @unchecked Sendable {
         guard words[Word.head] < UInt64(limit), words[Word.count] <= UInt64(limit) else { return false }
         var last = 0
         for offset in 0..<count {
-            let time = time(offset)
-            guard time >= last, time <= now else { return false }
-            last = time
+            let time = words[Word.body + (head + limit - count + offset) % limit]
+            guard time >= UInt64(last), time <= UInt64(max(0, now)) else { return false }
+            last = Int(time)
         }
         return true
     }
@@ -163,10 +163,9 @@ struct SlidingWindow: @unchecked Sendable {
     /// Counts what another window of the same length has counted, the newest as far as they have room.
     func adopt(_ other: SlidingWindow, now: Int) {
         if isExact {
-            let times = other.times(now: now)
-            for time in times.suffix(limit) { take(now: time) }
+            for time in other.times(now: now, newest: limit) { take(now: time) }
         } else if other.isExact {
-            for time in other.times(now: now) { take(now: time) }
+            for time in other.times(now: now, newest: other.limit) { take(now: time) }
         } else {
             other.advance(to: now)
             for part in 0...Self.parts { self[part] = other[part] }
@@ -174,12 +173,15 @@ struct SlidingWindow: @unchecked Sendable {
         }
     }
 
-    /// When each request that counts began, or at the latest began.
-    private func times(now: Int) -> [Int] {
-        let counted = current(now: now)
+    /// When each of the newest requests that count began, or at the latest began, in this order.
+    private func times(now: Int, newest limit: Int) -> [Int] {
+        let counted = min(current(now: now), limit)
         if isExact { return (count - counted..<count).map(time) }
-        return (oldest...head).flatMap { part in
-            Array(repeating: min(now, (part + 1) * partLength), count: self[place(part)])
+        var times: [Int] = []
+        for part in (oldest...head).reversed() where times.count < limit {
+            let latest = min(now, (part + 1) * partLength)
+            times += Array(repeating: latest, count: min(self[place(part)], limit - times.count))
         }
+        return times.reversed()
     }
 }

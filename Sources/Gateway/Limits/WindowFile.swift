@@ -97,7 +97,7 @@ final class WindowFile {
         return SlidingWindow(place.words, length: length)
     }
 
-    /// What is used of an identity's quota.
+    /// What is used of an object's quota.
     func quota(_ key: LimitKey) -> QuotaCount {
         let identity = Self.identity(key, nil)
         return QuotaCount((used[identity] ?? occupy(identity, size: QuotaCount.Word.size)).words)
@@ -105,9 +105,9 @@ final class WindowFile {
 
     /// Makes room beforehand, since getting it from the system takes longer than a lock should be held.
     func reserve(limits: [Int]) {
-        for limit in limits {
-            let index = Self.sizeIndex(SlidingWindow.size(limit: limit))
-            if free[index].isEmpty { addSegment(index) }
+        let wanted = Dictionary(grouping: limits) { Self.sizeIndex(SlidingWindow.size(limit: $0)) }
+        for (index, limits) in wanted {
+            while free[index].count < limits.count { addSegment(index) }
         }
     }
 
@@ -192,15 +192,19 @@ final class WindowFile {
         if code == 0, let segment = map(at: offset) {
             mapped += 1
             fill(segment, index)
-            return
+        } else {
+            fill(plainMemory(becauseOf: code == 0 ? errno : code), index)
         }
-        problem =
-            SystemError("cannot extend the file of rate limits", code: code == 0 ? errno : code).description
+    }
+
+    /// Memory that dies with the process, where the disk has no room.
+    private func plainMemory(becauseOf code: Int32) -> UnsafeMutableRawPointer {
+        problem = SystemError("cannot extend the file of rate limits", code: code).description
         let flags = MAP_PRIVATE | MAP_ANONYMOUS
         guard let memory = mmap(nil, Self.segmentSize, PROT_READ | PROT_WRITE, flags, -1, 0),
             memory != MAP_FAILED
         else { preconditionFailure("the system has no memory left") }
-        fill(memory, index)
+        return memory
     }
 
     private func map(at offset: Int) -> UnsafeMutableRawPointer? {
@@ -226,10 +230,19 @@ final class WindowFile {
     private func recover(size: Int, now: Int) throws(SystemError) {
         let count = (size - Self.pageSize) / Self.segmentSize
         for number in 0..<count {
-            guard let segment = map(at: Self.pageSize + number * Self.segmentSize) else {
+            let offset = Self.pageSize + number * Self.segmentSize
+            guard var segment = map(at: offset) else {
                 throw SystemError("cannot map the file of rate limits")
             }
             mapped += 1
+            // A copy of the file may have holes, and no room to fill them.
+            let code = posix_fallocate(descriptor, off_t(offset), off_t(Self.segmentSize))
+            if code != 0 {
+                let memory = plainMemory(becauseOf: code)
+                memory.copyMemory(from: segment, byteCount: Self.segmentSize)
+                munmap(segment, Self.segmentSize)
+                segment = memory
+            }
             let words = segment.bindMemory(to: UInt64.self, capacity: Self.segmentSize / 8)
             let index = Int(clamping: words[0]) - 1
             guard (0..<Self.sizes).contains(index) else {

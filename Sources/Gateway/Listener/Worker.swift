@@ -69,7 +69,7 @@ final class Worker {
     }
 
     func idleTimeout(of exchange: Exchange?) -> TimeAmount {
-        exchange?.request.upstream.idleTimeout ?? ConnectionPool.idleTime
+        exchange?.upstream.idleTimeout ?? ConnectionPool.idleTime
     }
 
     /// Why the gateway is not up, nil when it is; touches nothing but memory.

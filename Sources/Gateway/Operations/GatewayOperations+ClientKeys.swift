@@ -42,6 +42,7 @@ extension GatewayOperations {
         key.quota = (try draft.quota?.applied(to: nil)).map { QuotaStanding($0) }
         var created = try clientKeyStore.insert(ClientKeyRow(key: key, digest: token.digest), by: user)
         try await gateway.snapshots.publishClientKeys([created.id])
+        if let used = draft.quota?.used { gateway.limiter.setUsed(used, ofClientKey: created.id) }
         created.key = token.text
         return withUsage(created)
     }
@@ -76,9 +77,7 @@ extension GatewayOperations {
             row.key.enabled = enabled
         }
         try await gateway.snapshots.publishClientKeys([id])
-        if let used = change.quota.used {
-            gateway.limiter.setQuota(ofClientKey: key.countsAs ?? id, key.quota?.quota, used: used)
-        }
+        if let used = change.quota.used { gateway.limiter.setUsed(used, ofClientKey: key.countsAs ?? id) }
         return withUsage(key)
     }
 

@@ -12,7 +12,7 @@ extension GatewayOperations {
         let isWanted: (LimitKey) -> Bool = { key in
             (scope == nil || scope == key.scope) && (id == nil || id == key.id)
         }
-        var found = gateway.limiter.standings().filter { isWanted($0.key) }
+        var found = gateway.limiter.standings(where: isWanted)
         var names: [LimitKey: String] = [:]
         for upstream in gateway.snapshots.upstreams {
             names[LimitKey(scope: .upstream, id: upstream.id)] = upstream.slug

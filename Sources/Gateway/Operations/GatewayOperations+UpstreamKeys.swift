@@ -204,7 +204,7 @@ extension GatewayOperations {
         // Whoever brings a key back wants it tried now.
         if state == .active {
             pool.resetUpstream()
-            if case .spent = pool.standing(id)?.hold { pool.set(used: 0, of: id) }
+            if let quota = pool.standing(id)?.quota, !quota.allows(1) { pool.set(used: 0, of: id) }
         }
         return try await upstreamKey(id, by: user)
     }

@@ -48,7 +48,8 @@ extension GatewayOperations {
         view.acceptEncoding = definition.acceptEncoding
         view.strategy = definition.strategy
         view.retry = definition.retry.text
-        view.limits = definition.limits
+        (view.limits, view.fallbacks) = (definition.limits, definition.fallbacks)
+        view.maxCooldown = definition.maxCooldown.text
         view.caFile = definition.caFile
         view.keys = keys.count
         view.version = row.version
@@ -72,6 +73,9 @@ extension GatewayOperations {
         definition.acceptEncoding = draft.acceptEncoding ?? .identity
         definition.strategy = draft.strategy ?? .roundRobin
         if let retry = draft.retry { try Self.apply(retry, to: &definition.retry) }
+        definition.maxCooldown = try Self.rest(draft.maxCooldown) ?? definition.maxCooldown
+        definition.fallbacks = draft.fallbacks ?? []
+        try checkFallbacks(definition.fallbacks, of: draft.slug)
         definition.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
         definition.caFile = draft.caFile
         if let timeouts = draft.timeouts { try Self.apply(timeouts, to: &definition.timeouts) }
@@ -89,6 +93,9 @@ extension GatewayOperations {
         by user: Operator
     ) async throws -> Upstream {
         try user.require(.operator)
+        if case .set(let slugs) = change.fallbacks {
+            try checkFallbacks(slugs, of: try await upstream(id, by: user).slug)
+        }
         try upstreamStore.update(id, ifVersion: ifVersion, by: user, action: "change") { row in
             row.isEnabled = change.enabled.applied(to: row.isEnabled) ?? true
             guard change.changesDefinition else { return }
@@ -122,6 +129,9 @@ extension GatewayOperations {
         case .set(let retry): try apply(retry, to: &definition.retry)
         }
         definition.limits = try change.limits.applied(to: definition.limits)
+        definition.maxCooldown =
+            try rest(change.maxCooldown.applied(to: definition.maxCooldown.text)) ?? defaults.maxCooldown
+        definition.fallbacks = change.fallbacks.applied(to: definition.fallbacks) ?? []
         definition.caFile = change.caFile.applied(to: definition.caFile)
         switch change.timeouts {
         case .keep: break
@@ -137,6 +147,23 @@ extension GatewayOperations {
         guard old.source == .database else { throw Self.managedByFile }
         try upstreamStore.delete("upstream", id, before: try JSONForm.text(old), by: user)
         try await gateway.snapshots.publishUpstreams()
+    }
+
+    /// The longest rest of a key: not none, and no longer than anybody means.
+    private static func rest(_ text: String?) throws(OperationsError) -> Duration? {
+        guard let text else { return nil }
+        guard let rest = Duration(text: text), DefinitionRules.rests.contains(rest) else {
+            throw OperationsError(.invalid, "must be a duration from 1s to 90d", parameter: "max_cooldown")
+        }
+        return rest
+    }
+
+    private func checkFallbacks(_ slugs: [String], of slug: String) throws {
+        let known = Set(try upstreamStore.all().upstreams.map(\.slug))
+        let unknown = slugs.first { !known.contains($0) }.map { "there is no upstream \($0)" }
+        if let fault = DefinitionRules.fault(inFallbacks: slugs, of: slug) ?? unknown {
+            throw OperationsError(.invalid, fault, parameter: "fallbacks")
+        }
     }
 
     static let managedByFile = OperationsError(
@@ -207,6 +234,6 @@ extension UpstreamChange {
     fileprivate var changesDefinition: Bool {
         !(name.isKept && baseUrl.isKept && stripHeaders.isKept && stripQuery.isKept && stripBodyFields.isKept
             && acceptEncoding.isKept && timeouts.isKept && strategy.isKept && retry.isKept && limits.isKept
-            && caFile.isKept)
+            && fallbacks.isKept && maxCooldown.isKept && caFile.isKept)
     }
 }

@@ -48,9 +48,11 @@ final class KeyPool: Sendable {
     func configure(
         _ entries: [UpstreamKeyEntry],
         _ strategy: KeyStrategy,
+        longestRest: Duration,
         kept: (Int) -> HealthStateMachine
     ) {
-        for entry in entries { limiter.reserve(entry.limits) }
+        limiter.reserve(entries.map(\.limits))
+        let moment = KeyPoolState.Moment(now: WallClock.now().microseconds, counting: limiter.clock.now())
         content.withLock { content in
             content.entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.id, $0) })
             let members = entries.map {
@@ -61,6 +63,7 @@ final class KeyPool: Sendable {
                     generation: $0.generation
                 )
             }
+            content.state.policy.longestRest = longestRest
             content.state.configure(members, strategy, kept: kept)
             for entry in entries {
                 let had = content.state.slot(entry.id)?.windows
@@ -69,12 +72,12 @@ final class KeyPool: Sendable {
                     of: LimitKey(scope: .upstreamKey, id: entry.id),
                     entry.limits
                 )
-                content.state.setWindows(entry.id, windows)
+                content.state.setWindows(entry.id, windows, moment)
             }
             for entry in entries {
                 guard content.state.slot(entry.id)?.quota != nil || entry.quota != nil else { continue }
                 let key = LimitKey(scope: .upstreamKey, id: entry.id)
-                content.state.setQuota(entry.id, limiter.quota(of: key, entry.quota))
+                content.state.setQuota(entry.id, limiter.quota(of: key, entry.quota), moment)
             }
         }
     }
@@ -117,11 +120,14 @@ final class KeyPool: Sendable {
     }
 
     /// Ends an attempt that `choose` has begun.
-    func finished(_ key: UpstreamKeyEntry, _ verdict: KeyVerdict, now: Int) {
+    ///
+    /// One that has sent nothing costs the key's quota nothing.
+    func finished(_ key: UpstreamKeyEntry, _ verdict: KeyVerdict, wasSent: Bool, now: Int) {
         let moment = KeyPoolState.Moment(now: now, counting: limiter.clock.now())
         let changes = content.withLock { content in
             // What an older secret has shown says nothing of the one that has taken its place.
             let isCurrent = content.entries[key.id].map { $0.generation == key.generation } ?? true
+            if !wasSent { content.state.giveBack(key.id) }
             return content.state.finished(key.id, isCurrent ? verdict : .untold, moment)
         }
         if !changes.isEmpty { changed(changes) }
@@ -173,7 +179,8 @@ final class KeyPool: Sendable {
 
     /// Sets what is used of a key's quota.
     func set(used: Int, of key: Int) {
-        content.withLock { $0.state.set(used: used, of: key) }
+        let moment = KeyPoolState.Moment(now: WallClock.now().microseconds, counting: limiter.clock.now())
+        content.withLock { $0.state.set(used: used, of: key, moment) }
     }
 
     func resetUpstream() {
@@ -194,6 +201,16 @@ final class PoolRegistry: Sendable {
 
     func rollOver(_ ends: QuotaEnds, now: Int) {
         for pool in pools.withLock({ Array($0.values) }) { pool.rollOver(ends, now: now) }
+    }
+
+    /// Empties the pools of upstreams that are gone: nobody may count where others will.
+    func keepOnly(_ ids: Set<Int>) {
+        let gone = pools.withLock { pools in
+            let gone = pools.filter { !ids.contains($0.key) }
+            for id in gone.keys { pools[id] = nil }
+            return gone.values
+        }
+        for pool in gone { pool.configure([], .roundRobin, longestRest: .zero) { _ in HealthStateMachine() } }
     }
 
     func pool(ofUpstream id: Int) -> KeyPool {

@@ -18,17 +18,17 @@ extension KeyPoolState {
     }
 
     /// The key has another quota from now on, or none.
-    mutating func setQuota(_ id: Int, _ quota: CountedQuota?) {
+    mutating func setQuota(_ id: Int, _ quota: CountedQuota?, _ moment: Moment) {
         guard let index = places[id] else { return }
         slots[index].quota = quota
-        slots[index].hold = nil
+        hold(index, moment)
         settle(index)
     }
 
-    mutating func set(used: Int, of id: Int) {
+    mutating func set(used: Int, of id: Int, _ moment: Moment) {
         guard let index = places[id] else { return }
         slots[index].quota?.count.set(used: used)
-        slots[index].hold = nil
+        hold(index, moment)
         settle(index)
     }
 
@@ -44,13 +44,19 @@ extension KeyPoolState {
     }
 
     /// The key's windows are others from now on; those under way are counted on.
-    mutating func setWindows(_ id: Int, _ windows: ScopeWindows?) {
+    mutating func setWindows(_ id: Int, _ windows: ScopeWindows?, _ moment: Moment) {
         guard let index = places[id] else { return }
         slots[index].windows = windows
         let inFlight = slots[index].inFlight
         slots[index].windows?.inFlight = inFlight
-        // The next choice finds out whether they are full.
-        slots[index].hold = nil
+        hold(index, moment)
         settle(index)
+    }
+
+    /// An attempt has ended before anything was sent: the quota has counted it for nothing.
+    mutating func giveBack(_ id: Int) {
+        guard let index = places[id] else { return }
+        slots[index].quota?.count.add(-1)
+        if case .spent = slots[index].hold { slots[index].hold = nil }
     }
 }

@@ -37,6 +37,7 @@ struct SnapshotBuilder: Sendable {
             limits[row.limitKey] = row.key.limits
             quotas[row.limitKey.id] = row.key.quota?.quota
         }
+        pools.keepOnly(Set(snapshot.upstreams.values.map(\.id)))
         limiter.setAll(limits.filter { !$0.value.isUnlimited }, quotas: quotas)
         limiter.keepOnly(upstreamKeys: Set(snapshot.upstreams.values.flatMap { $0.keys.map(\.id) }))
     }
@@ -56,6 +57,7 @@ struct SnapshotBuilder: Sendable {
         for upstream in upstreams {
             limiter.set(LimitKey(scope: .upstream, id: upstream.id), upstream.definition.limits)
         }
+        pools.keepOnly(Set(upstreams.map(\.id)))
         limiter.keepOnly(upstreamKeys: Set(upstreams.flatMap { $0.keys.map(\.id) }))
         return Snapshot(
             generation: previous.generation + 1,
@@ -71,11 +73,15 @@ struct SnapshotBuilder: Sendable {
         var clientKeys = previous.clientKeys
         for id in ids {
             clientKeys = clientKeys.replacing(id, with: try rows[id].map(entry))
-            // One that is deleted may have a successor that counts as it: its counts go with the next full start.
-            if let row = rows[id] {
-                limiter.set(row.limitKey, row.key.limits)
-                limiter.setQuota(ofClientKey: row.limitKey.id, row.key.quota?.quota)
-            }
+        }
+        let groups = ids.compactMap { id in
+            rows[id].map { $0.key.countsAs ?? id } ?? previous.clientKeys.entry(id)?.countsAs
+        }
+        // Of those that count together the youngest says how much.
+        for (group, row) in try ClientKeyStore(database: store.database).youngest(ofGroups: Set(groups)) {
+            let key = LimitKey(scope: .clientKey, id: group)
+            limiter.set(key, row?.key.limits ?? RateLimits())
+            limiter.setQuota(ofClientKey: group, row?.key.quota?.quota)
         }
         return Snapshot(
             generation: previous.generation + 1,
@@ -131,7 +137,9 @@ struct SnapshotBuilder: Sendable {
             let own = try ownRows.compactMap { try entry($0, file) }
             let pool = pools.pool(ofUpstream: row.id)
             let kept = Dictionary(uniqueKeysWithValues: ownRows.map { ($0.id, $0.health) })
-            pool.configure(own, definition.strategy) { kept[$0] ?? HealthStateMachine() }
+            pool.configure(own, definition.strategy, longestRest: definition.maxCooldown) {
+                kept[$0] ?? HealthStateMachine()
+            }
             return UpstreamEntry(
                 id: row.id,
                 slug: row.slug,

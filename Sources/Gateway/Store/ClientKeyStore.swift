@@ -71,6 +71,22 @@ struct ClientKeyStore: Sendable {
         }
     }
 
+    /// The youngest of the keys that count together, by the key that they count as; nil where none is left.
+    func youngest(ofGroups groups: Set<Int>) throws -> [Int: ClientKeyRow?] {
+        try database.read { db in
+            var rows: [Int: ClientKeyRow?] = [:]
+            for group in groups {
+                let row = try Row.fetchOne(
+                    db,
+                    sql: "SELECT * FROM client_keys WHERE id = ?1 OR counts_as = ?1 ORDER BY id DESC LIMIT 1",
+                    arguments: [group]
+                )
+                rows[group] = .some(try row.map(Self.decode))
+            }
+            return rows
+        }
+    }
+
     func find(_ id: Int) throws -> ClientKeyRow {
         try database.read { try Self.find(id, $0) }
     }

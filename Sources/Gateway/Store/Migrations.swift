@@ -52,6 +52,7 @@ enum Migrations {
                     ALTER TABLE upstream_keys ADD COLUMN limits TEXT;
                     ALTER TABLE client_keys ADD COLUMN quota TEXT;
                     ALTER TABLE upstream_keys ADD COLUMN quota TEXT;
+                    CREATE INDEX client_keys_counts_as ON client_keys (counts_as) WHERE counts_as IS NOT NULL;
                     """
             )
         }

@@ -137,4 +137,28 @@ import Testing
         let refusal = refused.refusal(nil, now: 0)
         #expect(refusal.parameter == "client_key.minute" && refusal.retryAfter == 30)
     }
+
+    @Test func `those under way are known to a limit that comes back`() {
+        var state = LimiterState()
+        let key = LimitKey(scope: .clientKey, id: 1)
+        var two = ScopeWindows()
+        two.concurrency = 2
+        func admit() -> LimiterState.Admitted? {
+            guard case .admitted(let admitted) = state.admit(upstream: 1, clientKey: 1, now: 0) else {
+                return nil
+            }
+            return admitted
+        }
+        state.set(key, two)
+        let first = [admit(), admit()].compactMap(\.self)
+        #expect(first.count == 2 && admit() == nil)
+        state.set(key, nil)
+        let unlimited = admit()
+        state.set(key, two)
+        #expect(admit() == nil && state.scopes[key]?.inFlight == 3)
+        for one in first + [unlimited].compactMap(\.self) { state.release(one, wasSent: true, tokens: nil) }
+        #expect(state.scopes[key]?.inFlight == 0 && admit() != nil)
+        state.set(key, nil)
+        #expect(state.scopes.count == 1)
+    }
 }

@@ -12,7 +12,7 @@ import Testing
 
     private static func state(_ quota: Quota, _ file: WindowFile) -> (LimiterState, QuotaCount) {
         let count = file.quota(LimitKey(scope: .clientKey, id: 1))
-        count.set(quota.period, ends())
+        count.set(quota, ends())
         var state = LimiterState()
         state.setQuota(1, CountedQuota(quota: quota, count: count))
         return (state, count)
@@ -91,6 +91,60 @@ import Testing
         withExtendedLifetime(file) {}
     }
 
+    @Test func `what was reserved before a new period is not given back in it`() throws {
+        let folder = try TemporaryFolder()
+        let file = try Self.file(folder)
+        var (state, count) = Self.state(Quota(unit: .tokens, total: 10_000, period: .day), file)
+        guard case .admitted(var old) = state.admit(upstream: 9, clientKey: 1, now: 0) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(state.reserve(tokens: 4000, for: &old) == nil)
+        count.set(used: 0)
+        count.add(280)
+        state.release(old, wasSent: true, tokens: 13)
+        #expect(count.used == 293)
+        withExtendedLifetime(file) {}
+    }
+
+    @Test func `what a provider makes up harms nobody`() throws {
+        let folder = try TemporaryFolder()
+        let file = try Self.file(folder)
+        let (_, count) = Self.state(Quota(unit: .tokens, total: 10, period: .none), file)
+        for _ in 0..<20 { count.add(.max) }
+        #expect(count.used > 1 << 50)
+        let again = try WindowFile(
+            path: folder.path + "/counts",
+            LimitClock.Reading(boot: 1, uptime: 5, wall: 5)
+        )
+        #expect(again.quota(LimitKey(scope: .clientKey, id: 1)).used == count.used, "still used up")
+        count.add(-.max)
+        #expect(count.used == 0)
+        withExtendedLifetime(file) {}
+    }
+
+    @Test func `a time of day that was wrong for a while does not put the end off`() throws {
+        let folder = try TemporaryFolder()
+        let file = try Self.file(folder)
+        let (_, count) = Self.state(Quota(unit: .requests, total: 10, period: .day), file)
+        let years = Self.noon + 4 * 365 * 86_400_000_000
+        #expect(count.rollOver(now: years, .day, Self.ends(after: years)))
+        #expect(!count.rollOver(now: Self.noon, .day, Self.ends()) && count.end == Self.ends()[.day])
+        withExtendedLifetime(file) {}
+    }
+
+    @Test func `another unit begins at nothing`() throws {
+        let folder = try TemporaryFolder()
+        let file = try Self.file(folder)
+        let (_, count) = Self.state(Quota(unit: .tokens, total: 10_000, period: .day), file)
+        count.add(5000)
+        count.set(Quota(unit: .tokens, total: 20_000, period: .month), Self.ends())
+        #expect(count.used == 5000)
+        count.set(Quota(unit: .requests, total: 20_000, period: .month), Self.ends())
+        #expect(count.used == 0)
+        withExtendedLifetime(file) {}
+    }
+
     @Test func `what is used survives, and a period that ended meanwhile begins anew`() throws {
         let folder = try TemporaryFolder()
         let file = try Self.file(folder)
@@ -101,12 +155,15 @@ import Testing
             LimitClock.Reading(boot: 1, uptime: 5, wall: 5)
         )
         let kept = again.quota(LimitKey(scope: .clientKey, id: 1))
-        kept.set(.week, Self.ends(after: Self.noon + 86_400_000_000))
+        kept.set(
+            Quota(unit: .requests, total: 50, period: .week),
+            Self.ends(after: Self.noon + 86_400_000_000)
+        )
         #expect(kept.used == 17 && kept.end == Self.ends()[.week])
         let later = Self.noon + 8 * 86_400_000_000
         #expect(kept.rollOver(now: later, .week, Self.ends(after: later)) && kept.used == 0)
         #expect(!kept.rollOver(now: later, .week, Self.ends(after: later)))
-        kept.set(.none, Self.ends())
+        kept.set(Quota(unit: .requests, total: 9, period: .none), Self.ends())
         #expect(kept.end == 0 && !kept.rollOver(now: .max / 4, .none, Self.ends()))
         withExtendedLifetime(file) {}
     }

@@ -68,6 +68,26 @@ import Testing
         #expect(LimitClock(after: kept, setBack).now(setBack) == 10_000, "no time has passed that is known")
     }
 
+    @Test func `flipped bits in times and in the clock are no reason to die`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/counts"
+        let file = try WindowFile(path: path, Self.reading(uptime: 90 * Self.second))
+        let window = file.window(Self.key, .minute, limit: 9, now: 90 * Self.second)
+        for _ in 0..<5 { window.take(now: 90 * Self.second) }
+        let whole = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        let copy = folder.path + "/copy"
+        let places =
+            whole.indices.filter { whole[$0] != 0 }.flatMap { [$0 & ~7, $0 | 7] } + [16, 23, 24, 31]
+        for place in Set(places) {
+            var bytes = whole
+            bytes[place] ^= 0x80
+            try Data(bytes).write(to: URL(fileURLWithPath: copy))
+            let again = try WindowFile(path: copy, Self.reading(uptime: 91 * Self.second))
+            let now = again.clock.now(Self.reading(uptime: 91 * Self.second))
+            #expect(again.window(Self.key, .minute, limit: 9, now: now).current(now: now) <= 9)
+        }
+    }
+
     @Test func `a damaged file counts anew and harms nobody`() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/counts"

@@ -27,7 +27,7 @@ import Testing
                     ScopeWindows.Entry(window: window, counts: file.window(key, window, limit: $0, now: 0))
                 }
             }
-            pool.setWindows(id, windows)
+            pool.setWindows(id, windows, KeyPoolState.Moment(now: 0))
         }
         return (pool, file)
     }
