@@ -154,6 +154,8 @@ class FastGate(Side):
         home = folder / name.replace(" ", "-")
         home.mkdir()
         keys = "".join(f"\n      - {{ name: k{n}, value: provider-key-{n:04} }}" for n in range(8))
+        # Windows that are counted and never full.
+        limits = {f"requests_per_{window}": 1_000_000_000 for window in ("minute", "hour", "day")}
         (home / "fastgate.yaml").write_text(
             f"""
 server: {{ host: 127.0.0.1, port: 0 }}
@@ -163,6 +165,7 @@ upstreams:
   - slug: miniai
     base_url: http://127.0.0.1:{backend}
     strip_headers: [host, x-api-key, authorization, x-forwarded-for]
+    limits: {json.dumps(limits)}
     keys:{keys}
 """
         )
@@ -173,7 +176,7 @@ upstreams:
         ready = self._ready(process)
         self.admin = f"http://127.0.0.1:{ready['admin_port']}/api/admin"
         self.token = (home / "data/admin.token").read_text().strip()
-        key = self.ask("/client-keys", {"name": "bench", "owner": "bench"})["key"]
+        key = self.ask("/client-keys", {"name": "bench", "owner": "bench", "limits": limits})["key"]
         self.headers = {"X-API-Key": key}
         super().__init__(name, int(ready["port"]), process)
 
