@@ -90,6 +90,10 @@ def test_fallbacks_are_set_and_checked(gateway, mock):
         refused = gateway.admin("PATCH", path, {"fallbacks": slugs})
         assert refused.status == 422 and refused.json["error"]["param"] == "fallbacks", json.dumps(refused.json)
     assert gateway.admin("PATCH", path, {"fallbacks": None}).json["fallbacks"] == []
+    for text, status in [("999ms", 422), ("1s", 200), ("2s", 200), ("89d", 200), ("90d", 200), ("91d", 422), ("long", 422)]:
+        answer = gateway.admin("PATCH", path, {"max_cooldown": text})
+        assert answer.status == status, (text, answer.json)
+        assert status == 200 or answer.json["error"]["param"] == "max_cooldown"
 
 
 def test_the_stand_in_of_a_stream_that_begins_with_an_error(make_gateway, providers):

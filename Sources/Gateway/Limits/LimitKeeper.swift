@@ -31,7 +31,7 @@ struct LimitKeeper: Service {
 
     private func rollOver() {
         let now = WallClock.now().microseconds
-        pools.rollOver(limiter.rollOver(zone: zone(), now: now), now: now)
+        if let ends = limiter.rollOver(zone: zone(), now: now) { pools.rollOver(ends, now: now) }
     }
 
     /// - Returns: the problem that operators have been told of.

@@ -9,6 +9,8 @@ final class Limiter: Sendable {
     private let file: Mutex<WindowFile>
     private let refusals = Mutex<[String: Int]>([:])
     private let ends: Mutex<QuotaEnds>
+    /// Those that quotas have been looked at by last.
+    private let rolledOver = Mutex<QuotaEnds?>(nil)
 
     let clock: LimitClock
 
@@ -74,7 +76,7 @@ final class Limiter: Sendable {
 
     /// Sets what counts for a scope from now on; what has been counted stays.
     func set(_ key: LimitKey, _ limits: RateLimits) {
-        reserve(limits)
+        reserve([(key, limits)])
         state.withLock { state in
             guard !limits.isUnlimited || state.scopes[key] != nil else { return }
             state.set(key, windows(of: key, limits))
@@ -115,11 +117,16 @@ final class Limiter: Sendable {
         state.withLock { $0.quotas[id]?.standing }
     }
 
-    /// Begins quotas anew whose period is over; returns when the periods end that run now, for those of pools.
-    func rollOver(zone: String, now: Int) -> QuotaEnds {
-        let current = QuotaEnds(zone: zone, after: now)
+    /// Begins quotas anew whose period is over.
+    ///
+    /// - Returns: when the periods end that have begun, for the quotas of pools; nil while the same ones go on.
+    func rollOver(zone: String, now: Int) -> QuotaEnds? {
+        let known = ends.withLock { $0 }
+        let current = known.hold(zone: zone, at: now) ? known : QuotaEnds(zone: zone, after: now)
+        guard rolledOver.withLock({ $0 != current }) else { return nil }
         ends.withLock { $0 = current }
         state.withLock { $0.rollOver(now: now, current) }
+        rolledOver.withLock { $0 = current }
         return current
     }
 
@@ -149,13 +156,9 @@ final class Limiter: Sendable {
     }
 
     /// Makes room for windows beforehand, since that may take longer than a lock should be held.
-    func reserve(_ limits: RateLimits...) {
-        reserve(limits)
-    }
-
-    func reserve(_ limits: [RateLimits]) {
-        let wanted = limits.flatMap { limits in LimitWindow.allCases.compactMap { limits[$0] } }
-        if !wanted.isEmpty { file.withLock { $0.reserve(limits: wanted) } }
+    func reserve(_ wanted: [(key: LimitKey, limits: RateLimits)]) {
+        let wanted = wanted.filter { !$0.limits.isUnlimited }
+        if !wanted.isEmpty { file.withLock { $0.reserve(wanted) } }
     }
 
     /// The windows of one scope with what they have counted, to be put in the place of those before while whoever
@@ -195,9 +198,11 @@ final class Limiter: Sendable {
 
     // MARK: Disk
 
-    /// Notes the time, and returns what is needed to write the counts to the disk outside of the lock, and what is wrong.
+    /// Notes the time, and returns what is needed to write the counts to the disk outside of the lock, and what is wrong;
+    /// nothing while nothing is limited.
     func markTime() -> (descriptor: Int32?, problem: String?) {
         file.withLock { file in
+            guard !file.isEmpty else { return (nil, file.problem) }
             file.mark(LimitClock.Reading.now())
             return (file.duplicateDescriptor(), file.problem)
         }

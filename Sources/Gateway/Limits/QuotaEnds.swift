@@ -3,6 +3,8 @@ import Operations
 
 /// When the day, the week and the month of a time zone end: microseconds since 1970.
 struct QuotaEnds: Equatable, Sendable {
+    private let zone: String
+    private let since: Int
     private var day = 0
     private var week = 0
     private var month = 0
@@ -11,6 +13,7 @@ struct QuotaEnds: Equatable, Sendable {
     ///
     /// An unknown zone is UTC. Slow: never on a loop.
     init(zone: String, after now: Int) {
+        (self.zone, since) = (zone, now)
         var calendar = Calendar(identifier: .iso8601)
         calendar.timeZone = TimeZone(identifier: zone) ?? .gmt
         let date = Date(timeIntervalSince1970: Double(now) / 1_000_000)
@@ -20,6 +23,11 @@ struct QuotaEnds: Equatable, Sendable {
             return Int(end.timeIntervalSince1970) * 1_000_000
         }
         (day, week, month) = (end(.day), end(.weekOfYear), end(.month))
+    }
+
+    /// Whether the same periods run at `now`: a week and a month end with a day.
+    func hold(zone: String, at now: Int) -> Bool {
+        zone == self.zone && now >= since && now < day
     }
 
     /// 0 for what never ends.

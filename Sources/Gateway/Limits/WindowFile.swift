@@ -104,12 +104,26 @@ final class WindowFile {
     }
 
     /// Makes room beforehand, since getting it from the system takes longer than a lock should be held.
-    func reserve(limits: [Int]) {
-        let wanted = Dictionary(grouping: limits) { Self.sizeIndex(SlidingWindow.size(limit: $0)) }
-        for (index, limits) in wanted {
-            while free[index].count < limits.count { addSegment(index) }
+    func reserve(_ wanted: [(key: LimitKey, limits: RateLimits)]) {
+        var missing = Array(repeating: 0, count: Self.sizes)
+        for (key, limits) in wanted {
+            for window in LimitWindow.allCases {
+                guard let limit = limits[window] else { continue }
+                // A window that stays as it is needs no other place.
+                if let place = used[Self.identity(key, window)],
+                    place.words[SlidingWindow.Word.limit] == UInt64(limit)
+                {
+                    continue
+                }
+                missing[Self.sizeIndex(SlidingWindow.size(limit: limit))] += 1
+            }
+        }
+        for (index, count) in missing.enumerated() {
+            while free[index].count < count { addSegment(index) }
         }
     }
+
+    var isEmpty: Bool { used.isEmpty }
 
     /// Forgets a window that no limit asks for any more; nil for the quota.
     func remove(_ key: LimitKey, _ window: LimitWindow?) {

@@ -51,7 +51,7 @@ final class KeyPool: Sendable {
         longestRest: Duration,
         kept: (Int) -> HealthStateMachine
     ) {
-        limiter.reserve(entries.map(\.limits))
+        limiter.reserve(entries.map { (LimitKey(scope: .upstreamKey, id: $0.id), $0.limits) })
         let moment = KeyPoolState.Moment(now: WallClock.now().microseconds, counting: limiter.clock.now())
         content.withLock { content in
             content.entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.id, $0) })

@@ -35,6 +35,41 @@ import Testing
         #expect(Self.ends(zone)[.none] == 0)
     }
 
+    @Test func `quotas are looked at when a period has begun, and not every second`() throws {
+        let folder = try TemporaryFolder()
+        let limiter = try Gateway.Limiter(path: folder.path + "/counts", zone: "UTC")
+        let day = 86_400_000_000
+        let midnight = Self.ends()[.day]
+        #expect(limiter.rollOver(zone: "UTC", now: Self.noon) != nil, "once at the start")
+        #expect([1, 2].allSatisfy { limiter.rollOver(zone: "UTC", now: Self.noon + $0) == nil })
+        #expect(limiter.rollOver(zone: "UTC", now: midnight - 1) == nil)
+        #expect(limiter.rollOver(zone: "UTC", now: midnight)?[.day] == midnight + day)
+        #expect(limiter.rollOver(zone: "UTC", now: midnight + 1) == nil)
+        #expect(limiter.rollOver(zone: "Asia/Shanghai", now: midnight + 2) != nil, "another zone")
+        #expect(limiter.rollOver(zone: "Asia/Shanghai", now: Self.noon) != nil, "a clock that was set back")
+    }
+
+    @Test func `limits, quotas and stand-ins are bounded`() throws {
+        func limited(_ number: Int) throws -> Int? {
+            try Change.set(RateLimits(minute: number).change).applied(to: RateLimits()).requestsPerMinute
+        }
+        let most = RateLimits.range.upperBound
+        #expect(try limited(1) == 1 && limited(most - 1) == most - 1 && limited(most) == most)
+        for wrong in [0, most + 1] { #expect(throws: OperationsError.self) { try limited(wrong) } }
+        let total = Quota.range.upperBound
+        for right in [1, total - 1, total] {
+            #expect(try QuotaChange(total: right).applied(to: nil).total == right)
+        }
+        for wrong in [0, total + 1] {
+            #expect(throws: OperationsError.self) { try QuotaChange(total: wrong).applied(to: nil) }
+        }
+        let slugs = (1...9).map { "u\($0)" }
+        #expect(
+            [7, 8].allSatisfy { DefinitionRules.fault(inFallbacks: Array(slugs.prefix($0)), of: "a") == nil }
+        )
+        #expect(DefinitionRules.fault(inFallbacks: slugs, of: "a") != nil)
+    }
+
     @Test func `a day that clocks make longer ends at its midnight`() {
         let before = Timestamp(text: "2026-10-25T00:30:00Z")?.microseconds ?? 0
         let ends = Self.ends("Europe/Berlin", after: before)

@@ -57,6 +57,21 @@ import Testing
         }
     }
 
+    @Test func `windows that stay as they are ask for no other place`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/counts"
+        let file = try WindowFile(path: path, Self.reading(uptime: Self.second))
+        let wanted = (0..<200).map { (LimitKey(scope: .upstreamKey, id: $0), RateLimits(minute: 1000)) }
+        #expect(file.isEmpty)
+        for _ in 0..<3 {
+            file.reserve(wanted)
+            for (key, _) in wanted { _ = file.window(key, .minute, limit: 1000, now: Self.second) }
+        }
+        // 200 windows of 8 KiB are seven segments of 256 KiB, behind a page.
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+        #expect(!file.isEmpty && size == 4096 + 7 * 262_144)
+    }
+
     @Test func `the clock goes on over restarts of the machine, and never back`() {
         let kept = LimitClock.Kept(boot: 1, base: 500, last: 10_000, wall: 1_000_000)
         #expect(LimitClock(after: nil, Self.reading(uptime: 70)).now(Self.reading(uptime: 70)) == 70)
