@@ -9,7 +9,8 @@ struct FastGateCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, ConsoleCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self,
-            PoolCommand.self, LimitsCommand.self, LogsCommand.self, ReloadCommand.self, CheckCommand.self,
+            PoolCommand.self, UpstreamsCommand.self, RulesCommand.self, LimitsCommand.self, TasksCommand.self,
+            LogsCommand.self, ReloadCommand.self, CheckCommand.self,
             MockUpstreamCommand.self, DocsCommand.self,
         ]
     )

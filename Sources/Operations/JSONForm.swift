@@ -83,3 +83,5 @@ package struct Page<Item: Codable & Sendable>: Codable, Sendable {
         self.nextCursor = nextCursor
     }
 }
+
+extension Change: Equatable where Value: Equatable {}

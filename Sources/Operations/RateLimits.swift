@@ -31,7 +31,7 @@ package struct RateLimits: Codable, Sendable, Equatable {
 }
 
 /// What is to change of limits; what is absent stays, and null is unlimited.
-package struct RateLimitsChange: Codable, Sendable {
+package struct RateLimitsChange: Codable, Sendable, Equatable {
     package var requestsPerMinute: Change<Int> = .keep
     package var requestsPerHour: Change<Int> = .keep
     package var requestsPerDay: Change<Int> = .keep

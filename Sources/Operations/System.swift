@@ -138,4 +138,5 @@ package protocol SystemOperations: Sendable {
 
 /// Everything an operator can see and do; console, CLI and API speak to nothing else.
 package typealias GatewayPort = ClientKeyOperations & DashboardOperations & LiveOperations & LogOperations
-    & RateLimitOperations & RuleOperations & SystemOperations & UpstreamKeyOperations & UpstreamOperations
+    & RateLimitOperations & RuleOperations & SystemOperations & TaskOperations & UpstreamKeyOperations
+    & UpstreamOperations

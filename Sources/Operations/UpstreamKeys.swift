@@ -66,7 +66,7 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
 }
 
 /// What it takes to add a provider key.
-package struct UpstreamKeyDraft: Codable, Sendable {
+package struct UpstreamKeyDraft: Codable, Sendable, Equatable {
     package var upstreamId: Int
     package var name: String
     package var keyValue: String
@@ -93,7 +93,7 @@ package struct UpstreamKeyDraft: Codable, Sendable {
 }
 
 /// What may change of a provider key.
-package struct UpstreamKeyChange: Codable, Sendable {
+package struct UpstreamKeyChange: Codable, Sendable, Equatable {
     package var name: Change<String> = .keep
     package var keyValue: Change<String> = .keep
     package var location: Change<KeyLocation> = .keep
@@ -131,4 +131,6 @@ package protocol UpstreamKeyOperations: Sendable {
         by user: Operator
     ) async throws -> UpstreamKey
     func deleteUpstreamKey(_ id: Int, by user: Operator) async throws
+    /// Asks its upstream something that costs nothing, with this key.
+    func testUpstreamKey(_ id: Int, path: String?, by user: Operator) async throws -> ProbeResult
 }

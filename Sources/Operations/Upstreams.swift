@@ -24,6 +24,47 @@ package struct Retry: Codable, Sendable, Equatable {
     }
 }
 
+/// A free `GET` that tells whether a backend is there and knows a key.
+package struct Probe: Codable, Sendable, Equatable {
+    /// After the base URL.
+    package var path: String
+    /// A duration as text; `60s` when absent.
+    package var interval: String?
+
+    package init(path: String, interval: String?) {
+        self.path = path
+        self.interval = interval
+    }
+}
+
+/// What came of asking a backend something that costs nothing.
+package struct ProbeResult: Codable, Sendable, Equatable {
+    package var time: Timestamp
+    /// What was asked: the path, and the key's name if one was sent.
+    package var path: String
+    @ShownNull package var upstreamKey: String?
+    /// Whether it answered 2xx.
+    package var success: Bool
+    @ShownNull package var status: Int?
+    /// Why there is no answer.
+    @ShownNull package var error: String?
+    /// The beginning of an answer that was no success.
+    @ShownNull package var body: String?
+    @ShownNull package var address: String?
+    @ShownNull package var connectMs: Double?
+    @ShownNull package var firstByteMs: Double?
+    /// In words: what it means, and what it has changed.
+    package var message: String
+
+    package init(time: Timestamp, path: String, upstreamKey: String?) {
+        self.time = time
+        self.path = path
+        _upstreamKey = ShownNull(wrappedValue: upstreamKey)
+        success = false
+        message = ""
+    }
+}
+
 /// A backend as operators see it.
 package struct Upstream: Codable, Sendable, Equatable {
     package var id: Int
@@ -44,6 +85,9 @@ package struct Upstream: Codable, Sendable, Equatable {
     /// The longest rest of a key, as text: `24h`.
     package var maxCooldown: String
     @ShownNull package var caFile: String?
+    @ShownNull package var probe: Probe?
+    /// The last answer to it, since the start.
+    @ShownNull package var lastProbe: ProbeResult?
     /// `up`, `cooling`, `disabled` or `no_usable_key`.
     package var health: String
     package var keys: Int
@@ -81,7 +125,7 @@ package struct Upstream: Codable, Sendable, Equatable {
 }
 
 /// What it takes to create an upstream.
-package struct UpstreamDraft: Codable, Sendable {
+package struct UpstreamDraft: Codable, Sendable, Equatable {
     package var slug: String
     package var name: String?
     package var baseUrl: String
@@ -97,34 +141,58 @@ package struct UpstreamDraft: Codable, Sendable {
     package var fallbacks: [String]?
     package var maxCooldown: String?
     package var caFile: String?
+    package var probe: Probe?
 
     package init(slug: String, baseUrl: String) {
         self.slug = slug
         self.baseUrl = baseUrl
     }
 
+    /// With the fields of a change in place of those that it has too.
+    package init(slug: String, baseUrl: String, _ change: UpstreamChange) {
+        self.init(slug: slug, baseUrl: baseUrl)
+        func value<Value>(_ change: Change<Value>) -> Value? { change.applied(to: nil) }
+        (name, enabled, strategy) = (value(change.name), value(change.enabled), value(change.strategy))
+        (stripHeaders, stripQuery) = (value(change.stripHeaders), value(change.stripQuery))
+        (stripBodyFields, acceptEncoding) = (value(change.stripBodyFields), value(change.acceptEncoding))
+        (timeouts, retry, limits) = (value(change.timeouts), value(change.retry), value(change.limits))
+        (fallbacks, maxCooldown) = (value(change.fallbacks), value(change.maxCooldown))
+        (caFile, probe) = (value(change.caFile), value(change.probe))
+    }
+
     package static let fields = [
         "slug", "name", "base_url", "enabled", "strip_headers", "strip_query", "strip_body_fields",
         "accept_encoding", "timeouts", "strategy", "retry", "limits", "fallbacks",
-        "max_cooldown", "ca_file",
+        "max_cooldown", "ca_file", "probe",
     ]
 }
 
 /// Timeouts to set; those absent stay.
-package struct TimeoutsChange: Codable, Sendable {
+package struct TimeoutsChange: Codable, Sendable, Equatable {
     package var connect: String?
     package var firstByte: String?
     package var idle: String?
+
+    package init(connect: String?, firstByte: String?, idle: String?) {
+        self.connect = connect
+        self.firstByte = firstByte
+        self.idle = idle
+    }
 }
 
 /// What is to change of how often a request is tried; what is absent stays.
-package struct RetryChange: Codable, Sendable {
+package struct RetryChange: Codable, Sendable, Equatable {
     package var maxAttempts: Int?
     package var maxTime: String?
+
+    package init(maxAttempts: Int?, maxTime: String?) {
+        self.maxAttempts = maxAttempts
+        self.maxTime = maxTime
+    }
 }
 
 /// What may change of an upstream.
-package struct UpstreamChange: Codable, Sendable {
+package struct UpstreamChange: Codable, Sendable, Equatable {
     package var name: Change<String> = .keep
     package var baseUrl: Change<String> = .keep
     package var enabled: Change<Bool> = .keep
@@ -139,6 +207,7 @@ package struct UpstreamChange: Codable, Sendable {
     package var fallbacks: Change<[String]> = .keep
     package var maxCooldown: Change<String> = .keep
     package var caFile: Change<String> = .keep
+    package var probe: Change<Probe> = .keep
 
     package init() {}
 
@@ -157,4 +226,6 @@ package protocol UpstreamOperations: Sendable {
         by user: Operator
     ) async throws -> Upstream
     func deleteUpstream(_ id: Int, by user: Operator) async throws
+    /// Asks it something that costs nothing: its probe's path, or the one given, or the base URL itself.
+    func testUpstream(_ id: Int, path: String?, by user: Operator) async throws -> ProbeResult
 }

@@ -80,6 +80,27 @@ import Testing
         #expect(console.takeEffects().contains(.loadLogs(filter: "", cursor: nil, to: nil)))
     }
 
+    @Test
+    func
+        `for a terminal that takes nothing, nothing is fetched; once it takes things again, what it missed is`()
+    {
+        var console = console()
+        let full = LogWatch(filter: "", pace: .full)
+        console.answer(.following(full))
+        _ = console.takeEffects()
+        console.send(.stalled(true))
+        #expect(console.takeEffects() == [.followLogs(nil)])
+        // What was under way is nothing that anybody would see.
+        console.answer(batch(900..<902))
+        console.pass(seconds: 60)
+        #expect(console.takeEffects().isEmpty)
+        #expect(!console.state.logs.table.rows.contains { $0.id == 1900 })
+        console.send(.stalled(false))
+        #expect(console.takeEffects() == [.followLogs(full)])
+        console.answer(.following(full))
+        #expect(console.takeEffects() == [.loadLogs(filter: "", cursor: nil, to: nil)])
+    }
+
     @Test func `a pane that is paused before anything is in it is filled all the same`() {
         var console = ConsoleDriver()
         console.press("3", "p")

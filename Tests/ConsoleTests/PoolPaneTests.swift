@@ -23,9 +23,9 @@ import Testing
     @Test func `a key is disabled and brought back, and that can be undone`() {
         var console = console()
         console.press("G", "d")
-        let off = ConsoleChange.setPoolState(ids: [1], names: ["openai/key-1"], .disabled)
+        let off = ConsoleChange.pool(.setState(ids: [1], names: ["openai/key-1"], .disabled))
         #expect(console.takeChanges() == [off])
-        let on = ConsoleChange.setPoolState(ids: [1], names: ["openai/key-1"], .active)
+        let on = ConsoleChange.pool(.setState(ids: [1], names: ["openai/key-1"], .active))
         console.answer(.changed(ChangeOutcome(change: off, result: .done("disabled"), undo: on)))
         #expect(console.footer.contains("undoes it"))
         #expect(console.takeEffects().contains(.loadPool))
@@ -41,10 +41,10 @@ import Testing
         console.press("G", "B")
         #expect(console.text.contains("3 in flight with it end in peace"))
         console.press("y")
-        #expect(console.takeChanges() == [.setPoolState(ids: [1], names: ["openai/key-1"], .banned)])
+        #expect(console.takeChanges() == [.pool(.setState(ids: [1], names: ["openai/key-1"], .banned))])
         console.press("g", "j", "space", "space", "B", "ban 2", "enter")
         let both = ["miniai/key-5", "openai/key-4"]
-        #expect(console.takeChanges() == [.setPoolState(ids: [5, 4], names: both, .banned)])
+        #expect(console.takeChanges() == [.pool(.setState(ids: [5, 4], names: both, .banned))])
     }
 
     @Test func `what makes no sense says why`() {
@@ -57,6 +57,83 @@ import Testing
         reader.fill()
         reader.press("5", "d")
         #expect(reader.footer.contains("read-only") && reader.takeChanges().isEmpty)
+    }
+
+    @Test func `a key is added by form, and what does not hold is told beside its field`() {
+        var console = console()
+        console.press("n", "ctrl-s")
+        for text in ["needs a name", "needs a value"] { #expect(console.text.contains(text), "\(text)") }
+        console.press("second", "tab", "sk-secret", "tab", "tab", "tab", "tab")
+        console.press("ctrl-u", "3", "tab", "tab", "60/minute", "tab", "500 requests/day")
+        #expect(!console.text.contains("sk-secret") && console.text.contains("*********"))
+        console.press("ctrl-s")
+        guard case .pool(.add(let draft, "openai")) = console.takeChanges().first else {
+            Issue.record("nothing is added")
+            return
+        }
+        #expect((draft.upstreamId, draft.name, draft.keyValue, draft.weight) == (2, "second", "sk-secret", 3))
+        #expect(
+            draft.limits?.requestsPerMinute == .set(60) && draft.quotaTotal == 500
+                && draft.quotaPeriod == .day
+        )
+        let refused = OperationsError(
+            .conflict,
+            "another key of this upstream has this name",
+            parameter: "name"
+        )
+        console.answer(
+            .changed(ChangeOutcome(change: .pool(.add(draft, upstream: "openai")), result: .refused(refused)))
+        )
+        #expect(console.text.contains("another key of this upstream"))
+    }
+
+    @Test func `an edit sends what was changed, and keys of the file are not edited`() {
+        var console = console()
+        console.press("G", "e")
+        #expect(console.footer.contains("configuration file"))
+        console.press("/", "key-2", "enter", "e")
+        #expect(console.text.contains("Edit openai/key-2"))
+        console.press("up", "up", "up", "ctrl-u", "7", "ctrl-s")
+        var change = UpstreamKeyChange()
+        change.quotaUsed = .set(7)
+        #expect(console.takeChanges() == [.pool(.change(id: 2, name: "openai/key-2", version: 1, change))])
+    }
+
+    @Test func `a test is asked for, and its answer shown`() {
+        var console = console()
+        console.press("G", "t")
+        let question = ConsoleQuestion.upstreamKey(id: 1, name: "openai/key-1")
+        #expect(console.takeEffects().contains(.ask(question)))
+        var result = ProbeResult(time: ConsoleDriver.start, path: "/v1/models", upstreamKey: "key-1")
+        (result.status, result.body, result.message) = (
+            401, "no such key", "It answers, and refuses the key."
+        )
+        console.answer(.told(question, .success(ProbeLines.lines(result, zone: 0))))
+        for text in ["Test of openai/key-1", "refuses the key", "401", "no such key"] {
+            #expect(console.text.contains(text), "\(text)")
+        }
+        console.press("esc", "t")
+        console.answer(.told(question, .failure(OperationsError(.conflict, "the key is not in use yet"))))
+        #expect(console.footer.contains("not in use yet"))
+    }
+
+    @Test func `Enter tells everything about a key, at any width`() {
+        var console = console()
+        console.send(.resize(Size(columns: 80, lines: 24)))
+        console.press("g", "enter")
+        for text in ["leaked on a forum", "header Authorization", "configuration file"] {
+            #expect(console.text.contains(text), "\(text)")
+        }
+    }
+
+    @Test func `only keys of the database are deleted, after a question`() {
+        var console = console()
+        console.press("G", "D")
+        #expect(console.footer.contains("configuration file"))
+        console.press("/", "key-2", "enter", "D")
+        #expect(console.text.contains("nobody can bring it back"))
+        console.press("y")
+        #expect(console.takeChanges() == [.pool(.delete(ids: [2], names: ["openai/key-2"]))])
     }
 
     @Test func `the filter narrows it, and its requests are a key away`() {

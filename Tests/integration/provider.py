@@ -8,9 +8,12 @@ import time
 
 
 class Provider:
-    """`answers`: a function of the key and the request's number with it, giving status, headers, body and a delay."""
+    """`answers`: a function of the key and the request's number with it, giving status, headers, body and a delay.
 
-    def __init__(self, answers):
+    `probe`: a function of the key and the path, giving the status of a GET.
+    """
+
+    def __init__(self, answers, probe=lambda key, path: 404):
         provider = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -40,6 +43,17 @@ class Provider:
                 # A length that was promised and not kept.
                 self.close_connection = "content-length" in headers
 
+            def do_GET(self):
+                key = self.headers.get("authorization", "").removeprefix("Bearer ")
+                status = provider.probe(key, self.path)
+                with provider.lock:
+                    provider.probes[key] += 1
+                answer = json.dumps({"you_sent": key, "status": status}).encode()
+                self.send_response(status)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
             def log_message(self, *_):
                 pass
 
@@ -48,7 +62,9 @@ class Provider:
             daemon_threads = True
 
         self.lock = threading.Lock()
+        self.probe = probe
         self.counts = collections.Counter()
+        self.probes = collections.Counter()
         self.ids = collections.Counter()
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]

@@ -71,6 +71,10 @@ extension AdminClient: UpstreamOperations {
     package func deleteUpstream(_ id: Int, by user: Operator) async throws {
         try await callNothing(.DELETE, "/upstreams/\(id)")
     }
+
+    package func testUpstream(_ id: Int, path: String?, by user: Operator) async throws -> ProbeResult {
+        try await call(.POST, "/upstreams/\(id)/test", path.map { ["path": $0] })
+    }
 }
 
 extension AdminClient: UpstreamKeyOperations {
@@ -107,6 +111,10 @@ extension AdminClient: UpstreamKeyOperations {
 
     package func deleteUpstreamKey(_ id: Int, by user: Operator) async throws {
         try await callNothing(.DELETE, "/keys/\(id)")
+    }
+
+    package func testUpstreamKey(_ id: Int, path: String?, by user: Operator) async throws -> ProbeResult {
+        try await call(.POST, "/keys/\(id)/test", path.map { ["path": $0] })
     }
 }
 

@@ -12,7 +12,7 @@ struct AdminRoute: Sendable {
     }
 
     let method: HTTPRequest.Method
-    /// Below `/api/admin`, with `{id}` for a number.
+    /// Below `/api/admin`, with `{id}` for a number and other names for texts.
     let path: String
     let tag: String
     let summary: String
@@ -53,6 +53,7 @@ struct AdminRoute: Sendable {
         body: [String]? = nil,
         required: [String] = [],
         status: HTTPResponse.Status = .ok,
+        role: Role = .operator,
         _ handler: @escaping @Sendable (AdminRequest) async throws -> Response
     ) -> AdminRoute {
         AdminRoute(
@@ -60,7 +61,7 @@ struct AdminRoute: Sendable {
             path: path,
             tag: tag,
             summary: summary,
-            role: .operator,
+            role: role,
             bodyFields: body,
             requiredFields: required,
             status: status,
@@ -83,6 +84,14 @@ struct AdminRequest: Sendable {
             throw OperationsError(.notFound, "the id is not a number")
         }
         return id
+    }
+
+    /// A name in the path.
+    func parameter(_ name: String) throws -> String {
+        guard let text = context.parameters.get(name) else {
+            throw OperationsError(.notFound, "the path has no \(name)")
+        }
+        return text
     }
 
     func text(_ name: String) -> String? {

@@ -55,8 +55,7 @@ package struct AdminServer: Service {
 
     static let routes =
         UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + RuleRoutes.all + LogRoutes.all
-        + DashboardRoutes.all + RateLimitRoutes.all
-        + SystemRoutes.all
+        + DashboardRoutes.all + RateLimitRoutes.all + TaskRoutes.all + TestRoutes.all + SystemRoutes.all
 
     package func run() async throws {
         let router = makeRouter()

@@ -67,12 +67,13 @@ enum OpenAPIDocument {
     }
 
     private static func pathParameters(_ route: AdminRoute) -> [JSONValue] {
-        guard route.path.contains("{id}") else { return [] }
-        return [
-            .object([
-                "name": "id", "in": "path", "required": .bool(true), "schema": .object(["type": "integer"]),
+        route.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { part in
+            let name = String(part.dropFirst().dropLast())
+            return .object([
+                "name": .string(name), "in": "path", "required": .bool(true),
+                "schema": .object(["type": name == "id" ? "integer" : "string"]),
             ])
-        ]
+        }
     }
 
     private static func queryParameter(_ parameter: AdminRoute.Parameter) -> JSONValue {

@@ -18,8 +18,25 @@ enum StrictBody {
         fields: [String],
         from request: Request
     ) async throws -> (value: Value, bytes: Data) {
-        let buffer = try await collect(request)
-        let data = Data(buffer.readableBytesView)
+        let data = Data(try await collect(request).readableBytesView)
+        return (try value(type, fields: fields, from: data), data)
+    }
+
+    /// nil without a body.
+    static func readIfAny<Value: Decodable>(
+        _ type: Value.Type,
+        fields: [String],
+        from request: Request
+    ) async throws -> Value? {
+        let data = Data(try await collect(request).readableBytesView)
+        return data.isEmpty ? nil : try value(type, fields: fields, from: data)
+    }
+
+    private static func value<Value: Decodable>(
+        _ type: Value.Type,
+        fields: [String],
+        from data: Data
+    ) throws -> Value {
         let names: [String: AnyJSON]
         do {
             names = try JSONDecoder().decode([String: AnyJSON].self, from: data)
@@ -33,7 +50,7 @@ enum StrictBody {
                 parameter: name
             )
         }
-        return (try JSONForm.value(type, from: data), data)
+        return try JSONForm.value(type, from: data)
     }
 
     /// Any JSON object, as it was sent.

@@ -13,11 +13,11 @@ extension ConsoleState {
             return switch pane {
             case .logs, .dashboard: "the log stands in the order of time"
             case .system: "changes stand in the order of time"
-            case .keys, .pool: nil
+            case .rules: "rules stand in the order in which they are tried; K and J move one"
+            case .keys, .pool, .upstreams: nil
             }
-        case .columns:
-            return [.logs, .keys, .pool].contains(pane) ? nil : "this pane has no table to choose columns of"
-        case .mark, .range: return [.logs, .keys, .pool].contains(pane) ? nil : "nothing here can be marked"
+        case .columns: return columnTitles.isEmpty ? "this pane has no table to choose columns of" : nil
+        case .mark, .range: return hasMarks ? nil : "nothing here can be marked"
         case .copy: return nothingToCopy ? "nothing to copy here" : nil
         case .clearFilter: return filter.text.isEmpty ? "there is no filter" : nil
         case .editKey:
@@ -32,7 +32,15 @@ extension ConsoleState {
             if let refusalOfKey { return refusalOfKey }
             return keys.table.targets.allSatisfy { $0.revokedAt != nil } ? "already revoked" : nil
         case .deleteKey, .keyLogs: return refusalOfKey
-        case .togglePoolKey, .banPoolKey, .resetPoolKey, .poolKeyLogs: return refusalOfPool(id)
+        case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
+            .deletePoolKey, .poolKeyLogs:
+            return refusalOfPool(id)
+        case .newUpstream, .editUpstream, .toggleUpstream, .testUpstream, .deleteUpstream, .upstreamLogs:
+            return refusalOfUpstreams(id)
+        case .newRule, .editRule, .toggleRule, .ruleUp, .ruleDown, .testRules, .testRulesOnRecord,
+            .deleteRule,
+            .resetRules:
+            return refusalOfRules(id)
         case .sameCaller:
             return logs.table.selection?.clientKey == nil ? "this request had no client key" : nil
         case .nextError, .previousError: return logs.table.rows.isEmpty ? "there are no requests" : nil
@@ -57,6 +65,8 @@ extension ConsoleState {
         case .logs: copyOfLogs() == nil
         case .keys: keys.table.selection == nil
         case .pool: pool.table.selection == nil
+        case .upstreams: upstreams.table.selection == nil
+        case .rules: rules.table.selection == nil
         case .system: system.changes.selection == nil
         }
     }

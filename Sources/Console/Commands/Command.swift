@@ -9,6 +9,8 @@ enum CommandContext: String, CaseIterable, Sendable {
     case record
     case keys
     case pool
+    case upstreams
+    case rules
     case system
 }
 
@@ -30,6 +32,8 @@ enum CommandID: String, CaseIterable, Sendable {
     case showLogs = "pane.logs"
     case showKeys = "pane.keys"
     case showPool = "pane.pool"
+    case showUpstreams = "pane.upstreams"
+    case showRules = "pane.rules"
     case showSystem = "pane.system"
     case filter = "filter.edit"
     case clearFilter = "filter.clear"
@@ -76,6 +80,7 @@ enum CommandID: String, CaseIterable, Sendable {
     case sameCaller = "logs.same_caller"
     case jumpToTime = "logs.jump"
     case copyCurl = "logs.copy_curl"
+    case testRulesOnRecord = "logs.test_rules"
 
     case newKey = "keys.new"
     case editKey = "keys.edit"
@@ -85,10 +90,30 @@ enum CommandID: String, CaseIterable, Sendable {
     case deleteKey = "keys.delete"
     case keyLogs = "keys.logs"
 
+    case newPoolKey = "pool.new"
+    case editPoolKey = "pool.edit"
     case togglePoolKey = "pool.toggle"
     case banPoolKey = "pool.ban"
     case resetPoolKey = "pool.reset"
+    case testPoolKey = "pool.test"
+    case deletePoolKey = "pool.delete"
     case poolKeyLogs = "pool.logs"
+
+    case newUpstream = "upstreams.new"
+    case editUpstream = "upstreams.edit"
+    case toggleUpstream = "upstreams.toggle"
+    case testUpstream = "upstreams.test"
+    case deleteUpstream = "upstreams.delete"
+    case upstreamLogs = "upstreams.logs"
+
+    case newRule = "rules.new"
+    case editRule = "rules.edit"
+    case toggleRule = "rules.toggle"
+    case ruleUp = "rules.up"
+    case ruleDown = "rules.down"
+    case testRules = "rules.test"
+    case deleteRule = "rules.delete"
+    case resetRules = "rules.reset"
 
     case reload = "system.reload"
 }

@@ -1,6 +1,8 @@
 /// Every command there is, in the order in which footer and help show them.
 enum CommandRegistry {
-    static let all: [Command] = everywhere + list + dashboard + logs + record + keys + pool + system
+    static let all: [Command] =
+        everywhere + list + dashboard + logs + record + keys + pool
+        + upstreams + rules + system
 
     static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
 
@@ -38,6 +40,8 @@ enum CommandRegistry {
         Command(id: .showLogs, title: "Show the logs", keys: ["3"], context: .everywhere),
         Command(id: .showKeys, title: "Show the client keys", keys: ["4"], context: .everywhere),
         Command(id: .showPool, title: "Show the provider keys", keys: ["5"], context: .everywhere),
+        Command(id: .showUpstreams, title: "Show the upstreams", keys: ["6"], context: .everywhere),
+        Command(id: .showRules, title: "Show the rules", keys: ["7"], context: .everywhere),
         Command(id: .showSystem, title: "Show the system", keys: ["0"], context: .everywhere),
         Command(id: .clearFilter, title: "Clear the filter", keys: ["\\"], context: .everywhere),
         Command(id: .nextFocus, title: "Next part of the pane", keys: ["tab"], context: .everywhere),
@@ -116,6 +120,13 @@ enum CommandRegistry {
         Command(id: .previousError, title: "Previous error", keys: ["N"], context: .logs),
         Command(id: .sameCaller, title: "Only this caller", keys: ["="], context: .logs, hint: "same caller"),
         Command(id: .jumpToTime, title: "Jump to a time", keys: ["t"], context: .logs, hint: "time"),
+        Command(
+            id: .testRulesOnRecord,
+            title: "What the rules make of its answer",
+            keys: ["T"],
+            context: .logs,
+            hint: "try rules"
+        ),
     ]
 
     private static let record = [
@@ -168,6 +179,15 @@ enum CommandRegistry {
 
     private static let pool = [
         Command(
+            id: .newPoolKey,
+            title: "New upstream key",
+            keys: ["n"],
+            context: .pool,
+            hint: "new",
+            isChange: true
+        ),
+        Command(id: .editPoolKey, title: "Edit", keys: ["e"], context: .pool, hint: "edit", isChange: true),
+        Command(
             id: .togglePoolKey,
             title: "Disable or enable",
             keys: ["d"],
@@ -185,11 +205,113 @@ enum CommandRegistry {
             isChange: true
         ),
         Command(
+            id: .testPoolKey,
+            title: "Ask its upstream something free with it",
+            keys: ["t"],
+            context: .pool,
+            hint: "test",
+            isChange: true
+        ),
+        Command(id: .deletePoolKey, title: "Delete", keys: ["D"], context: .pool, isChange: true),
+        Command(
             id: .poolKeyLogs,
             title: "Its requests in the logs",
             keys: ["L"],
             context: .pool,
             hint: "logs"
+        ),
+    ]
+
+    private static let upstreams = [
+        Command(
+            id: .newUpstream,
+            title: "New upstream",
+            keys: ["n"],
+            context: .upstreams,
+            hint: "new",
+            isChange: true
+        ),
+        Command(
+            id: .editUpstream,
+            title: "Edit",
+            keys: ["e"],
+            context: .upstreams,
+            hint: "edit",
+            isChange: true
+        ),
+        Command(
+            id: .toggleUpstream,
+            title: "Disable or enable",
+            keys: ["d"],
+            context: .upstreams,
+            hint: "disable",
+            isChange: true
+        ),
+        Command(
+            id: .testUpstream,
+            title: "Ask it something free: connection, certificate, key",
+            keys: ["t"],
+            context: .upstreams,
+            hint: "test",
+            isChange: true
+        ),
+        Command(
+            id: .deleteUpstream,
+            title: "Delete with its keys",
+            keys: ["D"],
+            context: .upstreams,
+            isChange: true
+        ),
+        Command(
+            id: .upstreamLogs,
+            title: "Its requests in the logs",
+            keys: ["L"],
+            context: .upstreams,
+            hint: "logs"
+        ),
+    ]
+
+    private static let rules = [
+        Command(id: .newRule, title: "New rule", keys: ["n"], context: .rules, hint: "new", isChange: true),
+        Command(id: .editRule, title: "Edit", keys: ["e"], context: .rules, hint: "edit", isChange: true),
+        Command(
+            id: .toggleRule,
+            title: "On or off",
+            keys: ["d"],
+            context: .rules,
+            hint: "off",
+            isChange: true
+        ),
+        Command(
+            id: .testRules,
+            title: "Try the rules on an answer",
+            keys: ["t"],
+            context: .rules,
+            hint: "try"
+        ),
+        Command(
+            id: .ruleUp,
+            title: "Try it earlier",
+            keys: ["K", "shift-up"],
+            context: .rules,
+            hint: "up",
+            isChange: true
+        ),
+        Command(
+            id: .ruleDown,
+            title: "Try it later",
+            keys: ["J", "shift-down"],
+            context: .rules,
+            hint: "down",
+            isChange: true
+        ),
+        Command(id: .deleteRule, title: "Delete", keys: ["D"], context: .rules, isChange: true),
+        Command(
+            id: .resetRules,
+            title: "Bring the default rules back",
+            keys: [],
+            context: .rules,
+            isChange: true
         ),
     ]
 

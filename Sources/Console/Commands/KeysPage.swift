@@ -38,6 +38,8 @@ package enum KeysPage {
         case .record: "A record of the log"
         case .keys: "Keys"
         case .pool: "Pool"
+        case .upstreams: "Upstreams"
+        case .rules: "Rules"
         case .system: "System"
         }
     }

@@ -43,17 +43,13 @@ extension ConsoleState {
     }
 
     func sortPicker() -> Picker {
-        let columns: [(id: String, title: String)] =
-            pane == .pool
-            ? PoolView.columns(self).filter { $0.order != nil }.map { ($0.id, $0.title) }
-            : KeysView.columns(self).filter { $0.order != nil }.map { ($0.id, $0.title) }
-        let sort = pane == .pool ? pool.sort : keys.sort
+        let sort = sortOrder
         return Picker(
             title: "Sort by",
             prompt: "",
-            items: columns.map { column in
-                let isNow = sort.column == column.id
-                let direction = sort.isDescending ? "descending" : "ascending"
+            items: columnTitles.filter(\.isSortable).map { column in
+                let isNow = sort?.column == column.id
+                let direction = sort?.isDescending == true ? "descending" : "ascending"
                 return Picker.Item(
                     id: column.id,
                     title: column.title,
@@ -65,17 +61,13 @@ extension ConsoleState {
     }
 
     func columnPicker() -> Picker {
-        let titles: [(String, String)] =
-            switch pane {
-            case .logs: LogsView.columns(self).map { ($0.id, $0.title) }
-            case .pool: PoolView.columns(self).map { ($0.id, $0.title) }
-            default: KeysView.columns(self).map { ($0.id, $0.title) }
-            }
         let hidden = Set(settings.hiddenColumns[pane.rawValue] ?? [])
         return Picker(
             title: "Columns: Space turns one, Esc closes",
             prompt: "",
-            items: titles.map { Picker.Item(id: $0.0, title: $0.1, isOn: !hidden.contains($0.0)) },
+            items: columnTitles.map {
+                Picker.Item(id: $0.id, title: $0.title, isOn: !hidden.contains($0.id))
+            },
             isSearchable: false
         )
     }

@@ -45,19 +45,9 @@ struct ChangeRunner {
         case .delete(let ids, _):
             let (done, failure) = await each(ids) { try await port.deleteClientKey($0, by: user) }
             return (try result("deleted", change, done, of: ids.count, failure), nil)
-        case .setPoolState(let ids, let names, let state):
-            let (done, failure) = await each(ids) {
-                _ = try await port.setUpstreamKeyState($0, state, reason: nil, by: user)
-            }
-            // What a key had shown is gone; whether it is used can be taken back.
-            let undone = ConsoleChange.setPoolState(
-                ids: Array(ids.prefix(done)),
-                names: Array(names.prefix(done)),
-                .active
-            )
-            let verb = state == .active ? "brought back" : state == .banned ? "banned" : "disabled"
-            let undo = done == 0 || state == .active ? nil : undone
-            return (try result(verb, change, done, of: ids.count, failure), undo)
+        case .pool(let edit): return try await perform(edit)
+        case .upstream(let edit): return try await perform(edit)
+        case .rule(let edit): return try await perform(edit)
         case .reload:
             try await port.reload(by: user)
             return (.done("the configuration has been read again"), nil)
@@ -65,7 +55,7 @@ struct ChangeRunner {
     }
 
     /// How many were done, in order, before one was refused.
-    private func each(
+    func each(
         _ ids: [Int],
         _ work: (Int) async throws -> Void
     ) async -> (done: Int, failure: (any Error)?) {
@@ -75,7 +65,7 @@ struct ChangeRunner {
         return (ids.count, nil)
     }
 
-    private func result(
+    func result(
         _ verb: String,
         _ change: ConsoleChange,
         _ done: Int,

@@ -3,7 +3,8 @@ import Operations
 /// What a console wants done; the reducer only says so.
 enum ConsoleEffect: Sendable, Equatable {
     case watchLive(filter: String)
-    case followLogs(LogWatch)
+    /// nil: nobody would see them.
+    case followLogs(LogWatch?)
     case loadCharts(ChartRequest)
     case loadStats(filter: String)
     case loadRecent(filter: String)
@@ -14,6 +15,10 @@ enum ConsoleEffect: Sendable, Equatable {
     case loadKeys
     case loadUsage([ClientKey])
     case loadPool
+    case loadUpstreams
+    case loadRules
+    /// Something that changes nothing, whose answer is shown.
+    case ask(ConsoleQuestion)
     case loadSystem
     case loadThemes
     case change(ConsoleChange)
@@ -48,6 +53,14 @@ package enum ConsoleEnd: Sendable, Equatable {
     case hangUp
 }
 
+/// What an operator wants to be told once.
+enum ConsoleQuestion: Sendable, Equatable {
+    case upstream(id: Int, slug: String)
+    case upstreamKey(id: Int, name: String)
+    /// `of`: what they are tried on, in words.
+    case rules(RuleTest, of: String)
+}
+
 /// A change to the gateway that an operator has decided on.
 enum ConsoleChange: Sendable, Equatable {
     case createKey(ClientKeyDraftFields)
@@ -56,14 +69,15 @@ enum ConsoleChange: Sendable, Equatable {
     case rotate(id: Int, name: String, overlap: Duration)
     case revoke(ids: [Int], names: [String])
     case delete(ids: [Int], names: [String])
-    /// Of upstream keys: in use, disabled or banned.
-    case setPoolState(ids: [Int], names: [String], KeyState)
+    case pool(PoolEdit)
+    case upstream(UpstreamEdit)
+    case rule(RuleEdit)
     case reload
 
-    /// The keys that it is about.
+    /// The client keys that it is about.
     var ids: [Int] {
         switch self {
-        case .createKey, .reload, .setPoolState: []
+        case .createKey, .reload, .pool, .upstream, .rule: []
         case .editKey(let id, _, _, _), .rotate(let id, _, _): [id]
         case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids
         }
@@ -74,9 +88,11 @@ enum ConsoleChange: Sendable, Equatable {
         switch self {
         case .createKey(let fields): "“\(fields.name)”"
         case .editKey(_, let name, _, _), .rotate(_, let name, _): "“\(name)”"
-        case .setEnabled(_, let names, _), .revoke(_, let names), .delete(_, let names),
-            .setPoolState(_, let names, _):
+        case .setEnabled(_, let names, _), .revoke(_, let names), .delete(_, let names):
             names.count == 1 ? "“\(names[0])”" : "\(names.count) keys"
+        case .pool(let edit): edit.object
+        case .upstream(let edit): edit.object
+        case .rule(let edit): edit.object
         case .reload: "the configuration"
         }
     }

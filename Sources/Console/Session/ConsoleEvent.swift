@@ -6,6 +6,8 @@ enum ConsoleEvent: Sendable {
     case resize(Size)
     /// A second or a deadline has passed.
     case tick(Timestamp)
+    /// The terminal has taken nothing for a while, or takes things again.
+    case stalled(Bool)
     case answer(Answer)
     /// Themes or other files of the operator's were edited.
     case themes(ThemeLibrary)
@@ -27,6 +29,8 @@ enum ConsoleEvent: Sendable {
         case keys([ClientKey], isComplete: Bool)
         case pool([UpstreamKey])
         case upstreams([Upstream])
+        case rules([Rule])
+        case told(ConsoleQuestion, Result<[TextView.Line], OperationsError>)
         case usage([Int: KeyUsage])
         case status(Status)
         case operators([OperatorPresence])
@@ -37,7 +41,7 @@ enum ConsoleEvent: Sendable {
 
     /// What a failure was about.
     enum LoadKind: Sendable, Equatable {
-        case charts, recent, stats, logs, keys, pool, system, settings
+        case charts, recent, stats, logs, keys, pool, upstreams, rules, system, settings
     }
 }
 

@@ -61,7 +61,7 @@ struct ConsoleLayout {
 
     // MARK: Lists of the other panes
 
-    var keys: Rect {
+    var list: Rect {
         var rest = body
         _ = rest.cutBottom(1)
         return rest

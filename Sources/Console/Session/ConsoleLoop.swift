@@ -22,9 +22,13 @@ final class ConsoleLoop {
     private var isUrgent = true
     private var needsResize = false
     private var lastFigures: ContinuousClock.Instant?
+    /// Since when the terminal owes us the taking of what was painted.
+    private var busySince: ContinuousClock.Instant?
 
     /// How long a lone Esc waits for the rest of a sequence.
     private static let escapeDelay: Int32 = 10
+    /// How long a terminal may take nothing before nothing more is fetched for it.
+    private static let stallDelay = Duration.seconds(1)
 
     init(
         state: ConsoleState,
@@ -55,6 +59,7 @@ final class ConsoleLoop {
             }
             takeMail()
             tick()
+            noticeStall()
             paintIfDue()
         }
         if ended != .hangUp { device.restore(after: painter.end()) }
@@ -76,6 +81,8 @@ final class ConsoleLoop {
         let news = Int32(entries[0].revents)
         if news & (POLLHUP | POLLERR | POLLNVAL) != 0 { device.hangUp() }
         if news & POLLOUT != 0 {
+            // However slow it is, it takes something.
+            busySince = nil
             device.sendMore()
             if !device.isBusy { governor.drained(at: .now) }
         }
@@ -152,6 +159,17 @@ final class ConsoleLoop {
         if !isSpeaking || state.toast != toast { isDirty = true }
         // A change of size whose signal went astray.
         if let size = device.size, size != state.size { needsResize = true }
+    }
+
+    private func noticeStall() {
+        guard device.isBusy else {
+            busySince = nil
+            if state.isStalled { perform(state.reduce(.stalled(false))) }
+            return
+        }
+        let since = busySince ?? .now
+        busySince = since
+        if !state.isStalled, .now - since > Self.stallDelay { perform(state.reduce(.stalled(true))) }
     }
 
     private func perform(_ effects: [ConsoleEffect]) {

@@ -47,7 +47,28 @@ extension ConsoleState {
             pool.isLoading = false
             pool.fault = nil
             applyPoolFilter()
-        case .upstreams(let upstreams): keys.upstreams = upstreams
+        case .upstreams(let all):
+            upstreams.all = all
+            upstreams.isLoading = false
+            upstreams.fault = nil
+            applyUpstreamFilter()
+            applyRuleFilter()
+            if let wanted = upstreams.wanted, let place = upstreams.table.index(of: wanted) {
+                upstreams.table.select(place)
+                upstreams.wanted = nil
+            }
+        case .rules(let all):
+            rules.all = all
+            rules.isLoading = false
+            rules.fault = nil
+            applyRuleFilter()
+            if let wanted = rules.wanted, let rule = all.last(where: { $0.name == wanted }),
+                let place = rules.table.index(of: rule.id)
+            {
+                rules.table.select(place)
+                rules.wanted = nil
+            }
+        case .told(let question, let result): return take(result, of: question)
         case .usage(let usage): keys.usage.merge(usage) { $1 }
         case .status(let status):
             system.status = status
@@ -69,10 +90,12 @@ extension ConsoleState {
         case .following: return false
         case .charts, .stats, .recent: return pane == .dashboard
         case .logs, .newer, .logBatch, .logDetail: return pane == .logs
-        case .keys, .usage, .upstreams: return pane == .keys
-        case .pool: return pane == .pool
+        case .keys, .usage: return pane == .keys
+        case .pool: return pane == .pool || pane == .upstreams
+        case .upstreams: return pane == .upstreams || pane == .rules || pane == .keys
+        case .rules: return pane == .rules
         case .status, .operators, .changes: return pane == .system
-        case .live, .changed, .failed: return true
+        case .live, .changed, .failed, .told: return true
         }
     }
 
@@ -106,6 +129,12 @@ extension ConsoleState {
         case .pool:
             pool.fault = message
             pool.isLoading = false
+        case .upstreams:
+            upstreams.fault = message
+            upstreams.isLoading = false
+        case .rules:
+            rules.fault = message
+            rules.isLoading = false
         case .system:
             system.fault = message
             system.isLoading = false
@@ -137,8 +166,7 @@ extension ConsoleState {
             say("\(change.operator): \(change.action) \(ChangeText.object(change))", .info)
         }
         // There may have been others since the last second.
-        effects.append(pane == .pool ? .loadPool : .loadKeys)
-        if pane == .system { effects.append(.loadSystem) }
+        effects += loads.isEmpty ? [.loadKeys] : loads
         return effects
     }
 
@@ -146,11 +174,24 @@ extension ConsoleState {
 
     /// The form that waits for this answer; others that were opened in the meantime are left alone.
     private func waitingForm(_ change: ConsoleChange) -> Int? {
-        switch change {
-        case .createKey, .editKey:
-            overlays.firstIndex { if case .form(let form, _) = $0 { form.isBusy } else { false } }
-        default: nil
+        guard change.isOfForm else { return nil }
+        return overlays.firstIndex { if case .form(let form, _) = $0 { form.isBusy } else { false } }
+    }
+
+    private mutating func take(
+        _ result: Result<[TextView.Line], OperationsError>,
+        of question: ConsoleQuestion
+    ) -> [ConsoleEffect] {
+        if case .rules = question, let form = overlays.firstIndex(where: { $0.isBusyForm }) {
+            overlays.remove(at: form)
         }
+        toast = nil
+        switch result {
+        case .success(let lines): show(question.title, lines)
+        case .failure(let error): say(error.description, .error, for: 8)
+        }
+        // A test may have brought a key back, or taken one out.
+        return pane == .pool || pane == .upstreams ? loads : []
     }
 
     private mutating func take(_ outcome: ChangeOutcome) -> [ConsoleEffect] {
@@ -164,34 +205,35 @@ extension ConsoleState {
             // What they were set for has been done, as far as it was.
             if case .done = outcome.result {
                 keys.table.unmark(outcome.change.ids)
-                if case .setPoolState(let ids, _, _) = outcome.change { pool.table.unmark(ids) }
+                if case .pool(let edit) = outcome.change { pool.table.unmark(edit.ids) }
+                if case .rule(let edit) = outcome.change { rules.table.unmark(edit.ids) }
             }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
             say(text + (undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
-            if case .setPoolState = outcome.change { return [.loadPool, .loadSystem] }
-            return [.loadKeys, .loadSystem]
+            if case .rule(.create(let draft)) = outcome.change { rules.wanted = draft.name }
+            return outcome.change.loads + [.loadSystem]
         case .created(let key):
             if let form { overlays.remove(at: form) }
             undo = nil
             keys.wanted = key.id
-            let upstream = keys.upstreams.first?.slug
+            let upstream = upstreams.all.first?.slug
             overlays.append(.secret(KeyForm.secret(key, address: system.status?.address, upstream: upstream)))
             return [.loadKeys, .loadSystem]
         case .refused(let error):
             guard let place = form, case .form(var form, let purpose) = overlays[place] else {
                 say(error.description, .error, for: 8)
-                return [.loadKeys]
+                return outcome.change.loads
             }
             form.isBusy = false
-            if let parameter = error.parameter, let field = KeyForm.field(of: parameter) {
+            if let parameter = error.parameter, let field = purpose.field(of: parameter), form.has(field) {
                 form.errors[field] = error.message
                 form.focus(on: field)
             } else {
                 form.failure = error.description
             }
             overlays[place] = .form(form, purpose)
-            return error.code == .preconditionFailed ? [.loadKeys] : []
+            return error.code == .preconditionFailed ? outcome.change.loads : []
         }
     }
 }

@@ -13,6 +13,8 @@ extension ConsoleState {
         case .showLogs: return show(.logs)
         case .showKeys: return show(.keys)
         case .showPool: return show(.pool)
+        case .showUpstreams: return show(.upstreams)
+        case .showRules: return show(.rules)
         case .showSystem: return show(.system)
         case .filter:
             let prompt = Prompt(kind: .filter, editor: LineEditor(filter.text), before: filter.text)
@@ -55,7 +57,15 @@ extension ConsoleState {
             return runDashboard(id)
         case .pauseLogs, .nextError, .previousError, .sameCaller, .jumpToTime, .copyCurl: return runLogs(id)
         case .newKey, .editKey, .toggleKey, .rotateKey, .revokeKey, .deleteKey, .keyLogs: return runKeys(id)
-        case .togglePoolKey, .banPoolKey, .resetPoolKey, .poolKeyLogs: return runPool(id)
+        case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
+            .deletePoolKey, .poolKeyLogs:
+            return runPool(id)
+        case .newUpstream, .editUpstream, .toggleUpstream, .testUpstream, .deleteUpstream, .upstreamLogs:
+            return runUpstreams(id)
+        case .newRule, .editRule, .toggleRule, .ruleUp, .ruleDown, .testRules, .testRulesOnRecord,
+            .deleteRule,
+            .resetRules:
+            return runRules(id)
         case .reload: return [.change(.reload)]
         }
         return []
@@ -63,12 +73,7 @@ extension ConsoleState {
 
     mutating func show(_ pane: PaneID) -> [ConsoleEffect] {
         self.pane = pane
-        switch pane {
-        case .keys: return [.loadKeys]
-        case .pool: return [.loadPool]
-        case .system: return [.loadSystem]
-        case .dashboard, .logs: return []
-        }
+        return loads
     }
 
     // MARK: Leaving
@@ -88,18 +93,17 @@ extension ConsoleState {
                 logs.isRecordFocused = false
                 return []
             }
-            if logs.table.clearMarks() { return [] }
-        case .keys:
-            if keys.table.clearMarks() { return [] }
-        case .pool:
-            if pool.table.clearMarks() { return [] }
+        case .keys, .pool, .upstreams, .rules, .system: break
         case .dashboard:
             if dashboard.cursor != nil {
                 dashboard.cursor = nil
                 return []
             }
             if dashboard.end != nil { return goLive() }
-        case .system: break
+        }
+        if var table = list, table.clearMarks() {
+            list = table
+            return []
         }
         return filter.text.isEmpty ? [] : setFilter("")
     }
@@ -126,13 +130,12 @@ extension ConsoleState {
     // MARK: Lists
 
     mutating func move(_ movement: Movement) -> [ConsoleEffect] {
-        let layout = ConsoleLayout(self)
         switch pane {
         case .logs: return moveLogs(movement)
-        case .keys: keys.table.move(movement, page: layout.keys.height - 1)
-        case .pool: pool.table.move(movement, page: layout.keys.height - 1)
-        case .system: system.changes.move(movement, page: layout.changes.height - 1)
         case .dashboard: moveDashboard(movement)
+        case .keys, .pool, .upstreams, .rules, .system:
+            let page = listRect.height - 1
+            list?.move(movement, page: page)
         }
         return []
     }
@@ -141,30 +144,36 @@ extension ConsoleState {
         switch pane {
         case .dashboard: return openDashboard()
         case .logs: return openLog()
-        case .pool: return runPool(.poolKeyLogs)
+        case .pool:
+            guard let key = pool.table.selection else { return [] }
+            show("Key \(key.upstream)/\(key.name)", PoolView.details(key, now: now))
+        case .upstreams:
+            guard let upstream = upstreams.table.selection else { return [] }
+            show("Upstream \(upstream.slug)", UpstreamsView.details(upstream, zone: zone))
+        case .rules:
+            guard let rule = rules.table.selection else { return [] }
+            show("Rule \(rule.name)", RulesView.details(rule, upstreams, now: now))
         case .keys: return refusal(of: .editKey) == nil ? runKeys(.editKey) : runKeys(.keyLogs)
         case .system:
             guard let change = system.changes.selection else { return [] }
-            overlays.append(
-                .text(title: "Change \(change.id)", TextView(ChangeText.lines(change, zone: zone)))
-            )
-            return []
+            show("Change \(change.id)", ChangeText.lines(change, zone: zone))
         }
+        return []
+    }
+
+    mutating func show(_ title: String, _ lines: [TextView.Line]) {
+        overlays.append(.text(title: title, TextView(lines)))
     }
 
     private mutating func mark(isRange: Bool) {
-        switch pane {
-        case .logs:
-            if isRange { logs.table.toggleRange() } else { logs.table.toggleMark() }
-            if !isRange { logs.table.move(.down, page: 1) }
-        case .keys:
-            if isRange { keys.table.toggleRange() } else { keys.table.toggleMark() }
-            if !isRange { keys.table.move(.down, page: 1) }
-        case .pool:
-            if isRange { pool.table.toggleRange() } else { pool.table.toggleMark() }
-            if !isRange { pool.table.move(.down, page: 1) }
-        case .dashboard, .system: break
+        guard hasMarks, var table = list else { return }
+        if isRange {
+            table.toggleRange()
+        } else {
+            table.toggleMark()
+            table.move(.down, page: 1)
         }
+        list = table
     }
 
     private mutating func copy() -> [ConsoleEffect] {
@@ -179,6 +188,8 @@ extension ConsoleState {
                         separator: "\n"
                     )
             case .pool: copyOfPool()
+            case .upstreams: copyOfUpstreams()
+            case .rules: copyOfRules()
             case .system: system.changes.selection.map { ChangeText.line($0, zone: zone) }
             }
         guard let text else { return [] }
@@ -202,7 +213,7 @@ extension ConsoleState {
                 DashboardState.Part(rawValue: (dashboard.part.rawValue + step + count) % count) ?? .charts
         case .logs:
             if logs.record != nil, !logs.isRecordFull { logs.isRecordFocused.toggle() }
-        case .keys, .pool, .system: break
+        case .keys, .pool, .upstreams, .rules, .system: break
         }
     }
 
@@ -217,9 +228,19 @@ extension ConsoleState {
         case .logs:
             logs.isLoading = true
             return [.loadLogs(filter: filter.text, cursor: nil, to: logs.target)]
-        case .keys: return [.loadKeys]
-        case .pool: return [.loadPool]
-        case .system: return [.loadSystem]
+        case .keys, .pool, .upstreams, .rules, .system: return loads
+        }
+    }
+
+    /// What the pane shows, besides what comes by itself.
+    var loads: [ConsoleEffect] {
+        switch pane {
+        case .dashboard, .logs: []
+        case .keys: [.loadKeys]
+        case .pool: [.loadPool, .loadUpstreams]
+        case .upstreams: [.loadUpstreams, .loadPool]
+        case .rules: [.loadRules, .loadUpstreams]
+        case .system: [.loadSystem]
         }
     }
 

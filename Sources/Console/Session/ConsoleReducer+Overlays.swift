@@ -58,7 +58,7 @@ extension ConsoleState {
             overlays.append(.prompt(prompt))
             return promptChanged()
         case .form(var form, let purpose):
-            if form.paste(text) == .changed { KeyForm.check(&form, now: now, zone: zone) }
+            if form.paste(text) == .changed { check(&form, purpose) }
             overlays.append(.form(form, purpose))
         case .palette(var picker):
             picker.paste(text)
@@ -102,12 +102,8 @@ extension ConsoleState {
         var picker = picker
         switch picker.handle(key) {
         case .chosen(let id):
-            let before = pane == .pool ? pool.sort : keys.sort
-            let isTurned = before.column == id && !before.isDescending
-            let order = SortOrder(column: id, isDescending: isTurned)
-            if pane == .pool { pool.sort = order } else { keys.sort = order }
-            applyPoolFilter()
-            applyKeyFilter()
+            let isTurned = sortOrder == SortOrder(column: id, isDescending: false)
+            sortOrder = SortOrder(column: id, isDescending: isTurned)
         case .cancel: break
         case .changed, .ignored: overlays.append(.sort(picker))
         }
@@ -218,21 +214,21 @@ extension ConsoleState {
             )
             overlays.append(.dialog(dialog, .discard))
         case .changed:
-            KeyForm.check(&form, now: now, zone: zone)
+            check(&form, purpose)
             overlays.append(.form(form, purpose))
         case .submit:
             guard !form.isBusy else {
                 overlays.append(.form(form, purpose))
                 return []
             }
-            KeyForm.check(&form, now: now, zone: zone, isComplete: true)
-            let change = form.errors.isEmpty ? KeyForm.change(form, purpose, now: now, zone: zone) : nil
-            form.isBusy = change != nil
+            check(&form, purpose, isComplete: true)
+            let effect = form.errors.isEmpty ? effect(of: form, purpose) : nil
+            form.isBusy = effect != nil
             if let field = form.fields.first(where: { form.errors[$0.id] != nil }) {
                 form.focus(on: field.id)
             }
             overlays.append(.form(form, purpose))
-            return change.map { [.change($0)] } ?? []
+            return effect.map { [$0] } ?? []
         case .moved, .ignored: overlays.append(.form(form, purpose))
         }
         return []

@@ -10,6 +10,9 @@ extension ConsoleState {
             size = new
             effects = []
         case .tick(let time): effects = tick(time)
+        case .stalled(let isStalled):
+            self.isStalled = isStalled
+            effects = []
         case .answer(let answer): effects = take(answer)
         case .themes(let library):
             themes = library
@@ -38,7 +41,8 @@ extension ConsoleState {
     private mutating func watchLogs() -> [ConsoleEffect] {
         // After a jump the newest are fetched anyway.
         let isHeld = !logs.isFollowing && !logs.isDetached
-        let wanted = LogWatch(filter: filter.text, pace: pane == .logs || isHeld ? .full : .glance)
+        let pace: LogWatch.Pace = pane == .logs || isHeld ? .full : .glance
+        let wanted = isStalled ? nil : LogWatch(filter: filter.text, pace: pace)
         guard wanted != watch else { return [] }
         watch = wanted
         isFollowed = false
@@ -51,8 +55,10 @@ extension ConsoleState {
         let logRects = layout.logs(logs)
         logs.table.settle(height: logRects.list.height - 1)
         logs.record?.view.settle(height: logRects.record.height)
-        keys.table.settle(height: layout.keys.height - 1)
-        pool.table.settle(height: layout.keys.height - 1)
+        keys.table.settle(height: layout.list.height - 1)
+        pool.table.settle(height: layout.list.height - 1)
+        upstreams.table.settle(height: layout.list.height - 1)
+        rules.table.settle(height: layout.list.height - 1)
         system.changes.settle(height: layout.changes.height - 1)
         if case .text(let title, var view) = overlays.last {
             view.settle(height: max(1, size.lines - 6))
@@ -89,6 +95,8 @@ extension ConsoleState {
         case .logs: logs.record == nil ? [.logs, .list, .everywhere] : [.record, .logs, .list, .everywhere]
         case .keys: [.keys, .list, .everywhere]
         case .pool: [.pool, .list, .everywhere]
+        case .upstreams: [.upstreams, .list, .everywhere]
+        case .rules: [.rules, .list, .everywhere]
         case .system: [.system, .list, .everywhere]
         }
     }
@@ -103,22 +111,12 @@ extension ConsoleState {
             }
             return run(tab.pane.command)
         }
-        switch pane {
-        case .logs:
-            let list = layout.logs(logs).list
-            guard list.contains(x: x, y: y), y > list.y else { return [] }
-            return selectLog(logs.table.top + y - list.y - 1)
-        case .keys:
-            guard layout.keys.contains(x: x, y: y), y > layout.keys.y else { return [] }
-            keys.table.select(keys.table.top + y - layout.keys.y - 1)
-        case .pool:
-            guard layout.keys.contains(x: x, y: y), y > layout.keys.y else { return [] }
-            pool.table.select(pool.table.top + y - layout.keys.y - 1)
-        case .system:
-            guard layout.changes.contains(x: x, y: y), y > layout.changes.y else { return [] }
-            system.changes.select(system.changes.top + y - layout.changes.y - 1)
-        case .dashboard: break
-        }
+        let rect = listRect
+        guard var table = list, rect.contains(x: x, y: y), y > rect.y else { return [] }
+        let index = table.top + y - rect.y - 1
+        if pane == .logs { return selectLog(index) }
+        table.select(index)
+        list = table
         return []
     }
 
@@ -128,7 +126,7 @@ extension ConsoleState {
         let before = now
         now = time
         if let toast, toast.until <= now { self.toast = nil }
-        guard outage == nil, before.seconds != now.seconds else { return [] }
+        guard outage == nil, !isStalled, before.seconds != now.seconds else { return [] }
         func isDue(_ seconds: Int) -> Bool { before.seconds / seconds != now.seconds / seconds }
         var effects: [ConsoleEffect] = []
         switch pane {
@@ -147,6 +145,10 @@ extension ConsoleState {
             if isDue(isUsed ? 10 : 60) { effects.append(.loadKeys) }
         case .pool:
             if isDue(2) { effects.append(.loadPool) }
+        case .upstreams:
+            if isDue(2) { effects += [.loadUpstreams, .loadPool] }
+        case .rules:
+            if isDue(5) { effects.append(.loadRules) }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
         case .logs: break
@@ -165,8 +167,7 @@ extension ConsoleState {
         dashboard.recentWatch = nil
         dashboard.isRecentKnown = false
         logs = LogsState()
-        applyKeyFilter()
-        applyPoolFilter()
+        applyFilter()
         return [
             .watchLive(filter: filter.text), .loadCharts(dashboard.request(filter.text)),
             .loadStats(filter: filter.text),

@@ -6,6 +6,8 @@ enum PaneID: String, CaseIterable, Sendable {
     case logs = "Logs"
     case keys = "Keys"
     case pool = "Pool"
+    case upstreams = "Upstreams"
+    case rules = "Rules"
     case system = "System"
 
     var number: String {
@@ -14,6 +16,8 @@ enum PaneID: String, CaseIterable, Sendable {
         case .logs: "3"
         case .keys: "4"
         case .pool: "5"
+        case .upstreams: "6"
+        case .rules: "7"
         case .system: "0"
         }
     }
@@ -24,6 +28,8 @@ enum PaneID: String, CaseIterable, Sendable {
         case .logs: .showLogs
         case .keys: .showKeys
         case .pool: .showPool
+        case .upstreams: .showUpstreams
+        case .rules: .showRules
         case .system: .showSystem
         }
     }
@@ -64,6 +70,8 @@ struct ConsoleState: Sendable {
     let bestGlyphs: Glyphs.Kind
     var isMouseOn = false
     var isFocused = true
+    /// Whether the terminal takes nothing: what it shows is old, and nothing is asked for that it could not show.
+    var isStalled = false
 
     var pane = PaneID.dashboard
     var filter = FilterState()
@@ -71,6 +79,8 @@ struct ConsoleState: Sendable {
     var logs = LogsState()
     var keys = KeysState()
     var pool = PoolState()
+    var upstreams = UpstreamsState()
+    var rules = RulesState()
     var system = SystemState()
     var live: LiveSnapshot?
     /// The new exchanges that have been asked for.
@@ -127,6 +137,13 @@ enum Overlay: Sendable {
     enum FormPurpose: Sendable, Equatable {
         case newKey
         case editKey(ClientKey)
+        case newPoolKey
+        case editPoolKey(UpstreamKey)
+        case newUpstream
+        case editUpstream(Upstream)
+        case newRule
+        case editRule(Rule)
+        case testRules
     }
 
     /// What the buttons of a dialog do.

@@ -33,6 +33,8 @@ enum ConsoleView {
             case .logs: LogsView.draw(state, layout, on: &canvas)
             case .keys: KeysView.draw(state, layout, on: &canvas)
             case .pool: PoolView.draw(state, layout, on: &canvas)
+            case .upstreams: UpstreamsView.draw(state, layout, on: &canvas)
+            case .rules: RulesView.draw(state, layout, on: &canvas)
             case .system: SystemView.draw(state, layout, on: &canvas)
             }
             FooterView.draw(state, on: &canvas, in: layout.footer)
@@ -210,6 +212,12 @@ enum FooterView {
             if command.id == .quit, case .attached = state.mode { return (key.description, "detach") }
             if command.id == .toggleKey, state.keys.table.selection?.enabled == false {
                 return (key.description, "enable")
+            }
+            if command.id == .toggleUpstream, state.upstreams.table.selection?.enabled == false {
+                return (key.description, "enable")
+            }
+            if command.id == .toggleRule, state.rules.table.selection?.enabled == false {
+                return (key.description, "on")
             }
             return (key.description, hint)
         }

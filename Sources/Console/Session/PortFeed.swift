@@ -46,7 +46,7 @@ final class PortFeed: Sendable {
                     live = Task { await watchLive(filter) }
                 case .followLogs(let watch):
                     follow?.cancel()
-                    follow = Task { await followLogs(watch) }
+                    follow = watch.map { watch in Task { await followLogs(watch) } }
                 case .change, .saveSettings: changes.addTask { await self.perform(effect) }
                 default: group.addTask { await self.perform(effect) }
                 }
@@ -135,6 +135,9 @@ final class PortFeed: Sendable {
             case .loadUsage(let keys): try await loadUsage(keys)
             case .loadPool:
                 mailbox.post(.pool(try await port.upstreamKeys(upstream: nil, by: user).items))
+            case .loadUpstreams: mailbox.post(.upstreams(try await port.upstreams(by: user).items))
+            case .loadRules: mailbox.post(.rules(try await port.rules(by: user).items))
+            case .ask(let question): await ask(question)
             case .loadSystem: try await loadSystem()
             case .loadThemes: mailbox.post(ThemeLibrary(folders: themeFolders))
             case .change(let change):
@@ -157,6 +160,8 @@ final class PortFeed: Sendable {
         case .loadLogs, .loadNewer: .logs
         case .loadKeys, .loadUsage: .keys
         case .loadPool: .pool
+        case .loadUpstreams: .upstreams
+        case .loadRules: .rules
         case .loadSystem: .system
         default: .settings
         }
@@ -243,6 +248,26 @@ final class PortFeed: Sendable {
         }
         mailbox.post(.usage(usage))
     }
+
+    private func ask(_ question: ConsoleQuestion) async {
+        do {
+            let lines =
+                switch question {
+                case .upstream(let id, _):
+                    ProbeLines.lines(try await port.testUpstream(id, path: nil, by: user), zone: Self.zone)
+                case .upstreamKey(let id, _):
+                    ProbeLines.lines(try await port.testUpstreamKey(id, path: nil, by: user), zone: Self.zone)
+                case .rules(let test, let what):
+                    RulesView.lines(try await port.testRules(test, by: user), of: what)
+                }
+            mailbox.post(.told(question, .success(lines)))
+        } catch {
+            let refusal = error as? OperationsError ?? OperationsError(.internalError, "\(error)")
+            mailbox.post(.told(question, .failure(refusal)))
+        }
+    }
+
+    private static var zone: Int { WallTime.secondsEastOfUTC() }
 
     private func loadSystem() async throws {
         mailbox.post(.status(try await port.status(by: user)))

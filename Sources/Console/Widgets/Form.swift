@@ -4,6 +4,8 @@ struct Form: Equatable, Sendable {
         enum Kind: Equatable, Sendable {
             case text(LineEditor)
             case choices([Choice], cursor: Int)
+            /// One of several.
+            case option([String], chosen: Int)
         }
 
         struct Choice: Equatable, Sendable {
@@ -17,6 +19,25 @@ struct Form: Equatable, Sendable {
         let label: String
         var kind: Kind
         var placeholder = ""
+        /// Whether only its length is shown.
+        var isSecret = false
+
+        /// `value`: the one that is chosen, else the first.
+        static func choice(
+            _ id: String,
+            _ label: String,
+            _ options: [String],
+            _ value: String? = nil
+        ) -> Field {
+            let chosen = value.flatMap { options.firstIndex(of: $0) } ?? 0
+            return Field(id: id, label: label, kind: .option(options, chosen: chosen))
+        }
+
+        static func secret(_ id: String, _ label: String, placeholder: String) -> Field {
+            var field = text(id, label, placeholder: placeholder)
+            field.isSecret = true
+            return field
+        }
 
         static func text(
             _ id: String,
@@ -73,6 +94,30 @@ struct Form: Equatable, Sendable {
         return choices.contains { $0.isAll && $0.isOn } ? nil : choices.filter(\.isOn).map(\.name)
     }
 
+    /// The text of a field without spaces around it.
+    func word(_ id: String) -> String { text(id).trimmingSpaces() }
+
+    /// As `word`; nil when nothing stands there.
+    func given(_ id: String) -> String? {
+        let word = word(id)
+        return word.isEmpty ? nil : word
+    }
+
+    /// What stands between commas.
+    func list(_ id: String) -> [String] {
+        text(id).split(separator: ",").map { String($0).trimmingSpaces() }.filter { !$0.isEmpty }
+    }
+
+    /// The one that is chosen; nil when there is none to choose.
+    func choice(_ id: String) -> String? {
+        guard case .option(let options, let chosen) = fields.first(where: { $0.id == id })?.kind else {
+            return nil
+        }
+        return options.indices.contains(chosen) ? options[chosen] : nil
+    }
+
+    func has(_ id: String) -> Bool { fields.contains { $0.id == id } }
+
     mutating func focus(on id: String) {
         if let index = fields.firstIndex(where: { $0.id == id }) { focus = index }
     }
@@ -111,6 +156,11 @@ struct Form: Equatable, Sendable {
             let outcome = editor.handle(key)
             fields[focus].kind = .text(editor)
             return outcome == .changed ? changed() : outcome == .moved ? .moved : .ignored
+        case .option(let options, let chosen):
+            guard options.count > 1, key == .left || key == .right || key == .space else { return .ignored }
+            let next = (chosen + (key == .left ? options.count - 1 : 1)) % options.count
+            fields[focus].kind = .option(options, chosen: next)
+            return changed()
         case .choices(var choices, var cursor):
             switch key {
             case .left: cursor = max(0, cursor - 1)
@@ -193,6 +243,22 @@ struct Form: Equatable, Sendable {
             )
         }
         switch field.kind {
+        case .option(let options, let chosen):
+            let text = options.indices.contains(chosen) ? options[chosen] : "none"
+            let arrows =
+                options.count > 1 ? (String(canvas.glyphs.left), String(canvas.glyphs.right)) : (" ", " ")
+            canvas.write(
+                "\(arrows.0) \(text) \(arrows.1)",
+                x: place.x,
+                y: place.y,
+                isActive ? .inputActive : .input,
+                width: place.width
+            )
+            return nil
+        case .text(let editor) where field.isSecret && !editor.text.isEmpty:
+            // Whoever looks over a shoulder sees how long it is.
+            let dots = LineEditor(String(repeating: "*", count: editor.text.count))
+            return dots.draw(on: &canvas, x: place.x, y: place.y, width: place.width, isActive: isActive)
         case .text(let editor):
             return editor.draw(
                 on: &canvas,

@@ -12,8 +12,8 @@ struct PoolCommand: AsyncParsableCommand {
         commandName: "pool",
         abstract: "List and change upstream keys: the providers' credentials, and what has become of each.",
         subcommands: [
-            PoolList.self, PoolAdd.self, PoolEnable.self, PoolDisable.self, PoolBan.self, PoolReset.self,
-            PoolDelete.self,
+            PoolList.self, PoolShow.self, PoolAdd.self, PoolEdit.self, PoolEnable.self, PoolDisable.self,
+            PoolBan.self, PoolReset.self, PoolTest.self, PoolDelete.self,
         ],
         defaultSubcommand: PoolList.self
     )
@@ -47,15 +47,134 @@ struct PoolList: AsyncParsableCommand {
 /// Upstream keys as a person reads them.
 enum PoolTable {
     static func text(_ keys: [UpstreamKey]) -> String {
-        let header = ["ID", "KEY", "VALUE", "STATE", "UNTIL", "IN FLIGHT", "WHY"]
+        let header = ["ID", "KEY", "VALUE", "STATE", "UNTIL", "IN FLIGHT", "QUOTA", "LIMITS", "WHY"]
         let rows = keys.map { key in
             [
                 "\(key.id)", "\(key.upstream)/\(key.name)", key.maskedValue, key.state.rawValue,
-                key.until?.description ?? "", "\(key.inFlight)",
+                key.until?.description ?? "", "\(key.inFlight)", quota(key), key.limits.text,
                 key.reason ?? key.lastError.map { "last error: \($0)" } ?? "",
             ]
         }
         return TextTable(header: header, rows: rows).text
+    }
+
+    private static func quota(_ key: UpstreamKey) -> String {
+        guard key.enableQuota, let total = key.quotaTotal else { return "" }
+        return "\(key.quotaUsed) of \(total)"
+            + (key.quotaPeriod == .none ? "" : "/\(key.quotaPeriod.rawValue)")
+    }
+
+    static func details(_ key: UpstreamKey) -> String {
+        let rows = [
+            ["id", "\(key.id)"], ["upstream", key.upstream], ["name", key.name], ["value", key.maskedValue],
+            ["goes into", "\(key.location.rawValue) \(key.paramName), prefix “\(key.valuePrefix)”"],
+            ["state", key.state.rawValue], ["why", key.reason ?? ""],
+            ["until", key.until?.description ?? ""],
+            ["weight, priority", "\(key.weight), \(key.priority)"], ["limits", key.limits.text],
+            ["quota", quota(key)], ["quota begins anew", key.quotaResetsAt?.description ?? ""],
+            ["in flight", "\(key.inFlight)"], ["last used", key.lastUsedAt?.description ?? "never"],
+            ["last error", key.lastError ?? ""], ["source", key.source.rawValue],
+        ]
+        return TextTable(header: ["UPSTREAM KEY", ""], rows: rows).text
+    }
+}
+
+struct PoolShow: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Show everything about one upstream key.",
+        discussion: "Example: fastgate pool show miniai/main"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var key: PoolKeyArgument
+
+    func run() async throws {
+        try await CommandRun.run {
+            let found = try await key.find(try connection.client())
+            if connection.json { return try CommandRun.showJSON(found) }
+            Output.line(PoolTable.details(found))
+        }
+    }
+}
+
+struct PoolEdit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit",
+        abstract: "Change an upstream key; what is not named stays.",
+        discussion: "Example: fastgate pool edit miniai/main --weight 3 --quota \"500 requests/day\""
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var key: PoolKeyArgument
+    @OptionGroup var limits: LimitOptions
+    @Option(help: "Another name.")
+    var name: String?
+    @Option(help: "Of the strategy weighted: how often it is used, beside the others.")
+    var weight: Int?
+    @Option(help: "Of the strategy priority: lower ones are used first.")
+    var priority: Int?
+    @Flag(help: "Replace the value by the first line of standard input.")
+    var value = false
+
+    func run() async throws {
+        var change = UpstreamKeyChange()
+        change.name = name.map { .set($0) } ?? .keep
+        change.weight = weight.map { .set($0) } ?? .keep
+        change.priority = priority.map { .set($0) } ?? .keep
+        change.limits = try limits.change().map { .set($0) } ?? .keep
+        switch try limits.quotaChange() {
+        case nil, .keep: break
+        case .clear: change.enableQuota = .set(false)
+        case .set(let quota):
+            guard quota.unit != .tokens else {
+                throw ValidationError(
+                    "--quota: an upstream key's quota counts requests, as in \"500 requests/day\""
+                )
+            }
+            change.enableQuota = .set(true)
+            change.quotaTotal = quota.total.map { .set($0) } ?? .keep
+            change.quotaPeriod = quota.period.map { .set($0) } ?? .keep
+        }
+        if value {
+            if isatty(STDIN_FILENO) == 1 { Output.errorLine("the key's new value, then Enter:") }
+            guard let line = readLine(), !line.isEmpty else {
+                throw ValidationError("no value came on standard input")
+            }
+            change.keyValue = .set(line)
+        }
+        try await CommandRun.run { [change] in
+            let client = try connection.client()
+            let found = try await key.find(client)
+            let changed = try await client.changeUpstreamKey(
+                found.id,
+                change,
+                ifVersion: found.version,
+                by: GatewayConnection.me
+            )
+            if connection.json { return try CommandRun.showJSON(changed) }
+            Output.line(PoolTable.text([changed]))
+        }
+    }
+}
+
+struct PoolTest: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test",
+        abstract:
+            "Ask the upstream something that costs nothing, with this key: its probe's path, or another.",
+        discussion: "Example: fastgate pool test miniai/main --path /v1/models"
+    )
+    @OptionGroup var connection: GatewayConnection
+    @OptionGroup var key: PoolKeyArgument
+    @Option(help: "Another path than the probe's.")
+    var path: String?
+
+    func run() async throws {
+        try await CommandRun.run {
+            let client = try connection.client()
+            let id = try await key.find(client).id
+            let result = try await client.testUpstreamKey(id, path: path, by: GatewayConnection.me)
+            try ProbeText.show(result, connection)
+        }
     }
 }
 

@@ -3,8 +3,6 @@ import ServiceLifecycle
 
 /// The audit as a whole: journal, writer, files, and what is dropped when.
 final class AuditService: Service {
-    private static let retentionInterval = Duration.seconds(10)
-
     let files: AuditFiles
     let counters = AuditCounters()
     let tail = AuditTail()
@@ -48,22 +46,18 @@ final class AuditService: Service {
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await self.writer.run() }
-            tasks.addTask { await self.retain() }
             tasks.addTask { await cancelWhenGracefulShutdown { await self.files.verify() } }
             try await tasks.waitForAll()
         }
     }
 
-    private func retain() async {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                for path in self.files.drop(now: WallClock.now().microseconds) {
-                    self.logger.info("retention dropped an audit file", metadata: ["file": "\(path)"])
-                }
-                // A cancelled sleep is the end of the loop.
-                try? await Task.sleep(for: Self.retentionInterval)
-            }
+    /// - Returns: the files that were dropped.
+    func retain() -> [String] {
+        let dropped = files.drop(now: WallClock.now().microseconds)
+        for path in dropped {
+            logger.info("retention dropped an audit file", metadata: ["file": "\(path)"])
         }
+        return dropped
     }
 
     /// Bytes of journal and databases.

@@ -9,6 +9,14 @@ enum DefinitionRules {
     static let priorities = 0...1000
     static let rests = Duration.seconds(1)...Duration.seconds(90 * 86_400)
 
+    static let probeIntervals = Duration.seconds(1)...Duration.seconds(86_400)
+    static let probePathRule = "must begin with / and hold no space, at most 1024 bytes"
+
+    static func isProbePath(_ text: String) -> Bool {
+        text.hasPrefix("/") && text.utf8.count <= 1024 && text.utf8.allSatisfy(ASCII.isTarget)
+            && !text.contains("#")
+    }
+
     static func isSlug(_ text: String) -> Bool {
         guard let first = text.utf8.first, (1...64).contains(text.utf8.count) else { return false }
         let isAllowed = text.utf8.allSatisfy {

@@ -17,6 +17,8 @@ package struct UpstreamDefinition: Sendable, Equatable {
     /// No key rests for longer, whatever its provider says.
     package var maxCooldown = Duration.seconds(86_400)
     package var caFile: String?
+    /// nil: nobody asks how it is.
+    package var probe: UpstreamProbe?
 
     package init(name: String, baseURL: BaseURL) {
         self.name = name
@@ -31,6 +33,17 @@ package struct UpstreamTimeouts: Sendable, Equatable {
     package var idle = Duration.seconds(120)
 
     package init() {}
+}
+
+/// A free question that tells whether the backend is there and knows a key.
+package struct UpstreamProbe: Sendable, Equatable {
+    /// After the base URL, with a query if one is wanted.
+    package var path: String
+    package var interval = Duration.seconds(60)
+
+    package init(path: String) {
+        self.path = path
+    }
 }
 
 /// How often a request is tried before its caller is told that it failed.

@@ -5,7 +5,7 @@ enum UpstreamSections {
     private static let keys = [
         "slug", "name", "base_url", "strip_headers", "strip_query", "strip_body_fields", "accept_encoding",
         "timeouts", "strategy", "retry", "limits", "fallbacks",
-        "max_cooldown", "ca_file", "keys",
+        "max_cooldown", "ca_file", "probe", "keys",
     ]
 
     static func read(_ root: ConfigurationSection) -> [Configuration.Upstream] {
@@ -66,6 +66,7 @@ enum UpstreamSections {
         if let fault = DefinitionRules.fault(inFallbacks: definition.fallbacks, of: slug) {
             section.report(fault, at: "fallbacks")
         }
+        definition.probe = readProbe(section)
         definition.caFile = section.filePath("ca_file")
         if let file = definition.caFile {
             do throws(ConfigurationError) {
@@ -75,6 +76,20 @@ enum UpstreamSections {
             }
         }
         return Configuration.Upstream(slug: slug, definition: definition, keys: readKeys(section))
+    }
+
+    private static func readProbe(_ upstream: ConfigurationSection) -> UpstreamProbe? {
+        guard let section = upstream.section("probe", ["path", "interval"]) else { return nil }
+        guard let path = section.string("path"), DefinitionRules.isProbePath(path) else {
+            section.report(section.has("path") ? DefinitionRules.probePathRule : "is required", at: "path")
+            return nil
+        }
+        var probe = UpstreamProbe(path: path)
+        section.read("interval", into: &probe.interval)
+        if !DefinitionRules.probeIntervals.contains(probe.interval) {
+            section.report("must be from 1s to 1d", at: "interval")
+        }
+        return probe
     }
 
     private static func readCleaning(_ section: ConfigurationSection, _ definition: inout UpstreamDefinition)

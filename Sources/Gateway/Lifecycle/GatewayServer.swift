@@ -40,6 +40,8 @@ package final class GatewayServer: Service {
     let charts = CostCache<[Int: TrafficCell]>()
     let presence = PresenceList()
     let live = LiveHub()
+    let probes = HealthProbes()
+    let scheduler: Scheduler
     private let listener: Listener
 
     /// Opens the data directory, recovers what a crash left, and binds the callers' port.
@@ -89,6 +91,16 @@ package final class GatewayServer: Service {
             limiter: limiter
         )
         snapshots = SnapshotPublisher(snapshot, builder: builder, plane: plane)
+        let tasks = HouseTasks(
+            audit: audit,
+            limiter: limiter,
+            pools: pools,
+            probes: probes,
+            snapshots: snapshots,
+            database: store.database
+        )
+        let taskStore = TaskStore(database: store.database)
+        scheduler = try Scheduler(tasks.all, store: taskStore, logger: logger)
         do {
             listener = try await plane.listen(configuration)
         } catch let error as OperationsError {
@@ -134,16 +146,7 @@ package final class GatewayServer: Service {
 
     /// What runs beside the data plane, and must end after it.
     package var services: [any Service] {
-        [telemetry, audit, keeper, limitKeeper]
-    }
-
-    private var limitKeeper: LimitKeeper {
-        LimitKeeper(
-            limiter: limiter,
-            pools: pools,
-            zone: { [snapshots] in snapshots.configuration.timeZone },
-            logger: logger
-        )
+        [telemetry, audit, keeper, LimitKeeper(limiter: limiter, logger: logger), scheduler]
     }
 
     /// Reads the file again; an invalid one changes nothing.

@@ -5,15 +5,11 @@ import ServiceLifecycle
 import Glibc
 #endif
 
-/// Writes the counts to the disk every second, so that a power cut costs no more than that, and begins quotas anew
-/// whose period is over; never on a loop.
+/// Writes the counts to the disk every second, so that a power cut costs no more than that; never on a loop.
 struct LimitKeeper: Service {
     private static let interval = Duration.seconds(1)
 
     let limiter: Limiter
-    let pools: PoolRegistry
-    /// Of days, weeks and months, as it is configured now.
-    let zone: @Sendable () -> String
     let logger: Logger
 
     func run() async {
@@ -21,17 +17,11 @@ struct LimitKeeper: Service {
             var told: String?
             while !Task.isCancelled {
                 told = write(told)
-                rollOver()
                 // A cancelled sleep is the end of the loop.
                 try? await Task.sleep(for: Self.interval)
             }
         }
         _ = write(nil)
-    }
-
-    private func rollOver() {
-        let now = WallClock.now().microseconds
-        if let ends = limiter.rollOver(zone: zone(), now: now) { pools.rollOver(ends, now: now) }
     }
 
     /// - Returns: the problem that operators have been told of.

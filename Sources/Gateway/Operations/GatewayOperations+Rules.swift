@@ -44,6 +44,7 @@ extension GatewayOperations {
             rule.upstreamId = change.upstreamId.applied(to: rule.upstreamId)
             rule.name = change.name.applied(to: rule.name) ?? rule.name
             rule.enabled = change.enabled.applied(to: rule.enabled) ?? true
+            rule.position = change.position.applied(to: rule.position) ?? .max
             rule.when = change.when.applied(to: rule.when) ?? RuleCondition()
             rule.threshold = change.threshold.applied(to: rule.threshold)
             rule.then = change.then.applied(to: rule.then) ?? []
@@ -134,7 +135,7 @@ extension GatewayOperations {
             let acts = fits && acting == nil && rule.threshold == nil
             if acts { acting = rule }
             let waits = rule.threshold.map { "acts the \($0.count)th time within \($0.seconds) s" }
-            let why = mismatch?.reason ?? waits ?? (acts ? nil : "another rule acts before it")
+            let why = mismatch ?? waits ?? (acts ? nil : "another rule acts before it")
             return RuleTestResult.Step(ruleId: rule.id, name: rule.name, fits: fits, acts: acts, why: why)
         }
         let judgement = OutcomeJudge(rules: rules).judge(outcome, now: now) { _ in false }

@@ -103,7 +103,7 @@ extension GatewayOperations {
     // MARK: Idempotency
 
     /// How long a repeated create gets the first one's answer, in seconds.
-    private static let idempotencyTime = 86_400
+    static let idempotencyTime = 86_400
 
     package func rememberedAnswer(_ key: String, request: String, by user: Operator) async throws -> String? {
         let oldest = WallClock.now().seconds - Self.idempotencyTime
@@ -119,9 +119,8 @@ extension GatewayOperations {
     package func remember(_ answer: String, for key: String, request: String, by user: Operator) async throws
     {
         let sealed = try Secret(answer).sealedText(gateway.masterKey, place: "idempotency/\(key)")
-        let now = WallClock.now().seconds
         let note = OperatorNotes.Answer(request: request, answer: sealed)
-        try notes.remember(note, for: key, of: user.name, at: now, forgetting: now - Self.idempotencyTime)
+        try notes.remember(note, for: key, of: user.name, at: WallClock.now().seconds)
     }
 
     package func metricsPage(by user: Operator) async throws -> String {

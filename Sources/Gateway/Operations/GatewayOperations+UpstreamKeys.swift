@@ -212,8 +212,8 @@ extension GatewayOperations {
     private static func health(_ state: KeyState, _ reason: String) -> HealthStateMachine {
         var health = HealthStateMachine()
         switch state {
-        case .disabled: _ = health.disable(reason)
-        case .banned: _ = health.ban(reason)
+        case .disabled: _ = health.disable(reason, .hand)
+        case .banned: _ = health.ban(reason, .hand)
         case .active, .cooling, .exhausted: break
         }
         return health

@@ -21,6 +21,7 @@ extension GatewayOperations {
             let file = row.source == .file ? files.first { $0.slug == row.slug } : nil
             guard let definition = file?.definition ?? row.definition else { return nil }
             var view = Self.view(row, definition, keys: keys[row.id] ?? [])
+            view.lastProbe = gateway.probes.last(ofUpstream: row.id)
             if view.health == "up", !gateway.pools.pool(ofUpstream: row.id).upstreamHealth.mayBeUsed {
                 view.health = "cooling"
             }
@@ -51,6 +52,7 @@ extension GatewayOperations {
         (view.limits, view.fallbacks) = (definition.limits, definition.fallbacks)
         view.maxCooldown = definition.maxCooldown.text
         view.caFile = definition.caFile
+        view.probe = definition.probe?.text
         view.keys = keys.count
         view.version = row.version
         let hasKey = keys.isEmpty || keys.contains { $0.state == .active }
@@ -78,6 +80,7 @@ extension GatewayOperations {
         try checkFallbacks(definition.fallbacks, of: draft.slug)
         definition.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
         definition.caFile = draft.caFile
+        definition.probe = try Self.probe(draft.probe)
         if let timeouts = draft.timeouts { try Self.apply(timeouts, to: &definition.timeouts) }
         try Self.check(definition)
         let isEnabled = draft.enabled ?? true
@@ -133,6 +136,7 @@ extension GatewayOperations {
             try rest(change.maxCooldown.applied(to: definition.maxCooldown.text)) ?? defaults.maxCooldown
         definition.fallbacks = change.fallbacks.applied(to: definition.fallbacks) ?? []
         definition.caFile = change.caFile.applied(to: definition.caFile)
+        definition.probe = try probe(change.probe.applied(to: definition.probe?.text))
         switch change.timeouts {
         case .keep: break
         case .clear: definition.timeouts = UpstreamTimeouts()
@@ -156,6 +160,20 @@ extension GatewayOperations {
             throw OperationsError(.invalid, "must be a duration from 1s to 90d", parameter: "max_cooldown")
         }
         return rest
+    }
+
+    private static func probe(_ probe: Probe?) throws(OperationsError) -> UpstreamProbe? {
+        guard let probe else { return nil }
+        guard DefinitionRules.isProbePath(probe.path) else {
+            throw OperationsError(.invalid, DefinitionRules.probePathRule, parameter: "probe.path")
+        }
+        var result = UpstreamProbe(path: probe.path)
+        guard let text = probe.interval else { return result }
+        guard let interval = Duration(text: text), DefinitionRules.probeIntervals.contains(interval) else {
+            throw OperationsError(.invalid, "must be a duration from 1s to 1d", parameter: "probe.interval")
+        }
+        result.interval = interval
+        return result
     }
 
     private func checkFallbacks(_ slugs: [String], of slug: String) throws {
@@ -234,6 +252,6 @@ extension UpstreamChange {
     fileprivate var changesDefinition: Bool {
         !(name.isKept && baseUrl.isKept && stripHeaders.isKept && stripQuery.isKept && stripBodyFields.isKept
             && acceptEncoding.isKept && timeouts.isKept && strategy.isKept && retry.isKept && limits.isKept
-            && fallbacks.isKept && maxCooldown.isKept && caFile.isKept)
+            && fallbacks.isKept && maxCooldown.isKept && caFile.isKept && probe.isKept)
     }
 }

@@ -9,7 +9,8 @@ struct HealthStateMachine: Equatable, Sendable {
         case active
         /// Rests until its time has come. Exits: `.trial`, `.active` by an operator, the last three.
         case cooling(until: Int)
-        /// The time has come, and one request finds out. Exits: `.active` when it goes well, `.cooling` when not.
+        /// The time has come, and one request finds out. Exits: `.active` when it goes well, `.cooling` when not, and
+        /// none under way any more when it takes too long.
         case trial(isUnderWay: Bool)
         /// Its quota is used up; nil until somebody says when it returns. Exits: as `.cooling`.
         case exhausted(until: Int?)
@@ -17,6 +18,18 @@ struct HealthStateMachine: Equatable, Sendable {
         case disabled
         /// As disabled, and said to be for good. Exits: `.active`.
         case banned
+    }
+
+    /// What has brought it into its state, which decides what may bring it out again.
+    enum Cause: String, Sendable {
+        /// Failures that may be anybody's.
+        case failures
+        /// The provider's word: too many requests, or a quota.
+        case told
+        /// The provider does not know the credential.
+        case credential
+        /// An operator.
+        case hand
     }
 
     /// How long a rest lasts; the longest is what an operator allows.
@@ -28,19 +41,25 @@ struct HealthStateMachine: Equatable, Sendable {
         var longestGrownRest = Duration.seconds(3600)
         /// Providers have been seen to ask for weeks.
         var longestRest = Duration.seconds(86_400)
+        /// A request on trial that takes longer holds nobody up any more.
+        var longestTrial = Duration.seconds(30)
     }
 
     private(set) var state = State.active
     /// In words for operators; nil while active.
     private(set) var reason: String?
+    /// nil while active.
+    private(set) var cause: Cause?
     /// Rests since the last success.
     private(set) var rests = 0
     private var failures = 0
+    /// When the request on trial is waited for no longer; 0 without one.
+    private(set) var trialEnds = 0
 
     init() {}
 
     /// As it was written down.
-    init(_ name: KeyState, until: Int?, reason: String?, rests: Int) {
+    init(_ name: KeyState, until: Int?, reason: String?, cause: Cause? = nil, rests: Int) {
         state =
             switch name {
             case .active: .active
@@ -51,6 +70,7 @@ struct HealthStateMachine: Equatable, Sendable {
             case .banned: .banned
             }
         self.reason = reason
+        self.cause = cause
         self.rests = rests
     }
 
@@ -83,20 +103,28 @@ struct HealthStateMachine: Equatable, Sendable {
 
     // MARK: Use
 
-    /// - Returns: whether the time has come for a trial.
+    /// - Returns: whether the time has come for a trial, or for another one.
     mutating func timePassed(now: Int) -> Bool {
+        if state == .trial(isUnderWay: true), trialEnds <= now {
+            released()
+            return true
+        }
         guard let until = returnsAt, until <= now else { return false }
         state = .trial(isUnderWay: false)
         return true
     }
 
-    mutating func chosen() {
-        if case .trial = state { state = .trial(isUnderWay: true) }
+    mutating func chosen(now: Int, _ policy: Policy) {
+        guard case .trial = state else { return }
+        state = .trial(isUnderWay: true)
+        trialEnds = now + Self.microseconds(policy.longestTrial)
     }
 
     /// A request that was sent with it has told nothing about it.
     mutating func released() {
-        if case .trial = state { state = .trial(isUnderWay: false) }
+        guard case .trial = state else { return }
+        state = .trial(isUnderWay: false)
+        trialEnds = 0
     }
 
     /// - Returns: whether this has brought it back.
@@ -120,7 +148,35 @@ struct HealthStateMachine: Equatable, Sendable {
         failures += 1
         let isTrial = if case .trial = state { true } else { false }
         guard isTrial || failures >= policy.failureLimit else { return false }
-        return cool(until: now + grownRest(policy.rest, policy), reason, now: now, policy)
+        return cool(until: now + grownRest(policy.rest, policy), reason, .failures, now: now, policy)
+    }
+
+    /// A question that costs nothing has been answered well.
+    ///
+    /// It tells that the backend is there and knows the credential, and nothing of limits.
+    ///
+    /// - Returns: whether this has brought it back.
+    mutating func probedWell() -> Bool {
+        switch (state, cause) {
+        case (.cooling, .failures), (.trial(isUnderWay: false), .failures): reset()
+        case (.disabled, .credential):
+            // Some backends answer such questions whatever the credential: until a request has gone well, the next
+            // refusal is waited for longer.
+            let before = rests
+            reset()
+            rests = before + 1
+        default: return false
+        }
+        return true
+    }
+
+    /// Whether such a question may bring it back in this round of them.
+    func mayBeProbed(round: Int) -> Bool {
+        switch (state, cause) {
+        case (.cooling, .failures), (.trial(isUnderWay: false), .failures): true
+        case (.disabled, .credential): round % (1 << min(rests, 8)) == 0
+        default: false
+        }
     }
 
     // MARK: Verdicts
@@ -128,7 +184,13 @@ struct HealthStateMachine: Equatable, Sendable {
     /// Rests until then, or longer if it already does.
     ///
     /// - Returns: whether anything has changed.
-    mutating func cool(until wanted: Int, _ reason: String, now: Int, _ policy: Policy) -> Bool {
+    mutating func cool(
+        until wanted: Int,
+        _ reason: String,
+        _ cause: Cause = .told,
+        now: Int,
+        _ policy: Policy
+    ) -> Bool {
         let until = min(max(wanted, now), now + Self.microseconds(policy.longestRest))
         switch state {
         case .disabled, .banned: return false
@@ -139,7 +201,7 @@ struct HealthStateMachine: Equatable, Sendable {
         if case .cooling = state {} else { rests += 1 }
         failures = 0
         state = .cooling(until: until)
-        self.reason = reason
+        (self.reason, self.cause) = (reason, cause)
         return true
     }
 
@@ -158,21 +220,21 @@ struct HealthStateMachine: Equatable, Sendable {
         state = .exhausted(
             until: until.map { min(max($0, now), now + Self.microseconds(policy.longestRest)) }
         )
-        self.reason = reason
+        (self.reason, cause) = (reason, .told)
         return state != before
     }
 
-    mutating func disable(_ reason: String) -> Bool {
+    mutating func disable(_ reason: String, _ cause: Cause = .credential) -> Bool {
         guard state != .banned, state != .disabled else { return false }
         state = .disabled
-        self.reason = reason
+        (self.reason, self.cause) = (reason, cause)
         return true
     }
 
-    mutating func ban(_ reason: String) -> Bool {
+    mutating func ban(_ reason: String, _ cause: Cause = .credential) -> Bool {
         guard state != .banned else { return false }
         state = .banned
-        self.reason = reason
+        (self.reason, self.cause) = (reason, cause)
         return true
     }
 

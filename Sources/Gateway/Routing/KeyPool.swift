@@ -141,6 +141,35 @@ final class KeyPool: Sendable {
         if !changes.isEmpty { changed(changes) }
     }
 
+    // MARK: By themselves
+
+    /// As `KeyPoolState.timePassed`.
+    func timePassed(now: Int) -> (due: Int, resting: Int) {
+        content.withLock { $0.state.timePassed(now: now) }
+    }
+
+    /// Forgets what is over.
+    ///
+    /// - Returns: how much that was.
+    func cleanUp(now: Int) -> Int {
+        content.withLock { $0.thresholds.cleanUp(now: now) + $0.state.cleanUp(now: now) }
+    }
+
+    /// As `KeyPoolState.probed`.
+    func probed(limit: Int, round: Int) -> [UpstreamKeyEntry] {
+        content.withLock { content in
+            content.state.probed(limit: limit, round: round).compactMap { content.entries[$0] }
+        }
+    }
+
+    /// A free question with this key has been answered.
+    func probed(_ key: UpstreamKeyEntry, _ verdict: ProbeVerdict) {
+        let changes = content.withLock { content in
+            content.entries[key.id]?.generation == key.generation ? content.state.probed(key.id, verdict) : []
+        }
+        if !changes.isEmpty { changed(changes) }
+    }
+
     // MARK: Operators
 
     var hasUsableKey: Bool {
@@ -201,6 +230,18 @@ final class PoolRegistry: Sendable {
 
     func rollOver(_ ends: QuotaEnds, now: Int) {
         for pool in pools.withLock({ Array($0.values) }) { pool.rollOver(ends, now: now) }
+    }
+
+    /// The sums of all pools.
+    func timePassed(now: Int) -> (due: Int, resting: Int) {
+        pools.withLock { Array($0.values) }.reduce(into: (0, 0)) { sums, pool in
+            let (due, resting) = pool.timePassed(now: now)
+            sums = (sums.0 + due, sums.1 + resting)
+        }
+    }
+
+    func cleanUp(now: Int) -> Int {
+        pools.withLock { Array($0.values) }.reduce(0) { $0 + $1.cleanUp(now: now) }
     }
 
     /// Empties the pools of upstreams that are gone: nobody may count where others will.

@@ -73,6 +73,12 @@ extension KeyPoolState {
             }
         }
 
+        /// When it has to be looked at again: as `returnsAt`, or when a trial has taken too long.
+        var changesAt: Int? {
+            if health.state == .trial(isUnderWay: true) { return health.trialEnds }
+            return returnsAt
+        }
+
         /// Why it is not used, in words for operators.
         var reason: String {
             if !health.mayBeUsed {

@@ -38,31 +38,51 @@ extension KeyPoolState {
         return !models.rests(key: id, model: model, now: now)
     }
 
-    /// Those of a group that are looked at: all of a small one, some neighbours of a large one.
-    private func candidates(_ group: Int, _ wish: Wish, now: Int) -> [Int] {
+    /// Goes through all of a small group and through some neighbours of a large one.
+    ///
+    /// When none of them serves, to the first that does. Ends early when `isEnough` says so.
+    private func eachCandidate(_ group: Int, _ wish: Wish, now: Int, _ isEnough: (Int) -> Bool) {
         let slots = groups[group].slots
         let start = slots.count <= Self.sample ? 0 : Int(wish.random % UInt64(slots.count))
-        let looked = (0..<min(slots.count, Self.sample)).map { slots[(start + $0) % slots.count] }
-        let fitting = looked.filter { serves($0, wish, now: now) }
-        guard fitting.isEmpty, let place = scan(group, from: start, wish, now: now) else { return fitting }
-        return [slots[place]]
+        var place = start
+        var isFound = false
+        for _ in 0..<min(slots.count, Self.sample) {
+            if serves(slots[place], wish, now: now) {
+                isFound = true
+                if isEnough(slots[place]) { return }
+            }
+            place = place + 1 == slots.count ? 0 : place + 1
+        }
+        guard !isFound, let place = scan(group, from: start, wish, now: now) else { return }
+        _ = isEnough(slots[place])
     }
 
     private func weighted(_ group: Int, _ wish: Wish, now: Int) -> Int? {
-        let fitting = candidates(group, wish, now: now)
-        let total = fitting.reduce(0) { $0 + slots[$1].member.weight }
-        guard total > 0 else { return fitting.first }
+        var total = 0
+        eachCandidate(group, wish, now: now) { slot in
+            total += slots[slot].member.weight
+            return false
+        }
         // Another part of the number than the one that chose the neighbours.
-        var rest = Int((wish.random >> 20) % UInt64(total))
-        return fitting.first { slot in
+        var rest = total > 0 ? Int((wish.random >> 20) % UInt64(total)) : 0
+        var chosen: Int?
+        eachCandidate(group, wish, now: now) { slot in
+            chosen = slot
             rest -= slots[slot].member.weight
             return rest < 0
         }
+        return chosen
     }
 
     private func leastUsed(_ group: Int, _ wish: Wish, now: Int) -> Int? {
-        candidates(group, wish, now: now).min { left, right in
-            (slots[left].inFlight, slots[left].uses) < (slots[right].inFlight, slots[right].uses)
+        var (best, inFlight, uses): (Int?, Int, Int) = (nil, 0, 0)
+        eachCandidate(group, wish, now: now) { slot in
+            let candidate = (slots[slot].inFlight, slots[slot].uses)
+            if best == nil || candidate < (inFlight, uses) {
+                (best, inFlight, uses) = (slot, candidate.0, candidate.1)
+            }
+            return false
         }
+        return best
     }
 }

@@ -110,8 +110,8 @@ struct KeyPoolState: Sendable {
             leave(index)
             return nil
         }
-        upstream.chosen()
-        slots[index].health.chosen()
+        upstream.chosen(now: moment.now, policy)
+        slots[index].health.chosen(now: moment.now, policy)
         slots[index].inFlight += 1
         slots[index].uses += 1
         slots[index].windows?.take(now: moment.counting)
@@ -123,6 +123,16 @@ struct KeyPoolState: Sendable {
 
     /// What to tell a caller who comes while another's request finds out whether an upstream is back.
     private static let trialTime = 1_000_000
+
+    /// Brings those back whose time has come, which also happens before each choice.
+    ///
+    /// - Returns: how many are to be tried again, and how many still rest.
+    mutating func timePassed(now: Int) -> (due: Int, resting: Int) {
+        let before = resting.count
+        bringBack(now: now)
+        _ = upstream.timePassed(now: now)
+        return (before - resting.count, resting.count)
+    }
 
     private mutating func bringBack(now: Int) {
         while let next = returns.min, next.at <= now {
@@ -187,7 +197,7 @@ struct KeyPoolState: Sendable {
             _ = slots[index].health.failed(reason, now: now, policy)
             if trouble.failed(id, isOnlyKey: slots.count == 1) || isTrialOfUpstream {
                 let until = now + upstream.grownRest(policy.rest, policy)
-                _ = upstream.cool(until: until, reason, now: now, policy)
+                _ = upstream.cool(until: until, reason, .failures, now: now, policy)
             }
             return []
         case .upstreamRest(let rest):
@@ -201,7 +211,7 @@ struct KeyPoolState: Sendable {
         case .modelRest(let model, let rest): restModel(index, model, rest, now: now)
         case .exhausted(let until, let reason):
             _ = slots[index].health.exhaust(until: until, reason, now: now, policy)
-        case .disabled(let reason): _ = slots[index].health.disable(reason)
+        case .disabled(let reason, let cause): _ = slots[index].health.disable(reason, cause)
         case .banned(let reason): _ = slots[index].health.ban(reason)
         }
         // It has answered, whatever it said of the key.
@@ -256,6 +266,40 @@ struct KeyPoolState: Sendable {
         // So many of its models rest that it is the key.
         _ = slots[index].health.cool(until: until, rest.reason, now: now, policy)
     }
+
+    // MARK: Probes
+
+    /// Keys that a free question may bring back, and one of those in use whose end it may notice.
+    func probed(limit: Int, round: Int) -> [Int] {
+        let due = resting.filter { slots[$0].health.mayBeProbed(round: round) }
+        // Of many some at a time, others in the next round.
+        let start = due.count > limit ? round * limit % due.count : 0
+        let some = (0..<min(limit, due.count)).map { due[(start + $0) % due.count] }
+        let used = groups.flatMap(\.slots)
+        let one = used.isEmpty ? [] : [used[round % used.count]]
+        return (one + some).map { slots[$0].member.id }
+    }
+
+    /// What a free question with a key has told.
+    mutating func probed(_ id: Int, _ answer: ProbeVerdict) -> [PoolChange] {
+        guard let index = places[id] else { return [] }
+        let (upstreamBefore, keyBefore) = (upstream, slots[index].health)
+        switch answer {
+        case .good:
+            _ = slots[index].health.probedWell()
+            if upstream.probedWell() { trouble.end() }
+        case .refused(let reason): _ = slots[index].health.disable(reason)
+        case .unclear: break
+        }
+        settle(index)
+        var changes: [PoolChange] = []
+        if keyBefore != slots[index].health { changes.append(.key(id, slots[index].health)) }
+        if upstreamBefore.state != upstream.state { changes.append(.upstream(upstream)) }
+        return changes
+    }
+
+    /// Forgets rests of models that are over.
+    mutating func cleanUp(now: Int) -> Int { models.cleanUp(now: now) }
 
     // MARK: Operators
 
@@ -315,7 +359,7 @@ struct KeyPoolState: Sendable {
             slots[index].place = resting.count
             resting.append(index)
         }
-        guard let at = slots[index].returnsAt, at != slots[index].awaited else { return }
+        guard let at = slots[index].changesAt, at != slots[index].awaited else { return }
         slots[index].awaited = at
         returns.insert(Return(at: at, slot: index))
     }

@@ -20,8 +20,15 @@ enum KeyVerdict: Equatable, Sendable {
     case modelRest(String, Rest)
     case upstreamRest(Rest)
     case exhausted(until: Int?, String)
-    case disabled(String)
+    case disabled(String, HealthStateMachine.Cause = .credential)
     case banned(String)
+}
+
+/// What a question that costs nothing has told of a key: only 2xx heals, and only a refusal of the credential harms.
+enum ProbeVerdict: Equatable, Sendable {
+    case good
+    case refused(String)
+    case unclear
 }
 
 /// What has become of a key or an upstream, for the database and for operators.
@@ -108,6 +115,14 @@ struct ModelRests: Sendable {
         guard byKey[key]?.count ?? 0 >= Self.promotion else { return false }
         byKey[key] = nil
         return true
+    }
+
+    /// - Returns: how many rests were over.
+    mutating func cleanUp(now: Int) -> Int {
+        byKey = byKey.mapValues { $0.filter { $0.value > now } }.filter { !$0.value.isEmpty }
+        let before = count
+        count = byKey.values.reduce(0) { $0 + $1.count }
+        return before - count
     }
 
     mutating func forget(key: Int) {

@@ -49,10 +49,13 @@ enum JSONPath {
 
     /// The text of a string without its quotes, or a number, `true`, `false` or `null` as they are written.
     static func text(_ path: String, in body: UnsafeRawBufferPointer) -> String? {
-        guard var value = value(path, in: body) else { return nil }
-        if value.count >= 2, value.first == UInt8(ascii: "\""), value.last == UInt8(ascii: "\"") {
-            value = UnsafeRawBufferPointer(rebasing: value[1..<(value.count - 1)])
-        }
-        return String(decoding: value, as: UTF8.self)
+        value(path, in: body).map(plainText)
+    }
+
+    /// A value as `text` gives it.
+    static func plainText(_ value: UnsafeRawBufferPointer) -> String {
+        let isText =
+            value.count >= 2 && value.first == UInt8(ascii: "\"") && value.last == UInt8(ascii: "\"")
+        return String(decoding: isText ? value[1..<(value.count - 1)] : value[...], as: UTF8.self)
     }
 }

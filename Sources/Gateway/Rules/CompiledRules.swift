@@ -1,34 +1,26 @@
 import Operations
 
 /// A set of rules, ready to be asked: what could be worked out beforehand is.
-///
-/// A rule is found by the status or the error first, so that rules on other answers cost nothing.
 final class CompiledRules: Sendable {
-    /// Why a rule does not apply to an outcome, in words.
-    struct Mismatch: Error, Equatable {
-        let reason: String
-    }
-
     struct Entry: Sendable {
         let rule: Rule
         /// Numbers of its patterns in the set: any of the texts, and the expression.
         let texts: [Int]
         let expression: Int?
+        /// With names, and what is looked for, in lower case.
+        let headers: [HeaderMatch]
     }
 
     static let empty = CompiledRules()
 
     let entries: [Entry]
     private let patterns: PatternSet
-    /// Rules by status from 100, and those that name an error.
-    private let byStatus: [[Int]]
-    private let byError: [RuleError: [Int]]
+    private let index: RuleIndex
 
     private init() {
         entries = []
         patterns = PatternSet()
-        byStatus = []
-        byError = [:]
+        index = RuleIndex([], patternCount: 0)
     }
 
     /// `rules` stand in the order in which they are tried; those that are off are left out.
@@ -47,119 +39,114 @@ final class CompiledRules: Sendable {
             if let regex = rule.when.bodyRegex {
                 expression = try patterns.add(regex, isLiteral: false, parameter: "when.body_regex")
             }
-            entries.append(Entry(rule: rule, texts: texts, expression: expression))
+            let headers = (rule.when.header ?? []).map {
+                HeaderMatch(
+                    name: $0.name.lowercased(),
+                    equals: $0.equals,
+                    contains: $0.contains?.lowercased()
+                )
+            }
+            entries.append(Entry(rule: rule, texts: texts, expression: expression, headers: headers))
         }
         try patterns.compile()
         self.patterns = patterns
         self.entries = entries
-        byStatus = (100..<600).map { status in
-            entries.indices.filter { Self.concerns(entries[$0].rule.when, status: status) }
-        }
-        byError = Dictionary(
-            uniqueKeysWithValues: RuleError.allCases.map { error in
-                (error, entries.indices.filter { Self.concerns(entries[$0].rule.when, error: error) })
-            }
-        )
-    }
-
-    private static func concerns(_ condition: RuleCondition, status: Int) -> Bool {
-        if let ranges = condition.status { return ranges.contains { $0.range.contains(status) } }
-        return condition.error == nil
-    }
-
-    private static func concerns(_ condition: RuleCondition, error: RuleError) -> Bool {
-        if let errors = condition.error { return errors.contains(error) }
-        // What asks about an answer has nothing to say where there is none.
-        return condition.status == nil && condition.header == nil && condition.bodyContains == nil
-            && condition.bodyRegex == nil && condition.bodyJson == nil
+        index = RuleIndex(entries, patternCount: patterns.count)
     }
 
     // MARK: Asking
 
     /// Whether any rule may apply to an answer of this status.
-    func concern(status: Int) -> Bool {
-        byStatus.indices.contains(status - 100) && !byStatus[status - 100].isEmpty
-    }
+    func concern(status: Int) -> Bool { index.concerned.contains(status) }
 
     /// Whether a rule wants to see the beginning of the body of such an answer.
-    func wantBody(status: Int) -> Bool {
-        guard byStatus.indices.contains(status - 100) else { return false }
-        return byStatus[status - 100].contains { entries[$0].rule.when.readsBody }
-    }
+    func wantBody(status: Int) -> Bool { index.bodyWanted.contains(status) }
 
     /// The first rule that applies.
     ///
     /// `reached`: told of a rule that applies and has a threshold; says whether this time makes it full.
     func first(_ outcome: AttemptOutcome, reached: (Rule) -> Bool) -> Rule? {
-        // An answer that broke off has both.
-        var candidates = outcome.error.flatMap { byError[$0] } ?? []
-        if let status = outcome.status, byStatus.indices.contains(status - 100) {
-            let byStatus = byStatus[status - 100]
-            candidates = candidates.isEmpty ? byStatus : Set(candidates + byStatus).sorted()
-        }
-        var found: Set<Int>?
-        for index in candidates {
-            let entry = entries[index]
-            if entry.rule.when.readsBody, found == nil { found = patterns.occurring(in: outcome.body) }
-            guard Self.mismatch(entry, outcome, found ?? []) == nil else { continue }
-            if entry.rule.threshold == nil || reached(entry.rule) { return entry.rule }
+        let isWanted = outcome.status.map(index.patternsWanted.contains) ?? true
+        let hits = isWanted ? patterns.occurring(in: outcome.body) : .none
+        for place in index.candidates(outcome, hits) where mismatch(place, outcome, hits) == nil {
+            let rule = entries[place].rule
+            if rule.threshold == nil || reached(rule) { return rule }
         }
         return nil
     }
 
     /// For each rule why it does not apply, nil where it does; thresholds are not asked.
-    func explain(_ outcome: AttemptOutcome) -> [(rule: Rule, mismatch: Mismatch?)] {
-        let found = patterns.occurring(in: outcome.body)
-        return entries.map { ($0.rule, Self.mismatch($0, outcome, found)) }
+    func explain(_ outcome: AttemptOutcome) -> [(rule: Rule, mismatch: String?)] {
+        let hits = patterns.occurring(in: outcome.body)
+        return entries.indices.map { place in
+            let rule = entries[place].rule
+            return (rule, mismatch(place, outcome, hits)?.words(rule.when, outcome))
+        }
     }
 
-    private static func mismatch(_ entry: Entry, _ outcome: AttemptOutcome, _ found: Set<Int>) -> Mismatch? {
+    private func mismatch(
+        _ place: Int,
+        _ outcome: AttemptOutcome,
+        _ hits: PatternSet.Hits
+    ) -> RuleMismatch? {
+        let entry = entries[place]
         let condition = entry.rule.when
         if let ranges = condition.status {
-            guard let status = outcome.status else { return Mismatch(reason: "there is no answer") }
-            guard ranges.contains(where: { $0.range.contains(status) }) else {
-                let wanted = ranges.map(\.text).joined(separator: ", ")
-                return Mismatch(reason: "status \(status) is not \(wanted)")
-            }
+            guard let status = outcome.status else { return .noAnswer }
+            guard ranges.contains(where: { $0.range.contains(status) }) else { return .status(status) }
         }
         if let errors = condition.error {
-            guard let error = outcome.error, errors.contains(error) else {
-                let wanted = errors.map(\.rawValue).joined(separator: ", ")
-                return Mismatch(reason: "the error is \(outcome.error?.rawValue ?? "none"), not \(wanted)")
-            }
+            guard let error = outcome.error, errors.contains(error) else { return .error }
         }
-        if let least = condition.latencyOverMs, outcome.latencyMilliseconds <= least {
-            return Mismatch(reason: "\(outcome.latencyMilliseconds) ms are not over \(least)")
+        if let least = condition.latencyOverMs, outcome.latencyMilliseconds <= least { return .latency }
+        for header in entry.headers {
+            guard let value = outcome.header(header.name) else { return .headerMissing(header) }
+            let isEqual = header.equals.map { $0 == value } ?? true
+            let isInside = header.contains.map { value.lowercased().contains($0) } ?? true
+            if !isEqual || !isInside { return .header(header, value) }
         }
-        for header in condition.header ?? [] {
-            if let mismatch = mismatch(header, outcome) { return mismatch }
-        }
-        if !entry.texts.isEmpty, !entry.texts.contains(where: found.contains) {
-            return Mismatch(reason: "the body contains none of its texts")
-        }
-        if let expression = entry.expression, !found.contains(expression) {
-            return Mismatch(reason: "the body does not match \(condition.bodyRegex ?? "")")
-        }
+        if !entry.texts.isEmpty, !entry.texts.contains(where: hits.contains) { return .texts }
+        if let expression = entry.expression, !hits.contains(expression) { return .expression }
         if let wanted = condition.bodyJson {
             let value = outcome.body.withUnsafeBytes { JSONPath.text(wanted.path, in: $0) }
-            guard value == wanted.equals else {
-                return Mismatch(reason: "\(wanted.path) is \(value ?? "not there"), not \(wanted.equals)")
-            }
+            if value != wanted.equals { return .value(value) }
         }
         return nil
     }
+}
 
-    private static func mismatch(_ match: HeaderMatch, _ outcome: AttemptOutcome) -> Mismatch? {
-        guard let value = outcome.header(match.name.lowercased()) else {
-            return Mismatch(reason: "there is no header \(match.name)")
+/// Why a rule does not apply to an outcome; put into words only for those who read them.
+enum RuleMismatch {
+    case noAnswer
+    case status(Int)
+    case error
+    case latency
+    case headerMissing(HeaderMatch)
+    case header(HeaderMatch, String)
+    case texts
+    case expression
+    /// What stands where another value is asked for, nil for nothing.
+    case value(String?)
+
+    func words(_ condition: RuleCondition, _ outcome: AttemptOutcome) -> String {
+        switch self {
+        case .noAnswer: return "there is no answer"
+        case .status(let status):
+            return "status \(status) is not \((condition.status ?? []).map(\.text).joined(separator: ", "))"
+        case .error:
+            let wanted = (condition.error ?? []).map(\.rawValue).joined(separator: ", ")
+            return "the error is \(outcome.error?.rawValue ?? "none"), not \(wanted)"
+        case .latency: return "\(outcome.latencyMilliseconds) ms are not over \(condition.latencyOverMs ?? 0)"
+        case .headerMissing(let wanted): return "there is no header \(wanted.name)"
+        case .header(let wanted, let value):
+            let difference = wanted.equals.map { ", not \($0)" } ?? ", without \(wanted.contains ?? "")"
+            return "\(wanted.name) is \(value)" + difference
+        case .texts: return "the body contains none of its texts"
+        case .expression: return "the body does not match \(condition.bodyRegex ?? "")"
+        case .value(let value):
+            let wanted = condition.bodyJson
+            return "\(wanted?.path ?? "") is \(value ?? "not there"), not \(wanted?.equals ?? "")"
         }
-        if let wanted = match.equals, value != wanted {
-            return Mismatch(reason: "\(match.name) is \(value), not \(wanted)")
-        }
-        if let wanted = match.contains, !value.lowercased().contains(wanted.lowercased()) {
-            return Mismatch(reason: "\(match.name) is \(value), without \(wanted)")
-        }
-        return nil
     }
 }
 

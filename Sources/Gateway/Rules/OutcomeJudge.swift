@@ -109,7 +109,9 @@ struct OutcomeJudge {
             case .cooldownKey: return .rest(rest)
             case .cooldownModel: return outcome.model.map { .modelRest($0, rest) } ?? .rest(rest)
             case .cooldownUpstream: return .upstreamRest(rest)
-            case .disableKey: return .disabled(reason)
+            case .disableKey:
+                let isRefused = outcome.status == 401 || outcome.status == 403
+                return .disabled(reason, isRefused ? .credential : .told)
             case .banKey: return .banned(reason)
             case .exhaustKey: return .exhausted(until: told, reason)
             case .retryNextKey, .retrySameKey, .respond, .notify: continue
@@ -129,6 +131,13 @@ struct RuleThresholds: Sendable {
     private static let limit = 10_000
 
     private var times: [Place: [Int]] = [:]
+
+    /// - Returns: how many counts were forgotten: those of longer ago than any threshold reaches back.
+    mutating func cleanUp(now: Int) -> Int {
+        let before = times.count
+        times = times.filter { $0.value.last ?? 0 > now - 86_400_000_000 }
+        return before - times.count
+    }
 
     /// - Returns: whether this time is the one; the count then begins anew.
     mutating func reached(_ rule: Rule, key: Int, now: Int) -> Bool {

@@ -6,7 +6,7 @@ import Operations
 /// Unchecked: RE2 objects are immutable once compiled and safe to use from any thread.
 final class PatternSet: @unchecked Sendable {
     private let set: OpaquePointer
-    private var count = 0
+    private(set) var count = 0
 
     init() {
         set = cre2_set_new()
@@ -46,15 +46,35 @@ final class PatternSet: @unchecked Sendable {
         }
     }
 
-    /// The numbers of those that occur; empty, too, when there was not memory enough to find out.
-    func occurring(in bytes: [UInt8]) -> Set<Int> {
-        guard count > 0, !bytes.isEmpty else { return [] }
-        var found = [Int32](repeating: 0, count: count)
-        let matches = bytes.withUnsafeBytes { raw in
-            raw.withMemoryRebound(to: CChar.self) {
-                cre2_set_match(set, $0.baseAddress, $0.count, &found, found.count)
-            }
+    /// The numbers of patterns that occur in some bytes.
+    struct Hits: Sendable {
+        static let none = Hits()
+
+        fileprivate(set) var numbers: [Int] = []
+        private var isHit: [Bool] = []
+
+        fileprivate init() {}
+
+        fileprivate init(_ found: UnsafeBufferPointer<Int32>, of count: Int) {
+            numbers = found.map(Int.init)
+            isHit = Array(repeating: false, count: count)
+            for number in numbers { isHit[number] = true }
         }
-        return matches <= 0 ? [] : Set(found.prefix(Int(matches)).map(Int.init))
+
+        func contains(_ number: Int) -> Bool { !numbers.isEmpty && isHit[number] }
+    }
+
+    /// Those that occur; none, too, when there was not memory enough to find out.
+    func occurring(in bytes: [UInt8]) -> Hits {
+        guard count > 0, !bytes.isEmpty else { return .none }
+        return withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { found in
+            let matches = bytes.withUnsafeBytes { raw in
+                raw.withMemoryRebound(to: CChar.self) {
+                    cre2_set_match(set, $0.baseAddress, $0.count, found.baseAddress, count)
+                }
+            }
+            guard matches > 0 else { return .none }
+            return Hits(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(found)[..<Int(matches)]), of: count)
+        }
     }
 }

@@ -220,7 +220,7 @@ struct ClientKeyStore: Sendable {
 
     /// Columns by position, in the schema's order, to which a migration only adds: names would make a start with
     /// 100,000 keys 50 ms longer.
-    private static func decode(_ row: Row) throws -> ClientKeyRow {
+    static func decode(_ row: Row) throws -> ClientKeyRow {
         let created: Int = row[11]
         var key = ClientKey(
             id: row[0],

@@ -56,6 +56,23 @@ enum Migrations {
                     """
             )
         }
+        migrator.registerMigration("7 causes and tasks") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE upstream_keys ADD COLUMN cause TEXT;
+                    ALTER TABLE client_keys ADD COLUMN expiry_noted INTEGER;
+                    CREATE INDEX client_keys_expiring ON client_keys (expires_at) WHERE expires_at IS NOT NULL;
+                    CREATE TABLE tasks (
+                        name TEXT PRIMARY KEY,
+                        interval_ms INTEGER,
+                        began_at INTEGER,
+                        duration_ms INTEGER,
+                        succeeded INTEGER,
+                        result TEXT
+                    ) STRICT;
+                    """
+            )
+        }
         return migrator
     }
 

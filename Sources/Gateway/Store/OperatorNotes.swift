@@ -58,15 +58,16 @@ struct OperatorNotes {
         }
     }
 
-    func remember(
-        _ answer: Answer,
-        for key: String,
-        of name: String,
-        at now: Int,
-        forgetting oldest: Int
-    ) throws {
+    /// - Returns: how many there were.
+    func forgetAnswers(before oldest: Int) throws -> Int {
         try database.write { db in
             try db.execute(sql: "DELETE FROM idempotency WHERE at < ?", arguments: [oldest])
+            return db.changesCount
+        }
+    }
+
+    func remember(_ answer: Answer, for key: String, of name: String, at now: Int) throws {
+        try database.write { db in
             try db.execute(
                 sql:
                     "INSERT OR REPLACE INTO idempotency (key, operator, request, answer, at) VALUES (?, ?, ?, ?, ?)",

@@ -82,6 +82,11 @@ struct RuleStore: Sendable {
                     rule.upstreamId, rule.name, rule.enabled, try JSONForm.text(definition), id,
                 ]
             )
+            if rule.position != before.position {
+                var ids = try Self.all(db).map(\.id).filter { $0 != id }
+                ids.insert(id, at: min(max(rule.position, 1), ids.count + 1) - 1)
+                try Self.renumber(ids, db)
+            }
             try check(try Self.all(db))
             try Self.record("change", id, before, try Self.find(id, db), user, db)
         }

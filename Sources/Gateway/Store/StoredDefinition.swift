@@ -15,6 +15,7 @@ struct StoredDefinition: Codable {
     var fallbacks: [String]?
     var maxCooldown: String?
     var caFile: String?
+    var probe: Probe?
 
     init(_ definition: UpstreamDefinition) {
         name = definition.name
@@ -29,6 +30,7 @@ struct StoredDefinition: Codable {
         (limits, fallbacks) = (definition.limits, definition.fallbacks)
         maxCooldown = definition.maxCooldown.text
         caFile = definition.caFile
+        probe = definition.probe?.text
     }
 
     func definition() throws -> UpstreamDefinition {
@@ -49,12 +51,21 @@ struct StoredDefinition: Codable {
         definition.maxCooldown =
             maxCooldown.flatMap { Duration(text: $0) } ?? definition.maxCooldown
         definition.caFile = caFile
+        definition.probe = probe.map { stored in
+            var probe = UpstreamProbe(path: stored.path)
+            probe.interval = stored.interval.flatMap { Duration(text: $0) } ?? probe.interval
+            return probe
+        }
         return definition
     }
 }
 
 extension RetryPolicy {
     var text: Retry { Retry(maxAttempts: maxAttempts, maxTime: maxTime.text) }
+}
+
+extension UpstreamProbe {
+    var text: Probe { Probe(path: path, interval: interval.text) }
 }
 
 extension UpstreamTimeouts {

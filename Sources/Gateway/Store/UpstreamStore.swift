@@ -242,15 +242,17 @@ struct UpstreamStore: Sendable {
             try db.execute(
                 sql: """
                     UPDATE upstream_keys SET name = ?, location = ?, param_name = ?, value_prefix = ?, sealed = ?,
-                    weight = ?, priority = ?, limits = ?, quota = ?, state = ?, reason = ?, until = ?, rests = ?, version = ?
+                    weight = ?, priority = ?, limits = ?, quota = ?, state = ?, reason = ?, cause = ?, until = ?, rests = ?,
+                    version = ?
                     WHERE id = ?
                     """,
                 arguments: [
                     row.definition.name, row.definition.location.rawValue, row.definition.paramName,
                     row.definition.valuePrefix, row.sealed, row.definition.weight, row.definition.priority,
                     try RateLimitsColumn.text(row.definition.limits), try JSONForm.text(row.definition.quota),
-                    row.health.name.rawValue, row.health.reason, row.health.returnsAt, row.health.rests,
-                    row.version + 1, id,
+                    row.health.name.rawValue, row.health.reason, row.health.cause?.rawValue,
+                    row.health.returnsAt,
+                    row.health.rests, row.version + 1, id,
                 ]
             )
             let record = ChangeRecord(
@@ -270,8 +272,14 @@ struct UpstreamStore: Sendable {
         try database.write { db in
             for (id, health) in healths {
                 try db.execute(
-                    sql: "UPDATE upstream_keys SET state = ?, reason = ?, until = ?, rests = ? WHERE id = ?",
-                    arguments: [health.name.rawValue, health.reason, health.returnsAt, health.rests, id]
+                    sql: """
+                        UPDATE upstream_keys SET state = ?, reason = ?, cause = ?, until = ?, rests = ?
+                        WHERE id = ?
+                        """,
+                    arguments: [
+                        health.name.rawValue, health.reason, health.cause?.rawValue, health.returnsAt,
+                        health.rests, id,
+                    ]
                 )
             }
         }
@@ -313,6 +321,8 @@ struct UpstreamStore: Sendable {
                 KeyState(rawValue: row["state"]) ?? .disabled,
                 until: row["until"],
                 reason: row["reason"],
+                // Written before causes were: an operator's, until one says otherwise.
+                cause: (row["cause"] as String?).flatMap(HealthStateMachine.Cause.init) ?? .hand,
                 rests: row["rests"]
             ),
             version: row["version"]

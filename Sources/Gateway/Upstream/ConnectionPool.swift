@@ -127,7 +127,7 @@ final class ConnectionPool {
         }
     }
 
-    private static func tlsHandler(_ context: NIOSSLContext, _ host: String) throws -> NIOSSLClientHandler {
+    static func tlsHandler(_ context: NIOSSLContext, _ host: String) throws -> NIOSSLClientHandler {
         try NIOSSLClientHandler(context: context, serverHostname: IPAddress(host) == nil ? host : nil)
     }
 }

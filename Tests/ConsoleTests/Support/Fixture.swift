@@ -96,14 +96,46 @@ enum Fixture {
 
     static func upstreams() -> [Upstream] {
         ["miniai", "openai"].enumerated().map { index, slug in
-            Upstream(
+            var upstream = Upstream(
                 id: index + 1,
                 slug: slug,
                 name: slug,
                 baseUrl: "http://127.0.0.1:9/",
                 timeouts: Timeouts(connect: "5s", firstByte: "60s", idle: "60s"),
-                source: .file
+                source: index == 0 ? .file : .database
             )
+            upstream.keys = index == 0 ? 2 : 4
+            upstream.health = index == 0 ? "no_usable_key" : "up"
+            guard index == 1 else { return upstream }
+            upstream.probe = Probe(path: "/v1/models", interval: "30s")
+            var probe = ProbeResult(time: time(12), path: "/v1/models", upstreamKey: "key-1")
+            (probe.success, probe.status, probe.message) = (true, 200, "It answers, and takes the key.")
+            upstream.lastProbe = probe
+            upstream.fallbacks = ["miniai"]
+            return upstream
+        }
+    }
+
+    static func rules() -> [Rule] {
+        let texts = [
+            ("dead credential", "status 401 then disable_key, retry_next_key"),
+            (
+                "out of quota",
+                #"status 400, 403, 429 and body contains "insufficient_quota" then exhaust_key, retry_next_key"#
+            ),
+            ("throttled", "status 429 then cooldown_key 60s, retry_next_key"),
+            (
+                "slow region",
+                "status 5xx and latency > 5s and 3 times in 1m then cooldown_upstream 5m fixed, notify"
+            ),
+        ]
+        return texts.enumerated().compactMap { index, entry in
+            guard let text = try? RuleText(parsing: entry.1) else { return nil }
+            var rule = Rule(id: index + 1, name: entry.0, when: text.when, then: text.then)
+            rule.threshold = text.threshold
+            (rule.hits, rule.lastHitAt) = index == 2 ? (212, time(40)) : (0, nil)
+            if index == 3 { (rule.enabled, rule.upstreamId) = (false, 1) }
+            return rule
         }
     }
 
@@ -216,7 +248,7 @@ extension Fixture {
         return states.enumerated().map { index, entry in
             var key = UpstreamKey(
                 id: index + 1,
-                upstreamId: 1,
+                upstreamId: index < 4 ? 2 : 1,
                 upstream: index < 4 ? "openai" : "miniai",
                 name: "key-\(index + 1)",
                 maskedValue: "sk-…\(1000 + index)",
@@ -227,6 +259,10 @@ extension Fixture {
             key.inFlight = index == 0 ? 3 : 0
             key.lastUsedAt = time(index * 100)
             key.lastError = index == 0 ? "status 503" : nil
+            if index == 1 {
+                (key.source, key.enableQuota, key.quotaTotal, key.quotaUsed) = (.database, true, 500, 430)
+                key.quotaPeriod = .day
+            }
             return key
         }
     }
@@ -259,6 +295,7 @@ extension ConsoleDriver {
         answer(.pool(Fixture.pool()))
         answer(.keys(Fixture.keys(), isComplete: true))
         answer(.upstreams(Fixture.upstreams()))
+        answer(.rules(Fixture.rules()))
         answer(.usage([1: KeyUsage(today: 1204, parts: [1, 2, 2, 5, 7, 6, 3, 2])]))
         answer(.status(Fixture.status()))
         answer(

@@ -39,11 +39,11 @@ import Testing
         #expect(!isEarly && !health.mayBeUsed)
         let isDue = health.timePassed(now: 7 * second)
         #expect(isDue && health.mayBeUsed && health.name == .cooling)
-        health.chosen()
+        health.chosen(now: 7 * second, policy)
         #expect(!health.mayBeUsed)
         health.released()
         #expect(health.mayBeUsed)
-        health.chosen()
+        health.chosen(now: 7 * second, policy)
         let isBack = health.succeeded()
         #expect(isBack && health == HealthStateMachine())
     }
@@ -58,7 +58,7 @@ import Testing
             rests.append((until - now) / second)
             now = until
             _ = health.timePassed(now: now)
-            health.chosen()
+            health.chosen(now: now, policy)
             _ = health.failed("x", now: now, policy)
             now = health.returnsAt ?? 0
             _ = health.timePassed(now: now)

@@ -59,7 +59,8 @@ enum RuleRoutes {
             "/rules/test",
             "rules",
             "What the rules would make of an answer; nothing is done",
-            body: RuleTest.fields
+            body: RuleTest.fields,
+            role: .viewer
         ) { request in
             let test = try await request.change(RuleTest.self, fields: RuleTest.fields)
             return try request.json(try await request.port.testRules(test, by: request.user))

@@ -133,11 +133,12 @@ enum UpstreamKeyRoutes {
 
     /// The body, with a reason, may be left out.
     private static func state(_ verb: String, _ state: KeyState, _ summary: String) -> AdminRoute {
-        .change(.post, "/keys/{id}/\(verb)", "upstream keys", summary) { request in
-            let body = try await StrictBody.collect(request.request)
-            let reason =
-                body.readableBytes == 0
-                ? nil : try JSONForm.value(Reason.self, from: .init(body.readableBytesView)).reason
+        .change(.post, "/keys/{id}/\(verb)", "upstream keys", summary, body: ["reason"]) { request in
+            let reason = try await StrictBody.readIfAny(
+                Reason.self,
+                fields: ["reason"],
+                from: request.request
+            )?.reason
             let key = try await request.port.setUpstreamKeyState(
                 try request.id(),
                 state,

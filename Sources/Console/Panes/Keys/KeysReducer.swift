@@ -15,10 +15,10 @@ extension ConsoleState {
     mutating func runKeys(_ id: CommandID) -> [ConsoleEffect] {
         switch id {
         case .newKey:
-            overlays.append(.form(KeyForm.make(nil, upstreams: keys.upstreams, zone: zone), .newKey))
+            overlays.append(.form(KeyForm.make(nil, upstreams: upstreams.all, zone: zone), .newKey))
         case .editKey:
             guard let key = keys.table.selection else { return [] }
-            overlays.append(.form(KeyForm.make(key, upstreams: keys.upstreams, zone: zone), .editKey(key)))
+            overlays.append(.form(KeyForm.make(key, upstreams: upstreams.all, zone: zone), .editKey(key)))
         case .toggleKey: return toggle()
         case .rotateKey: askRotation()
         case .revokeKey: ask(.revoke)

@@ -12,7 +12,6 @@ struct KeysState: Sendable {
     /// A key that has just been made, to be chosen once it is in the list.
     var wanted: Int?
     var usage: [Int: KeyUsage] = [:]
-    var upstreams: [Upstream] = []
     var isLoading = true
     var fault: String?
     /// Whether all keys of the gateway are in `all`.

@@ -1,6 +1,32 @@
 import Operations
 
 /// What operators do with the keys of the pool.
+enum PoolEdit: Sendable, Equatable {
+    case add(UpstreamKeyDraft, upstream: String)
+    case change(id: Int, name: String, version: Int, UpstreamKeyChange)
+    case delete(ids: [Int], names: [String])
+    /// In use, disabled or banned.
+    case setState(ids: [Int], names: [String], KeyState)
+
+    var ids: [Int] {
+        switch self {
+        case .add: []
+        case .change(let id, _, _, _): [id]
+        case .delete(let ids, _), .setState(let ids, _, _): ids
+        }
+    }
+
+    /// For messages.
+    var object: String {
+        switch self {
+        case .add(let draft, let upstream): "“\(upstream)/\(draft.name)”"
+        case .change(_, let name, _, _): "“\(name)”"
+        case .delete(_, let names), .setState(_, let names, _):
+            names.count == 1 ? "“\(names[0])”" : "\(names.count) keys"
+        }
+    }
+}
+
 extension ConsoleState {
     mutating func applyPoolFilter() {
         let fitting = pool.all.filter { PoolState.accepts(filter.parsed, $0) }
@@ -9,9 +35,21 @@ extension ConsoleState {
 
     mutating func runPool(_ id: CommandID) -> [ConsoleEffect] {
         switch id {
+        case .newPoolKey:
+            let upstream = pool.table.selection?.upstream
+            overlays.append(.form(PoolForm.make(nil, upstreams.all, upstream: upstream), .newPoolKey))
+        case .editPoolKey:
+            guard let key = pool.table.selection else { return [] }
+            overlays.append(.form(PoolForm.make(key, upstreams.all), .editPoolKey(key)))
         case .togglePoolKey: return toggle()
         case .banPoolKey: askToBan()
-        case .resetPoolKey: return [.change(change(pool.table.targets, .active))]
+        case .resetPoolKey: return [.change(.pool(edit(pool.table.targets, .active)))]
+        case .deletePoolKey: askToDelete()
+        case .testPoolKey:
+            guard let key = pool.table.selection else { return [] }
+            let name = "\(key.upstream)/\(key.name)"
+            say("asking \(key.upstream) with \(key.name) \(glyphs.ellipsis)", .info, for: 12)
+            return [.ask(.upstreamKey(id: key.id, name: name))]
         case .poolKeyLogs:
             guard let key = pool.table.selection else { return [] }
             pane = .logs
@@ -21,8 +59,8 @@ extension ConsoleState {
         return []
     }
 
-    private func change(_ keys: [UpstreamKey], _ state: KeyState) -> ConsoleChange {
-        .setPoolState(ids: keys.map(\.id), names: keys.map { "\($0.upstream)/\($0.name)" }, state)
+    private func edit(_ keys: [UpstreamKey], _ state: KeyState) -> PoolEdit {
+        .setState(ids: keys.map(\.id), names: keys.map { "\($0.upstream)/\($0.name)" }, state)
     }
 
     /// Easily taken back, so it is not asked about.
@@ -30,7 +68,7 @@ extension ConsoleState {
         let all = pool.table.targets
         let isOn = all.allSatisfy { $0.state == .disabled || $0.state == .banned }
         let targets = all.filter { isOn || ($0.state != .disabled && $0.state != .banned) }
-        return targets.isEmpty ? [] : [.change(change(targets, isOn ? .active : .disabled))]
+        return targets.isEmpty ? [] : [.change(.pool(edit(targets, isOn ? .active : .disabled)))]
     }
 
     private mutating func askToBan() {
@@ -46,7 +84,31 @@ extension ConsoleState {
             buttons: [.init(label: "Ban", key: Key("y"))],
             typing: targets.count > 1 ? "ban \(targets.count)" : nil
         )
-        overlays.append(.dialog(dialog, .change(change(targets, .banned))))
+        overlays.append(.dialog(dialog, .change(.pool(edit(targets, .banned)))))
+    }
+
+    private mutating func askToDelete() {
+        let targets = pool.table.targets.filter { $0.source == .database }
+        guard let first = targets.first else { return }
+        let names = targets.map { "\($0.upstream)/\($0.name)" }
+        var text = [
+            targets.count == 1
+                ? "\(names[0]), \(first.maskedValue)"
+                : names.prefix(5).joined(separator: ", ")
+                    + (names.count > 5 ? " and \(names.count - 5) more" : ""),
+            "Its value is gone for ever: nobody can bring it back. The logs keep its name.",
+        ]
+        if targets.count < pool.table.targets.count {
+            text.append("Those that the configuration file defines stay.")
+        }
+        let dialog = Dialog(
+            title: "Delete \(targets.count == 1 ? names[0] : "\(targets.count) keys")",
+            text: text,
+            buttons: [.init(label: "Delete", key: Key("y"))],
+            typing: targets.count > 1 ? "delete \(targets.count)" : nil
+        )
+        let edit = PoolEdit.delete(ids: targets.map(\.id), names: names)
+        overlays.append(.dialog(dialog, .change(.pool(edit))))
     }
 
     func copyOfPool() -> String? {
@@ -58,13 +120,19 @@ extension ConsoleState {
 
     /// Why a command on the selected key is not to be had.
     func refusalOfPool(_ id: CommandID) -> String? {
-        guard pool.table.selection != nil else { return "there is no key in the pool" }
+        if id == .newPoolKey { return nil }
+        let targets = pool.table.targets
+        guard let key = pool.table.selection else { return "there is no key in the pool" }
         switch id {
-        case .banPoolKey:
-            return pool.table.targets.allSatisfy { $0.state == .banned } ? "already banned" : nil
+        case .editPoolKey:
+            if pool.table.markCount > 1 { return "edit one key at a time; Esc takes the marks away" }
+            return key.source == .file ? "the configuration file defines it; change it there and reload" : nil
+        case .deletePoolKey:
+            return targets.allSatisfy { $0.source == .file }
+                ? "the configuration file defines it; change it there and reload" : nil
+        case .banPoolKey: return targets.allSatisfy { $0.state == .banned } ? "already banned" : nil
         case .resetPoolKey:
-            return pool.table.targets.allSatisfy { $0.state == .active }
-                ? "it is in use; nothing to reset" : nil
+            return targets.allSatisfy { $0.state == .active } ? "it is in use; nothing to reset" : nil
         default: return nil
         }
     }

@@ -36,6 +36,9 @@ enum PoolView {
                 priority: 3,
                 order: .number { Double($0.inFlight) }
             ) { StyledText($0.inFlight == 0 ? "" : "\($0.inFlight)") },
+            Column(id: "quota", title: "QUOTA", width: 12, priority: 5, order: .number { -share($0) }) {
+                quota($0, glyphs)
+            },
             Column(
                 id: "last_used",
                 title: "LAST USED",
@@ -95,6 +98,38 @@ enum PoolView {
         }
     }
 
+    /// How much of its quota is used, from 0 to 1; 0 without one.
+    private static func share(_ key: UpstreamKey) -> Double {
+        guard let total = key.quota?.total, total > 0 else { return 0 }
+        return min(1, Double(key.quotaUsed) / Double(total))
+    }
+
+    /// A bar and a share, as in `▇▇▇▁▁ 61 %`.
+    private static func quota(_ key: UpstreamKey, _ glyphs: Glyphs) -> StyledText {
+        guard key.quota != nil else { return StyledText() }
+        let share = share(key)
+        let bar = Sparkline.text((0..<5).map { share * 5 >= Double($0) + 0.5 ? 1 : 0 }, glyphs)
+        let role: StyleRole = share >= 1 ? .error : share >= 0.8 ? .warning : .muted
+        return StyledText(bar, role).appending(" \(Int(share * 100)) %", role)
+    }
+
+    /// Everything about one.
+    static func details(_ key: UpstreamKey, now: Timestamp) -> [TextView.Line] {
+        let quota = key.quota.map { "\(NumberText.count(key.quotaUsed)) of \($0.text)" }
+        let returns = returns(key, now).text
+        let place = "\(key.location.rawValue) \(key.paramName)"
+        return DetailText.lines([
+            ("upstream", key.upstream), ("name", key.name), ("value", key.maskedValue),
+            ("goes into", place + (key.valuePrefix.isEmpty ? "" : ", after “\(key.valuePrefix)”")),
+            ("state", key.state.rawValue), ("why", key.reason ?? ""), ("returns", returns),
+            ("in flight", "\(key.inFlight)"), ("last used", TimeText.ago(key.lastUsedAt, now: now)),
+            ("last error", key.lastError ?? "none"),
+            ("limits", key.limits.isUnlimited ? "none" : key.limits.text), ("quota", quota ?? "none"),
+            ("weight", "\(key.weight)"), ("priority", "\(key.priority)"),
+            ("defined in", key.source == .file ? "the configuration file" : "the database"),
+        ])
+    }
+
     /// A countdown while there is one.
     private static func returns(_ key: UpstreamKey, _ now: Timestamp) -> StyledText {
         guard key.state != .active else { return StyledText() }
@@ -145,7 +180,7 @@ enum PoolView {
         if let fault = state.pool.fault { return "\(state.glyphs.bad) \(fault)" }
         if state.pool.isLoading { return "loading \(state.glyphs.ellipsis)" }
         return state.pool.all.isEmpty
-            ? "no provider key: the configuration file or POST /keys adds one"
+            ? "no provider key yet: n adds one"
             : "no key fits the filter; \\ clears it"
     }
 }

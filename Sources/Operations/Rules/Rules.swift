@@ -234,7 +234,7 @@ package struct RuleAction: Codable, Sendable, Equatable {
 }
 
 /// What it takes to make a rule.
-package struct RuleDraft: Codable, Sendable {
+package struct RuleDraft: Codable, Sendable, Equatable {
     package var upstreamId: Int?
     package var name: String
     package var enabled: Bool?
@@ -254,21 +254,23 @@ package struct RuleDraft: Codable, Sendable {
 }
 
 /// What may change of a rule.
-package struct RuleChange: Codable, Sendable {
+package struct RuleChange: Codable, Sendable, Equatable {
     package var upstreamId: Change<Int> = .keep
     package var name: Change<String> = .keep
     package var enabled: Change<Bool> = .keep
+    /// Where it stands among the others from now on.
+    package var position: Change<Int> = .keep
     package var when: Change<RuleCondition> = .keep
     package var threshold: Change<RuleThreshold> = .keep
     package var then: Change<[RuleAction]> = .keep
 
     package init() {}
 
-    package static let fields = RuleDraft.fields.filter { $0 != "position" }
+    package static let fields = RuleDraft.fields
 }
 
 /// An answer, real or made up, that rules are tried on.
-package struct RuleTest: Codable, Sendable {
+package struct RuleTest: Codable, Sendable, Equatable {
     /// A logged exchange whose answer is taken; the rest then need not be given.
     package var logId: Int?
     package var upstreamId: Int?

@@ -1,0 +1,89 @@
+import Operations
+
+/// What each form checks, and what becomes of it.
+extension ConsoleState {
+    func check(_ form: inout Form, _ purpose: Overlay.FormPurpose, isComplete: Bool = false) {
+        switch purpose {
+        case .newKey, .editKey: KeyForm.check(&form, now: now, zone: zone, isComplete: isComplete)
+        case .newPoolKey, .editPoolKey: PoolForm.check(&form, isComplete: isComplete)
+        case .newUpstream, .editUpstream: UpstreamForm.check(&form, isComplete: isComplete)
+        case .newRule, .editRule: RuleForm.check(&form, isComplete: isComplete)
+        case .testRules: RuleForm.checkTest(&form, isComplete: isComplete)
+        }
+    }
+
+    /// What handing it in does; nil when it does not hold.
+    func effect(of form: Form, _ purpose: Overlay.FormPurpose) -> ConsoleEffect? {
+        switch purpose {
+        case .newKey, .editKey:
+            return KeyForm.change(form, purpose, now: now, zone: zone).map { .change($0) }
+        case .newPoolKey: return PoolForm.edit(form, of: nil, upstreams.all).map { .change(.pool($0)) }
+        case .editPoolKey(let key):
+            return PoolForm.edit(form, of: key, upstreams.all).map { .change(.pool($0)) }
+        case .newUpstream:
+            return UpstreamForm.change(form, of: nil).map { change in
+                let draft = UpstreamDraft(slug: form.word("slug"), baseUrl: form.word("base_url"), change)
+                return .change(.upstream(.create(draft)))
+            }
+        case .editUpstream(let upstream):
+            return UpstreamForm.change(form, of: upstream).map { change in
+                let (id, slug, version) = (upstream.id, upstream.slug, upstream.version)
+                return .change(.upstream(.change(id: id, slug: slug, version: version, change)))
+            }
+        case .newRule: return RuleForm.edit(form, of: nil, upstreams).map { .change(.rule($0)) }
+        case .editRule(let rule): return RuleForm.edit(form, of: rule, upstreams).map { .change(.rule($0)) }
+        case .testRules: return .ask(.rules(RuleForm.test(form, upstreams), of: "a made-up answer"))
+        }
+    }
+}
+
+extension Overlay.FormPurpose {
+    /// The form's field for a parameter that the gateway has refused.
+    func field(of parameter: String) -> String? {
+        switch self {
+        case .newKey, .editKey: KeyForm.field(of: parameter)
+        case .newPoolKey, .editPoolKey: PoolForm.field(of: parameter)
+        case .newUpstream, .editUpstream: UpstreamForm.field(of: parameter)
+        case .newRule, .editRule, .testRules: RuleForm.field(of: parameter)
+        }
+    }
+}
+
+extension Overlay {
+    /// A form that was handed in and is not answered yet.
+    var isBusyForm: Bool {
+        if case .form(let form, _) = self { form.isBusy } else { false }
+    }
+}
+
+extension ConsoleChange {
+    /// Whether it was made in a form.
+    var isOfForm: Bool {
+        switch self {
+        case .createKey, .editKey, .pool(.add), .pool(.change), .upstream(.create), .upstream(.change),
+            .rule(.create), .rule(.change):
+            true
+        default: false
+        }
+    }
+
+    /// What has to be fetched again after it.
+    var loads: [ConsoleEffect] {
+        switch self {
+        case .pool: [.loadPool, .loadUpstreams]
+        case .upstream: [.loadUpstreams, .loadPool, .loadKeys]
+        case .rule: [.loadRules]
+        default: [.loadKeys]
+        }
+    }
+}
+
+extension ConsoleQuestion {
+    var title: String {
+        switch self {
+        case .upstream(_, let slug): "Test of \(slug)"
+        case .upstreamKey(_, let name): "Test of \(name)"
+        case .rules: "What the rules make of it"
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import Operations
+import Synchronization
+
+/// Asks backends how they are, and tells their pools: only 2xx heals, and only a refused credential harms.
+final class HealthProbes: Sendable {
+    /// Keys of one upstream that are asked about in a round.
+    private static let keysPerRound = 16
+
+    private struct Turn {
+        var round = 0
+        /// Microseconds since 1970.
+        var due = 0
+        var last: ProbeResult?
+    }
+
+    private let client = ProbeClient()
+    private let turns = Mutex<[Int: Turn]>([:])
+
+    /// What the last one of an upstream has told, since the start.
+    func last(ofUpstream id: Int) -> ProbeResult? { turns.withLock { $0[id]?.last } }
+
+    // MARK: By themselves
+
+    /// Asks those whose time has come.
+    ///
+    /// - Returns: what was done, in words.
+    func round(_ upstreams: [UpstreamEntry]) async -> String {
+        let now = WallClock.now().microseconds
+        let due = turns.withLock { turns in
+            turns = turns.filter { id, _ in upstreams.contains { $0.id == id } }
+            return upstreams.compactMap { upstream -> (UpstreamEntry, UpstreamProbe, Int)? in
+                guard upstream.isEnabled, let probe = upstream.definition.probe else { return nil }
+                var turn = turns[upstream.id] ?? Turn()
+                guard turn.due <= now || turn.due > now + probe.interval.milliseconds * 1000 else {
+                    return nil
+                }
+                turn.round += 1
+                turn.due = now + probe.interval.milliseconds * 1000
+                turns[upstream.id] = turn
+                return (upstream, probe, turn.round)
+            }
+        }
+        guard !due.isEmpty else {
+            return upstreams.contains { $0.definition.probe != nil }
+                ? "none was due" : "no upstream has a probe"
+        }
+        let results = await withTaskGroup(of: [ProbeResult].self) { group in
+            for (upstream, probe, round) in due {
+                group.addTask { await self.ask(upstream, probe.path, round: round) }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        let failed = results.count { !$0.success }
+        return "\(results.count) asked, \(failed == 0 ? "all well" : "\(failed) not well")"
+    }
+
+    private func ask(_ upstream: UpstreamEntry, _ path: String, round: Int) async -> [ProbeResult] {
+        let chosen = upstream.pool.probed(limit: Self.keysPerRound, round: round)
+        let keys: [UpstreamKeyEntry?] = upstream.keys.isEmpty ? [nil] : chosen
+        return await withTaskGroup(of: ProbeResult.self) { group in
+            for key in keys {
+                group.addTask { await self.ask(upstream, path, with: key, counts: true) }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    // MARK: One
+
+    /// Asks once.
+    ///
+    /// `counts`: whether the answer says something of the key, as that of a path chosen for it does.
+    func ask(
+        _ upstream: UpstreamEntry,
+        _ path: String,
+        with key: UpstreamKeyEntry?,
+        counts: Bool
+    ) async -> ProbeResult {
+        let time = Timestamp(microseconds: WallClock.now().microseconds)
+        var result = ProbeResult(
+            time: time,
+            path: path.isEmpty ? "/" : path,
+            upstreamKey: key?.definition.name
+        )
+        var verdict = ProbeVerdict.unclear
+        do {
+            let answer = try await client.get(path, of: upstream, with: key)
+            (result.status, result.address) = (answer.status, answer.address)
+            (result.connectMs, result.firstByteMs) =
+                (answer.connectMilliseconds, answer.firstByteMilliseconds)
+            result.success = (200..<300).contains(answer.status)
+            if !result.success { result.body = Self.text(answer.body, without: key) }
+            verdict = Self.verdict(answer.status)
+        } catch let failure as AttemptFailure {
+            result.error = "\(failure.kind.rawValue): \(failure.detail)"
+        } catch {
+            result.error = "\(error)"
+        }
+        // A key in a body was not sent.
+        let isTold = counts && key.map { $0.definition.location != .body } ?? false
+        let before = key.flatMap { upstream.pool.standing($0.id)?.state }
+        if isTold, let key { upstream.pool.probed(key, verdict) }
+        let after = key.flatMap { upstream.pool.standing($0.id)?.state }
+        result.message = Self.words(result, isTold: isTold, before: before, after: after)
+        turns.withLock { $0[upstream.id, default: Turn()].last = result }
+        return result
+    }
+
+    private static func verdict(_ status: Int) -> ProbeVerdict {
+        switch status {
+        case 200..<300: .good
+        case 401, 403: .refused("status \(status) to a probe")
+        default: .unclear
+        }
+    }
+
+    private static func words(
+        _ result: ProbeResult,
+        isTold: Bool,
+        before: KeyState?,
+        after: KeyState?
+    ) -> String {
+        guard let status = result.status else { return "It cannot be reached." }
+        let change = before == after ? "" : after.map { " The key is \($0.rawValue) now." } ?? ""
+        switch status {
+        case 200..<300: return (isTold ? "It answers, and takes the key." : "It answers.") + change
+        case 401, 403:
+            return (isTold ? "It answers, and refuses the key." : "It answers, and wants another credential.")
+                + change
+        case 404, 405: return "It answers, but not at this path: set a probe whose path costs nothing."
+        case 429: return "It answers, and has too many requests."
+        case 500...: return "It answers with trouble of its own."
+        default: return "It answers \(status), which says nothing of the key."
+        }
+    }
+
+    /// The key's value is shown to nobody, also where a provider repeats it.
+    private static func text(_ body: [UInt8], without key: UpstreamKeyEntry?) -> String? {
+        guard !body.isEmpty else { return nil }
+        let text = String(decoding: body, as: UTF8.self)
+        guard let key, !key.value.isEmpty else { return text }
+        let value = String(decoding: key.value, as: UTF8.self)
+        return text.split(separator: value, omittingEmptySubsequences: false).joined(separator: "••••")
+    }
+}
