@@ -217,7 +217,7 @@ import Testing
             ]
         )
         console.answer(.told(question, .success(RulesView.lines(result, of: "a made-up answer"))))
-        for text in ["“throttled” acts: the key rests for 7 s", "status 429 is not 401"] {
+        for text in ["“throttled” acts", "the key rests for 7 s", "status 429 is not 401"] {
             #expect(console.text.contains(text), "\(text)")
         }
         console.press("esc")

@@ -1,3 +1,4 @@
+import CLinux
 import Operations
 
 #if canImport(Glibc)
@@ -116,9 +117,7 @@ final class ConsoleLoop {
     private static let patience: Int32 = 250
 
     private static func microseconds() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+        Int(clinux_wall_clock_microseconds())
     }
 
     // MARK: Events

@@ -203,8 +203,10 @@ struct Form: Equatable, Sendable {
     func draw(on canvas: inout Canvas, in area: Rect) -> (x: Int, y: Int)? {
         let labels = (fields.map { canvas.columns(of: $0.label) }.max() ?? 0) + 3
         // Small screens get no empty lines.
-        let isDense = area.height < fields.count + 6
-        let height = fields.count + (isDense ? 3 : 6) + (failure == nil ? 0 : 1)
+        let isDense = area.height < fields.count + 8
+        // Room for what is wrong with a field in more words than fit beside it: kept free, so that nothing jumps.
+        let faultHeight = isDense ? 1 : 2
+        let height = fields.count + (isDense ? 4 : 8) + (failure == nil ? 0 : 1)
         var inside = canvas.box(area.centered(width: 76, height: height), title: title)
         if !isDense { _ = inside.cutTop(1) }
         let buttons = inside.cutBottom(isDense ? 1 : 2)
@@ -212,6 +214,7 @@ struct Form: Equatable, Sendable {
             let line = inside.cutBottom(1)
             canvas.write("\(canvas.glyphs.bad) \(failure)", x: line.x, y: line.y, .error, width: line.width)
         }
+        drawFault(on: &canvas, in: inside.cutBottom(faultHeight))
         let shown = min(max(focus - inside.height + 1, 0), max(fields.count - inside.height, 0))
         var cursor: (x: Int, y: Int)?
         for (index, field) in fields.enumerated().dropFirst(shown).prefix(inside.height) {
@@ -227,15 +230,32 @@ struct Form: Equatable, Sendable {
         return cursor
     }
 
+    /// What does not hold in the field where the cursor is, in full.
+    private func drawFault(on canvas: inout Canvas, in rect: Rect) {
+        guard fields.indices.contains(focus), let fault = errors[fields[focus].id] else { return }
+        let text = "\(canvas.glyphs.warning) \(fault)"
+        guard canvas.columns(of: text) > Self.remarkWidth else { return }
+        let lines = Wrap.lines(text, width: rect.width)
+        for (index, line) in lines.prefix(rect.height).enumerated() {
+            let isCut = index == rect.height - 1 && lines.count > rect.height
+            let shown = isCut ? line + String(canvas.glyphs.ellipsis) : line
+            canvas.write(shown, x: rect.x, y: rect.y + index, .error, width: rect.width)
+        }
+    }
+
+    /// A remark that is longer stands below instead of beside its field.
+    private static let remarkWidth = 34
+
     private func draw(_ field: Field, isActive: Bool, on canvas: inout Canvas, in place: Rect) -> Int? {
         var place = place
         let remark = errors[field.id] ?? notes[field.id] ?? ""
         let mark = errors[field.id] == nil ? canvas.glyphs.arrow : canvas.glyphs.warning
         if !remark.isEmpty {
-            let wanted = min(canvas.columns(of: remark) + 3, place.width * 3 / 5)
-            let side = place.cutRight(wanted)
+            let isLong = canvas.columns(of: remark) + 2 > Self.remarkWidth
+            let text = isLong ? " \(mark)" : " \(mark) \(remark)"
+            let side = place.cutRight(min(canvas.columns(of: text), place.width * 3 / 5))
             canvas.write(
-                " \(mark) \(remark)",
+                text,
                 x: side.x,
                 y: side.y,
                 errors[field.id] == nil ? .info : .error,

@@ -96,4 +96,49 @@ import Testing
         let isDue = endless.timePassed(now: 1)
         #expect(isDue)
     }
+
+    @Test func `a trial that takes too long makes way for another`() {
+        var health = HealthStateMachine()
+        _ = health.cool(until: 0, "429", now: 0, policy)
+        _ = health.timePassed(now: 1)
+        health.chosen(now: 1, policy)
+        let isEarly = health.timePassed(now: 29 * second)
+        #expect(!isEarly && !health.mayBeUsed)
+        let isOver = health.timePassed(now: 31 * second)
+        #expect(isOver && health.mayBeUsed && health.name == .cooling)
+        let isBack = health.succeeded()
+        #expect(isBack && health.state == .active)
+    }
+
+    @Test func `a probe brings back what has failed or was refused, and nothing else`() {
+        func probed(_ change: (inout HealthStateMachine) -> Void) -> KeyState {
+            var health = HealthStateMachine()
+            change(&health)
+            _ = health.probedWell()
+            return health.name
+        }
+        #expect(probed { for _ in 0..<5 { _ = $0.failed("x", now: 0, policy) } } == .active)
+        #expect(probed { _ = $0.disable("status 401") } == .active)
+        #expect(probed { _ = $0.disable("by ops", .hand) } == .disabled)
+        #expect(probed { _ = $0.disable("a rule's word", .told) } == .disabled)
+        #expect(probed { _ = $0.ban("leaked") } == .banned)
+        #expect(probed { _ = $0.cool(until: 9, "429", now: 0, policy) } == .cooling)
+        #expect(probed { _ = $0.exhaust(until: nil, "quota", now: 0, policy) } == .exhausted)
+    }
+
+    @Test func `one that is refused again after a probe is probed half as often each time`() {
+        var health = HealthStateMachine()
+        var rounds: [Int] = []
+        for round in 1...16 {
+            _ = health.disable("status 401")
+            if health.mayBeProbed(round: round) {
+                rounds.append(round)
+                _ = health.probedWell()
+            }
+        }
+        #expect(rounds == [1, 2, 4, 8, 16])
+        _ = health.succeeded()
+        _ = health.disable("status 401")
+        #expect(health.mayBeProbed(round: 17))
+    }
 }

@@ -105,6 +105,51 @@ import Testing
         #expect(rules.explain(good).first?.mismatch == nil)
     }
 
+    @Test func `the index of many rules finds what looking at each of them would`() throws {
+        var random = SeededRandom(seed: 11)
+        func pick<Value>(_ values: [Value]) -> Value { values[random.below(values.count)] }
+        for _ in 0..<40 {
+            let rules = (1...60).map { number in
+                var rule = Rule(
+                    id: number,
+                    name: "r\(number)",
+                    when: RuleCondition(),
+                    then: [RuleAction(.notify)]
+                )
+                if pick([true, false]) {
+                    rule.when.status = [pick([StatusRange(429...429), StatusRange(500...599)])]
+                }
+                if pick([0, 1, 2, 3]) == 0 { rule.when.error = [pick([.truncated, .timeout])] }
+                if pick([0, 1, 2]) == 0 {
+                    rule.when.header = [HeaderMatch(name: "X-A", contains: pick(["one", "TWO"]))]
+                }
+                if pick([0, 1, 2]) == 0 { rule.when.bodyContains = [pick(["quota", "other", "RATE"])] }
+                if pick([0, 1, 2]) == 0 { rule.when.bodyRegex = pick(["c[a-z]+t", "z+"]) }
+                if pick([0, 1, 2]) == 0 {
+                    rule.when.bodyJson = JSONMatch(
+                        path: pick(["error.code", "error", "a.b.c"]),
+                        equals: pick(["7", "q", "x"])
+                    )
+                }
+                if pick([0, 1, 2, 3]) == 0 { rule.when.latencyOverMs = pick([10, 1000]) }
+                return rule
+            }
+            let compiled = try CompiledRules(rules)
+            for _ in 0..<20 {
+                let body = pick([
+                    "", "quota cat", #"{"error":{"code":"7"},"a":{"b":{"c":"x"}}}"#,
+                    #"{"error":"q","rate":1}"#,
+                    #"{"error":{"code":"7"},"error":"q"}"#,
+                ])
+                var answer = outcome(pick([429, 500, 200]), body, headers: pick([[], [("x-a", "One two")]]))
+                if pick([0, 1, 2, 3]) == 0 { answer.error = pick([.truncated, .timeout]) }
+                answer.latencyMilliseconds = pick([5, 500, 5000])
+                let expected = compiled.explain(answer).first { $0.mismatch == nil }?.rule.id
+                #expect(compiled.first(answer) { _ in true }?.id == expected)
+            }
+        }
+    }
+
     @Test func `an answer that broke off is no success, and rules on that are asked`() throws {
         #expect(OutcomeJudge.plain(outcome(200, error: .truncated)) == .transient("status 200"))
         var rule = Rule(id: 7, name: "cut", when: RuleCondition(), then: [RuleAction(.retryNextKey)])

@@ -46,7 +46,7 @@ enum PoolView {
                 priority: 4,
                 order: .number { -Double($0.lastUsedAt?.seconds ?? 0) }
             ) { StyledText(TimeText.ago($0.lastUsedAt, now: now), .muted) },
-            Column(id: "why", title: "WHY", width: 30, stretch: 6, priority: 2) { why($0) },
+            Column(id: "why", title: "WHY", width: 20, stretch: 6, priority: 2) { why($0) },
             Column(id: "value", title: "VALUE", width: 10, priority: 6) {
                 StyledText($0.maskedValue, .muted)
             },

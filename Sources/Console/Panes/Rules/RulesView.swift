@@ -74,12 +74,15 @@ enum RulesView {
     /// What the rules make of an answer.
     static func lines(_ result: RuleTestResult, of what: String) -> [TextView.Line] {
         let acting = result.rules.first { $0.acts }
-        let head = acting.map { "“\($0.name)” acts: \(result.effect)" } ?? "no rule acts: \(result.effect)"
+        let head = acting.map { "“\($0.name)” acts" } ?? "no rule acts"
         var lines = [
             TextView.Line(StyledText(what, .muted), copy: what),
-            TextView.Line(StyledText(head, acting == nil ? .info : .ok), copy: head),
-            TextView.Line(StyledText()),
+            TextView.Line(StyledText(head, acting == nil ? .info : .ok), copy: "\(head): \(result.effect)"),
         ]
+        lines += result.effect.split(separator: "; ").map {
+            TextView.Line(StyledText("  \($0)"), copy: result.effect)
+        }
+        lines.append(TextView.Line(StyledText()))
         let width = min(result.rules.map(\.name.count).max() ?? 0, 30) + 2
         for step in result.rules {
             let name = String(step.name.prefix(30))
