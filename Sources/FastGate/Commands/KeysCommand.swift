@@ -133,11 +133,12 @@ struct KeysList: AsyncParsableCommand {
 /// Client keys as a person reads them.
 enum KeyTable {
     static func text(_ keys: [ClientKey]) -> String {
-        let header = ["ID", "NAME", "OWNER", "KEY", "STATE", "EXPIRES", "LAST USED"]
+        let header = ["ID", "NAME", "OWNER", "KEY", "STATE", "EXPIRES", "LAST USED", "LIMITS", "QUOTA"]
         let rows = keys.map { key in
             [
                 "\(key.id)", key.name, key.owner, "\(key.prefix)…\(key.last4)", state(key),
                 key.expiresAt?.description ?? "never", key.lastUsedAt?.description ?? "never",
+                key.limits.text, key.quota.map { "\($0.used) of \($0.quota.text)" } ?? "",
             ]
         }
         return TextTable(header: header, rows: rows).text

@@ -70,7 +70,7 @@ struct HealthStateMachine: Equatable, Sendable {
             case .banned: .banned
             }
         self.reason = reason
-        self.cause = cause
+        self.cause = name == .active ? nil : cause
         self.rests = rests
     }
 

@@ -44,11 +44,12 @@ final class KeyPool: Sendable {
         self.acted = acted
     }
 
-    /// `kept`: the health of a key that is new here, as it was kept.
+    /// `upstream`, `kept`: the health of the upstream, and of a key, that is new here, as it was kept.
     func configure(
         _ entries: [UpstreamKeyEntry],
         _ strategy: KeyStrategy,
         longestRest: Duration,
+        upstream: HealthStateMachine = HealthStateMachine(),
         kept: (Int) -> HealthStateMachine
     ) {
         limiter.reserve(entries.map { (LimitKey(scope: .upstreamKey, id: $0.id), $0.limits) })
@@ -64,6 +65,7 @@ final class KeyPool: Sendable {
                 )
             }
             content.state.policy.longestRest = longestRest
+            content.state.restore(upstream)
             content.state.configure(members, strategy, kept: kept)
             for entry in entries {
                 let had = content.state.slot(entry.id)?.windows
@@ -213,7 +215,12 @@ final class KeyPool: Sendable {
     }
 
     func resetUpstream() {
-        content.withLock { $0.state.resetUpstream() }
+        let (before, health) = content.withLock { content in
+            let before = content.state.upstream
+            content.state.resetUpstream()
+            return (before, content.state.upstream)
+        }
+        if before != health { changed([.upstream(health)]) }
     }
 }
 
@@ -258,7 +265,7 @@ final class PoolRegistry: Sendable {
         pools.withLock { pools in
             if let found = pools[id] { return found }
             let made = KeyPool(limiter: limiter) { [keeper] changes in
-                keeper.take(changes)
+                keeper.take(changes, ofUpstream: id)
             } acted: { [keeper] rule, now in
                 keeper.took(rule: rule, now: now)
             }

@@ -24,6 +24,8 @@ struct KeyPoolState: Sendable {
     private var resting: [Int] = []
     private var returns = Heap<Return>()
     private var trouble = SharedTrouble()
+    /// Whether nobody has said yet how the upstream was.
+    private var isNew = true
 
     // MARK: Members
 
@@ -55,6 +57,12 @@ struct KeyPoolState: Sendable {
             enter(index)
         }
         models.keepOnly { places[$0] != nil }
+    }
+
+    /// How the upstream was when the process before ended; what this one has found out stands.
+    mutating func restore(_ upstream: HealthStateMachine) {
+        if isNew { self.upstream = upstream }
+        isNew = false
     }
 
     func slot(_ id: Int) -> Slot? { places[id].map { slots[$0] } }

@@ -10,8 +10,13 @@ final class PoolKeeper: Service {
     private let rules: RuleStore
     private let hits = RuleHits()
     private let logger: Logger
-    /// The newest health of each key that is not written yet.
-    private let unwritten = Mutex<[Int: HealthStateMachine]>([:])
+    /// The newest health of each that is not written yet, by id.
+    private struct Unwritten {
+        var keys: [Int: HealthStateMachine] = [:]
+        var upstreams: [Int: HealthStateMachine] = [:]
+    }
+
+    private let unwritten = Mutex(Unwritten())
     private let news: AsyncStream<Void>
     private let newsContinuation: AsyncStream<Void>.Continuation
 
@@ -22,9 +27,14 @@ final class PoolKeeper: Service {
         (news, newsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    func take(_ changes: [PoolChange]) {
+    func take(_ changes: [PoolChange], ofUpstream upstream: Int) {
         unwritten.withLock { unwritten in
-            for case .key(let id, let health) in changes { unwritten[id] = health }
+            for change in changes {
+                switch change {
+                case .key(let id, let health): unwritten.keys[id] = health
+                case .upstream(let health): unwritten.upstreams[upstream] = health
+                }
+            }
         }
         newsContinuation.yield()
     }
@@ -47,17 +57,22 @@ final class PoolKeeper: Service {
     /// The end writes what is left, once no exchange can change it any more.
     func write() {
         let taken = unwritten.withLock { unwritten in
-            defer { unwritten = [:] }
+            defer { unwritten = Unwritten() }
             return unwritten
         }
         let counted = hits.take()
         do {
             if !counted.isEmpty { try rules.count(counted) }
-            if !taken.isEmpty { try store.keep(taken) }
+            if !taken.keys.isEmpty || !taken.upstreams.isEmpty {
+                try store.keep(keys: taken.keys, upstreams: taken.upstreams)
+            }
         } catch {
             logger.error("the states of upstream keys cannot be written", metadata: ["reason": "\(error)"])
             // Newer ones have come, or these are tried again with the next.
-            unwritten.withLock { $0.merge(taken) { newer, _ in newer } }
+            unwritten.withLock { unwritten in
+                unwritten.keys.merge(taken.keys) { newer, _ in newer }
+                unwritten.upstreams.merge(taken.upstreams) { newer, _ in newer }
+            }
         }
     }
 }

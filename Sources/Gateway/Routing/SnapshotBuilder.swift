@@ -137,7 +137,12 @@ struct SnapshotBuilder: Sendable {
             let own = try ownRows.compactMap { try entry($0, file) }
             let pool = pools.pool(ofUpstream: row.id)
             let kept = Dictionary(uniqueKeysWithValues: ownRows.map { ($0.id, $0.health) })
-            pool.configure(own, definition.strategy, longestRest: definition.maxCooldown) {
+            pool.configure(
+                own,
+                definition.strategy,
+                longestRest: definition.maxCooldown,
+                upstream: row.health
+            ) {
                 kept[$0] ?? HealthStateMachine()
             }
             return UpstreamEntry(
@@ -199,8 +204,8 @@ extension Permissions {
     init(_ permissions: ClientKeyPermissions) throws(OperationsError) {
         self.init()
         upstreams = permissions.upstreams
-        paths = permissions.paths
-        models = permissions.models
+        paths = permissions.paths.map { Glob($0) }
+        models = permissions.models.map { Glob($0) }
         for text in permissions.cidrs {
             guard let range = CIDR(text) else {
                 let message = "\(text) is not an address or a range such as 10.0.0.0/8"

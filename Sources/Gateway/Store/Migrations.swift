@@ -62,6 +62,11 @@ enum Migrations {
                     ALTER TABLE upstream_keys ADD COLUMN cause TEXT;
                     ALTER TABLE client_keys ADD COLUMN expiry_noted INTEGER;
                     CREATE INDEX client_keys_expiring ON client_keys (expires_at) WHERE expires_at IS NOT NULL;
+                    ALTER TABLE upstreams ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
+                    ALTER TABLE upstreams ADD COLUMN reason TEXT;
+                    ALTER TABLE upstreams ADD COLUMN cause TEXT;
+                    ALTER TABLE upstreams ADD COLUMN until INTEGER;
+                    ALTER TABLE upstreams ADD COLUMN rests INTEGER NOT NULL DEFAULT 0;
                     CREATE TABLE tasks (
                         name TEXT PRIMARY KEY,
                         interval_ms INTEGER,

@@ -14,6 +14,8 @@ struct UpstreamRow: Sendable {
     var source: Source
     var isEnabled: Bool
     var definition: UpstreamDefinition?
+    /// As it was last written down; the pool knows better while the gateway runs.
+    var health = HealthStateMachine()
     var version: Int
 }
 
@@ -268,21 +270,34 @@ struct UpstreamStore: Sendable {
     }
 
     /// Writes down what the pool has made of keys; no change by an operator, so the version stays.
-    func keep(_ healths: [Int: HealthStateMachine]) throws {
+    func keep(keys: [Int: HealthStateMachine], upstreams: [Int: HealthStateMachine]) throws {
         try database.write { db in
-            for (id, health) in healths {
-                try db.execute(
-                    sql: """
-                        UPDATE upstream_keys SET state = ?, reason = ?, cause = ?, until = ?, rests = ?
-                        WHERE id = ?
-                        """,
-                    arguments: [
-                        health.name.rawValue, health.reason, health.cause?.rawValue, health.returnsAt,
-                        health.rests, id,
-                    ]
-                )
-            }
+            let key = try db.cachedStatement(
+                sql:
+                    "UPDATE upstream_keys SET state = ?, reason = ?, cause = ?, until = ?, rests = ? WHERE id = ?"
+            )
+            for (id, health) in keys { try key.execute(arguments: Self.arguments(health, id)) }
+            let upstream = try db.cachedStatement(
+                sql:
+                    "UPDATE upstreams SET state = ?, reason = ?, cause = ?, until = ?, rests = ? WHERE id = ?"
+            )
+            for (id, health) in upstreams { try upstream.execute(arguments: Self.arguments(health, id)) }
         }
+    }
+
+    private static func arguments(_ health: HealthStateMachine, _ id: Int) -> StatementArguments {
+        [health.name.rawValue, health.reason, health.cause?.rawValue, health.returnsAt, health.rests, id]
+    }
+
+    private static func health(_ row: Row) -> HealthStateMachine {
+        HealthStateMachine(
+            KeyState(rawValue: row["state"]) ?? .disabled,
+            until: row["until"],
+            reason: row["reason"],
+            // Written before causes were: an operator's, until one says otherwise.
+            cause: (row["cause"] as String?).flatMap(HealthStateMachine.Cause.init) ?? .hand,
+            rests: row["rests"]
+        )
     }
 
     private static func upstream(_ row: Row) throws -> UpstreamRow {
@@ -296,6 +311,7 @@ struct UpstreamStore: Sendable {
             source: row["source"] == "file" ? .file : .database,
             isEnabled: row["enabled"],
             definition: definition,
+            health: health(row),
             version: row["version"]
         )
     }
@@ -317,14 +333,7 @@ struct UpstreamStore: Sendable {
             source: row["source"] == "file" ? .file : .database,
             definition: definition,
             sealed: row["sealed"],
-            health: HealthStateMachine(
-                KeyState(rawValue: row["state"]) ?? .disabled,
-                until: row["until"],
-                reason: row["reason"],
-                // Written before causes were: an operator's, until one says otherwise.
-                cause: (row["cause"] as String?).flatMap(HealthStateMachine.Cause.init) ?? .hand,
-                rests: row["rests"]
-            ),
+            health: health(row),
             version: row["version"]
         )
     }

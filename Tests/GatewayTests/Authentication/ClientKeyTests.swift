@@ -85,12 +85,41 @@ import Testing
         ]
     )
     func `globs match as in a shell`(pattern: String, path: String, isMatch: Bool) {
-        #expect(Glob.matches(pattern.utf8, path.utf8) == isMatch)
+        #expect(Glob(pattern).matches(path.utf8) == isMatch)
     }
 
     @Test func `a glob of stars takes no exponential time`() {
         let pattern = String(repeating: "*a", count: 40)
-        #expect(!Glob.matches(pattern.utf8, String(repeating: "a", count: 200).utf8 + Array("b".utf8)))
+        #expect(!Glob(pattern).matches(String(repeating: "a", count: 200).utf8 + Array("b".utf8)))
+    }
+
+    @Test func `short and long patterns match what a plain recursion matches`() {
+        func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
+            guard let piece = pattern.first else { return text.isEmpty }
+            let rest = pattern.dropFirst()
+            switch piece {
+            case UInt8(ascii: "*"):
+                let isDouble = rest.first == UInt8(ascii: "*")
+                let after = isDouble ? rest.drop { $0 == UInt8(ascii: "*") } : rest
+                if matches(after, text) { return true }
+                guard let byte = text.first, isDouble || byte != UInt8(ascii: "/") else { return false }
+                return matches(pattern, text.dropFirst())
+            case UInt8(ascii: "?"):
+                guard let byte = text.first, byte != UInt8(ascii: "/") else { return false }
+                return matches(rest, text.dropFirst())
+            default: return text.first == piece && matches(rest, text.dropFirst())
+            }
+        }
+        var random = SeededRandom(seed: 5)
+        for round in 0..<4000 {
+            let pattern = (0..<random.below(7)).map { _ in ["a", "b", "/", "*", "**", "?"][random.below(6)] }
+                .joined()
+            let text = (0..<random.below(8)).map { _ in ["a", "b", "/"][random.below(3)] }.joined()
+            // The same behind more bytes than a word has bits.
+            let before = round % 2 == 0 ? "" : String(repeating: "x", count: 70)
+            let expected = matches(Array(pattern.utf8)[...], Array(text.utf8)[...])
+            #expect(Glob(before + pattern).matches((before + text).utf8) == expected, "\(pattern) \(text)")
+        }
     }
 
     @Test func `an encoded path must be allowed in both forms`() {

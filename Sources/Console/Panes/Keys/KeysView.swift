@@ -48,6 +48,16 @@ enum KeysView {
                 priority: 1,
                 order: .number { Double($0.expiresAt?.seconds ?? .max) }
             ) { expiry($0, now, zone) },
+            Column(id: "limits", title: "LIMITS", width: 12, stretch: 1, priority: 6) {
+                StyledText($0.limits.text, .muted)
+            },
+            Column(
+                id: "quota",
+                title: "QUOTA",
+                width: 12,
+                priority: 5,
+                order: .number { -QuotaBar.share($0.quota?.quota, used: $0.quota?.used ?? 0) }
+            ) { QuotaBar.text($0.quota?.quota, used: $0.quota?.used ?? 0, glyphs) },
             Column(id: "allowed", title: "ALLOWED", width: 10, stretch: 2, priority: 7) {
                 StyledText(allowed($0.permissions), .muted)
             },

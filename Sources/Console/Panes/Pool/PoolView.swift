@@ -36,8 +36,14 @@ enum PoolView {
                 priority: 3,
                 order: .number { Double($0.inFlight) }
             ) { StyledText($0.inFlight == 0 ? "" : "\($0.inFlight)") },
-            Column(id: "quota", title: "QUOTA", width: 12, priority: 5, order: .number { -share($0) }) {
-                quota($0, glyphs)
+            Column(
+                id: "quota",
+                title: "QUOTA",
+                width: 12,
+                priority: 5,
+                order: .number { -QuotaBar.share($0.quota, used: $0.quotaUsed) }
+            ) {
+                QuotaBar.text($0.quota, used: $0.quotaUsed, glyphs)
             },
             Column(
                 id: "last_used",
@@ -96,21 +102,6 @@ enum PoolView {
         case .disabled: glyphs.idle
         case .banned: glyphs.bad
         }
-    }
-
-    /// How much of its quota is used, from 0 to 1; 0 without one.
-    private static func share(_ key: UpstreamKey) -> Double {
-        guard let total = key.quota?.total, total > 0 else { return 0 }
-        return min(1, Double(key.quotaUsed) / Double(total))
-    }
-
-    /// A bar and a share, as in `▇▇▇▁▁ 61 %`.
-    private static func quota(_ key: UpstreamKey, _ glyphs: Glyphs) -> StyledText {
-        guard key.quota != nil else { return StyledText() }
-        let share = share(key)
-        let bar = Sparkline.text((0..<5).map { share * 5 >= Double($0) + 0.5 ? 1 : 0 }, glyphs)
-        let role: StyleRole = share >= 1 ? .error : share >= 0.8 ? .warning : .muted
-        return StyledText(bar, role).appending(" \(Int(share * 100)) %", role)
     }
 
     /// Everything about one.
