@@ -79,7 +79,7 @@ enum CommandRun {
     }
 
     static func showJSON(_ value: some Encodable) throws {
-        Output.line(try JSONForm.text(value))
+        Output.json(try JSONForm.text(value))
     }
 }
 
@@ -89,7 +89,13 @@ struct TextTable {
     let rows: [[String]]
 
     var text: String {
-        let all = [header] + rows
+        let all =
+            [header]
+            + rows.map { row in
+                row.map { cell in
+                    String(Output.safe(cell).map { $0 == "\n" || $0 == "\t" || $0 == "\r\n" ? " " : $0 })
+                }
+            }
         let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         return all.map { row in
             let cells = zip(row, widths).map { cell, width in

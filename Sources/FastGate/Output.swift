@@ -2,14 +2,33 @@
 import Glibc
 #endif
 
-/// Plain lines on the standard streams, written at once.
+/// Plain lines on the standard streams, written at once; what others wrote reaches the terminal as text only.
 enum Output {
     static func line(_ text: String) {
+        write(safe(text) + "\n", to: STDOUT_FILENO)
+    }
+
+    /// For programs: exactly as it is.
+    static func json(_ text: String) {
         write(text + "\n", to: STDOUT_FILENO)
     }
 
     static func errorLine(_ text: String) {
-        write(text + "\n", to: STDERR_FILENO)
+        write(safe(text) + "\n", to: STDERR_FILENO)
+    }
+
+    /// Line ends and tabs stay; every other control, bidi and invisible character is shown as its number.
+    static func safe(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control where scalar != "\n" && scalar != "\t", .format, .lineSeparator,
+                .paragraphSeparator, .surrogate:
+                result += "<U+\(String(scalar.value, radix: 16, uppercase: true))>"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
     }
 
     private static func write(_ text: String, to descriptor: Int32) {

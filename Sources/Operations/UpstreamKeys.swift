@@ -29,6 +29,8 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
     @ShownNull package var quotaResetsAt: Timestamp?
     package var state: KeyState
     @ShownNull package var reason: String?
+    /// What has brought it there: `failures`, `told`, `credential` or `hand`; null while it is in use.
+    @ShownNull package var cause: String?
     @ShownNull package var until: Timestamp?
     package var inFlight: Int
     @ShownNull package var lastError: String?

@@ -35,6 +35,16 @@ import Testing
         #expect(try RuleText(parsing: rule.text) == rule)
     }
 
+    @Test func `names with spaces stand in quotes, and keywords in any case`() throws {
+        let text = #"header "x y" = z and json "a b" = "or" then notify"#
+        let rule = try RuleText(parsing: text)
+        #expect(rule.when.header?.first?.name == "x y" && rule.when.bodyJson?.path == "a b")
+        #expect(try RuleText(parsing: rule.text) == rule)
+        #expect(
+            try RuleText(parsing: "STATUS 429 AND body CONTAINS x THEN notify").when.bodyContains == ["x"]
+        )
+    }
+
     @Test func `lines may be broken anywhere, and when and always may be said`() throws {
         let rule = try RuleText(parsing: "when always\n then\n notify")
         #expect(rule.when == RuleCondition() && rule.text == "always then notify")
@@ -48,7 +58,11 @@ import Testing
         ("latency > soon then notify", 1, 11, "duration"), ("3 times then notify", 1, 9, "in"),
         ("status 429 and status 500 then notify", 1, 16, "already"),
         ("status 429 then notify notify", 1, 24, "comma"), ("status 429 then respond x", 1, 25, "status"),
-        ("json error.code then notify", 1, 17, "="), ("error boom then notify", 1, 7, "timeout"),
+        ("json error.code then notify", 1, 17, "="), ("always and status 429 then notify", 1, 8, "alone"),
+        ("status 429 or status 5xx then notify", 1, 12, "each"),
+        ("status 429 then cooldown_key 5parsecs", 1, 30, "length"),
+        ("status 429 then cooldown_key 1500ms", 1, 30, "whole seconds"),
+        ("error boom then notify", 1, 7, "timeout"),
     ]
 
     @Test(arguments: faults.indices)

@@ -53,20 +53,30 @@ extension ChangeRunner {
                 try result("deleted", .pool(.delete(ids: ids, names: names)), done, of: ids.count, failure),
                 nil
             )
-        case .setState(let ids, let names, let state):
-            let (done, failure) = await each(ids) {
-                _ = try await port.setUpstreamKeyState($0, state, reason: nil, by: user)
+        case .setState(let ids, let names, let state, let reason):
+            let before = try await port.upstreamKeys(upstream: nil, by: user).items.filter {
+                ids.contains($0.id)
             }
-            // What a key had shown is gone; whether it is used can be taken back.
-            let undone = PoolEdit.setState(
-                ids: Array(ids.prefix(done)),
-                names: Array(names.prefix(done)),
-                .active
-            )
+            let (done, failure) = await each(ids) {
+                _ = try await port.setUpstreamKeyState($0, state, reason: reason, by: user)
+            }
             let verb = state == .active ? "brought back" : state == .banned ? "banned" : "disabled"
-            let undo = done == 0 || state == .active ? nil : ConsoleChange.pool(undone)
+            let undo = done == ids.count ? Self.undo(of: state, ids, names, before) : nil
             return (try result(verb, .pool(edit), done, of: ids.count, failure), undo)
         }
+    }
+
+    /// What puts keys back to where they stood, where all of them stood alike: a rest that was ended is not begun again.
+    private static func undo(
+        of state: KeyState,
+        _ ids: [Int],
+        _ names: [String],
+        _ before: [UpstreamKey]
+    ) -> ConsoleChange? {
+        let states = Set(before.map { $0.state == .disabled || $0.state == .banned ? $0.state : .active })
+        guard let old = states.first, states.count == 1, old != state else { return nil }
+        let reason = old == .active || before.count > 1 ? nil : before.first?.reason
+        return .pool(.setState(ids: ids, names: names, old, reason: reason))
     }
 
     func perform(_ edit: RuleEdit) async throws -> (ChangeOutcome.Result, ConsoleChange?) {

@@ -47,13 +47,22 @@ extension ConsoleState {
             pool.isLoading = false
             pool.fault = nil
             applyPoolFilter()
+            let rows = pool.table.rows
+            if let wanted = pool.wanted,
+                let place = rows.firstIndex(where: { "\($0.upstream)/\($0.name)" == wanted })
+            {
+                pool.table.select(place)
+                pool.wanted = nil
+            }
         case .upstreams(let all):
             upstreams.all = all
             upstreams.isLoading = false
             upstreams.fault = nil
             applyUpstreamFilter()
             applyRuleFilter()
-            if let wanted = upstreams.wanted, let place = upstreams.table.index(of: wanted) {
+            if let wanted = upstreams.wanted,
+                let place = upstreams.table.rows.firstIndex(where: { $0.slug == wanted })
+            {
                 upstreams.table.select(place)
                 upstreams.wanted = nil
             }
@@ -211,7 +220,12 @@ extension ConsoleState {
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
             say(text + (undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
-            if case .rule(.create(let draft)) = outcome.change { rules.wanted = draft.name }
+            switch outcome.change {
+            case .rule(.create(let draft)): rules.wanted = draft.name
+            case .upstream(.create(let draft)): upstreams.wanted = draft.slug
+            case .pool(.add(let draft, let upstream)): pool.wanted = "\(upstream)/\(draft.name)"
+            default: break
+            }
             return outcome.change.loads + [.loadSystem]
         case .created(let key):
             if let form { overlays.remove(at: form) }

@@ -146,13 +146,17 @@ extension ConsoleState {
         case .logs: return openLog()
         case .pool:
             guard let key = pool.table.selection else { return [] }
-            show("Key \(key.upstream)/\(key.name)", PoolView.details(key, now: now))
+            let isProbed = upstreams.all.contains { $0.id == key.upstreamId && $0.probe != nil }
+            show(
+                "Key \(key.upstream)/\(key.name)",
+                PoolView.details(key, now: now, isProbed: isProbed, width: textWidth)
+            )
         case .upstreams:
             guard let upstream = upstreams.table.selection else { return [] }
-            show("Upstream \(upstream.slug)", UpstreamsView.details(upstream, zone: zone))
+            show("Upstream \(upstream.slug)", UpstreamsView.details(upstream, zone: zone, width: textWidth))
         case .rules:
             guard let rule = rules.table.selection else { return [] }
-            show("Rule \(rule.name)", RulesView.details(rule, upstreams, now: now))
+            show("Rule \(rule.name)", RulesView.details(rule, upstreams, now: now, width: textWidth))
         case .keys: return refusal(of: .editKey) == nil ? runKeys(.editKey) : runKeys(.keyLogs)
         case .system:
             guard let change = system.changes.selection else { return [] }
@@ -160,6 +164,9 @@ extension ConsoleState {
         }
         return []
     }
+
+    /// What a text that floats over the panes has room for.
+    private var textWidth: Int { size.columns - 2 * min(4, size.columns / 8) - 6 }
 
     mutating func show(_ title: String, _ lines: [TextView.Line]) {
         overlays.append(.text(title: title, TextView(lines)))

@@ -166,14 +166,18 @@ enum FooterView {
         }
         let hints = state.overlays.last.map { overlayHints($0, canvas.glyphs) } ?? hints(state)
         var x = rect.x + 1
-        // The last ones lead everywhere else, so they stay.
-        var kept = hints
         func width(_ hint: (key: String, text: String)) -> Int {
             canvas.columns(of: hint.key + hint.text) + 4
         }
-        while kept.count > 4, kept.reduce(0, { $0 + width($1) }) > rect.width {
-            kept.remove(at: kept.count - 5)
+        // The last ones lead everywhere else, so they stay; of the others those that still fit.
+        let last = hints.suffix(4)
+        var left = rect.width - last.reduce(0) { $0 + width($1) }
+        let first = hints.dropLast(last.count).filter { hint in
+            guard width(hint) <= left else { return false }
+            left -= width(hint)
+            return true
         }
+        let kept = first + last
         for hint in kept {
             guard x < rect.maxX - 2 else { return }
             x += canvas.write(hint.key, x: x, y: rect.y, .key, width: rect.maxX - x)
@@ -187,7 +191,11 @@ enum FooterView {
         return switch overlay {
         case .palette, .help, .sort, .themes, .columns:
             [(arrows, "choose"), ("Enter", "take"), ("Esc", "back")]
-        case .form: [("Tab", "next field"), ("Space", "tick"), ("Ctrl-S", "hand in"), ("Esc", "cancel")]
+        case .form:
+            [
+                ("Tab", "next field"), ("\(glyphs.left)\(glyphs.right)", "choose"), ("Space", "tick"),
+                ("Ctrl-S", "hand in"), ("Esc", "cancel"),
+            ]
         case .dialog: [("Tab", "next button"), ("Enter", "take"), ("Esc", "cancel")]
         case .secret: [("y", "copy"), ("Esc", "close")]
         case .text: [(arrows, "scroll"), ("y", "copy"), ("Esc", "back")]

@@ -157,7 +157,8 @@ struct Form: Equatable, Sendable {
             fields[focus].kind = .text(editor)
             return outcome == .changed ? changed() : outcome == .moved ? .moved : .ignored
         case .option(let options, let chosen):
-            guard options.count > 1, key == .left || key == .right || key == .space else { return .ignored }
+            // What is typed here by mistake must not choose anything.
+            guard options.count > 1, key == .left || key == .right else { return .ignored }
             let next = (chosen + (key == .left ? options.count - 1 : 1)) % options.count
             fields[focus].kind = .option(options, chosen: next)
             return changed()

@@ -31,7 +31,7 @@ struct CheckCommand: ParsableCommand {
             )
         } catch {
             if json {
-                Output.line(FaultJSON.text(error))
+                Output.json(FaultJSON.text(error))
             } else {
                 Output.errorLine(error.description)
             }

@@ -49,9 +49,9 @@ struct LogsCommand: AsyncParsableCommand {
         ] {
             Output.line("\n\(title)")
             for (name, value) in (headers ?? [:]).sorted(by: { $0.key < $1.key }) {
-                Output.line(LogLine.safe("  \(name): \(value)"))
+                Output.line("  \(name): \(value)")
             }
-            if let body { Output.line("\n" + LogLine.safe(body)) }
+            if let body { Output.line("\n" + body) }
         }
     }
 
@@ -96,7 +96,7 @@ enum LogLine {
         let line =
             "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
             + "\(ByteText.text(record.bytesOut))\(stream)\(error)"
-        return safe(line)
+        return line
     }
 
     /// What the list leaves out.
@@ -110,20 +110,6 @@ enum LogLine {
             ("upstream key", record.upstreamKey ?? "–"), ("model", record.model ?? "–"), ("tokens", tokens),
             ("first byte", StatusText.number(record.ttftMs) + " ms"), ("own part", "\(record.overheadUs) µs"),
         ]
-        return safe(facts.map { "  \($0): \($1)" }.joined(separator: "\n"))
-    }
-
-    /// Line ends and tabs stay; every other control, bidi and invisible character is shown as its number.
-    static func safe(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control where scalar != "\n" && scalar != "\t", .format, .lineSeparator,
-                .paragraphSeparator, .surrogate:
-                result += "<U+\(String(scalar.value, radix: 16, uppercase: true))>"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
+        return facts.map { "  \($0): \($1)" }.joined(separator: "\n")
     }
 }

@@ -51,11 +51,16 @@ enum PoolTable {
         let rows = keys.map { key in
             [
                 "\(key.id)", "\(key.upstream)/\(key.name)", key.maskedValue, key.state.rawValue,
-                key.until?.description ?? "", "\(key.inFlight)", quota(key), key.limits.text,
+                until(key), "\(key.inFlight)", quota(key), key.limits.text,
                 key.reason ?? key.lastError.map { "last error: \($0)" } ?? "",
             ]
         }
         return TextTable(header: header, rows: rows).text
+    }
+
+    private static func until(_ key: UpstreamKey) -> String {
+        if let until = key.until { return until.description }
+        return key.state == .active ? "" : key.state == .cooling ? "on trial" : "by hand"
     }
 
     private static func quota(_ key: UpstreamKey) -> String {
@@ -69,7 +74,7 @@ enum PoolTable {
             ["id", "\(key.id)"], ["upstream", key.upstream], ["name", key.name], ["value", key.maskedValue],
             ["goes into", "\(key.location.rawValue) \(key.paramName), prefix “\(key.valuePrefix)”"],
             ["state", key.state.rawValue], ["why", key.reason ?? ""],
-            ["until", key.until?.description ?? ""],
+            ["until", until(key)],
             ["weight, priority", "\(key.weight), \(key.priority)"], ["limits", key.limits.text],
             ["quota", quota(key)], ["quota begins anew", key.quotaResetsAt?.description ?? ""],
             ["in flight", "\(key.inFlight)"], ["last used", key.lastUsedAt?.description ?? "never"],
@@ -240,12 +245,23 @@ struct PoolKeyArgument: ParsableArguments {
         return found
     }
 
-    func set(_ state: KeyState, reason: String? = nil, _ connection: GatewayConnection) async throws {
+    func set(
+        _ state: KeyState,
+        reason: String? = nil,
+        liftsNoBan: Bool = false,
+        _ connection: GatewayConnection
+    ) async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            let id = try await find(client).id
+            let found = try await find(client)
+            if liftsNoBan, found.state == .banned {
+                throw OperationsError(
+                    .conflict,
+                    "the key is banned; lift the ban with: fastgate pool reset \(key)"
+                )
+            }
             let changed = try await client.setUpstreamKeyState(
-                id,
+                found.id,
                 state,
                 reason: reason,
                 by: GatewayConnection.me
@@ -266,7 +282,7 @@ struct PoolEnable: AsyncParsableCommand {
     @OptionGroup var key: PoolKeyArgument
 
     func run() async throws {
-        try await key.set(.active, connection)
+        try await key.set(.active, liftsNoBan: true, connection)
     }
 }
 

@@ -244,6 +244,7 @@ struct RulesMove: AsyncParsableCommand {
     var position: Int
 
     func run() async throws {
+        guard position >= 1 else { throw ValidationError("the place must be a number from 1") }
         try await CommandRun.run {
             let client = try connection.client()
             var ids = try await client.rules(by: GatewayConnection.me).items.map(\.id)

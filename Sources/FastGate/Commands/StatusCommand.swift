@@ -15,7 +15,7 @@ struct StatusCommand: AsyncParsableCommand {
         try await CommandRun.run {
             let client = try connection.client()
             if connection.json {
-                Output.line(try await client.text("/status"))
+                Output.json(try await client.text("/status"))
                 return
             }
             let status = try await client.status(by: GatewayConnection.me)
@@ -43,7 +43,7 @@ enum StatusText {
         ]
         lines += dashboard.problems.map { problem in
             let name = problem.name.isEmpty ? problem.kind : "\(problem.kind) \(problem.name)"
-            return LogLine.safe("! \(name): \(problem.state), \(problem.detail)")
+            return Output.safe("! \(name): \(problem.state), \(problem.detail)")
         }
         return lines.joined(separator: "\n")
     }

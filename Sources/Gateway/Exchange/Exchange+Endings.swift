@@ -24,6 +24,8 @@ extension Exchange {
     /// An answer of a rule's in place of the upstream's.
     func replaceAnswer(_ answer: Judgement.Answer) {
         outcome.status = answer.status
+        if answer.status >= 400 { outcome.error = "answered_by_rule" }
+        outcome.ownBytes = answer.body.utf8.count
         finish()
         caller.answer(answer, requestID: request.requestID)
         caller.exchangeEnded(.complete)

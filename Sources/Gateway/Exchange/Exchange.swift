@@ -380,7 +380,11 @@ final class Exchange {
         endLastAttempt()
         attempt?.cancel()
         attempt = nil
-        if outcome.status == outcome.upstreamStatus { outcome.bytesOut = answer.stream.bytes }
+        if let own = outcome.ownBytes {
+            outcome.bytesOut = own
+        } else if outcome.status == outcome.upstreamStatus {
+            outcome.bytesOut = answer.stream.bytes
+        }
         worker.recorder.end(self, on: worker.loop)
         worker.remove(self)
     }

@@ -52,6 +52,8 @@ struct ExchangeOutcome {
     var error: String?
     var bytesIn = 0
     var bytesOut = 0
+    /// Of a rule's answer in place of the upstream's.
+    var ownBytes: Int?
     var attempts = 0
     /// Whether any upstream has been sent anything.
     var wasSent = false

@@ -20,13 +20,14 @@ extension GatewayOperations {
     package func createRule(_ draft: RuleDraft, by user: Operator) async throws -> Rule {
         try user.require(.operator)
         try checkUpstream(draft.upstreamId)
+        try Self.check(position: draft.position)
         var rule = Rule(id: 0, name: draft.name, when: draft.when, then: draft.then)
         rule.upstreamId = draft.upstreamId
         rule.enabled = draft.enabled ?? true
         rule.threshold = draft.threshold
         rule.position = draft.position ?? .max
         // One that is off is compiled when it is put on; its own faults are told now.
-        try RuleChecks.check(rule)
+        try RuleChecks.checkNew(rule)
         let id = try ruleStore.create(rule, by: user, check: Self.check)
         try await gateway.snapshots.publishUpstreams()
         return try await self.rule(id, by: user)
@@ -40,6 +41,7 @@ extension GatewayOperations {
     ) async throws -> Rule {
         try user.require(.operator)
         if case .set(let upstream) = change.upstreamId { try checkUpstream(upstream) }
+        if case .set(let position) = change.position { try Self.check(position: position) }
         try ruleStore.change(id, ifVersion: ifVersion, by: user, check: Self.check) { rule in
             rule.upstreamId = change.upstreamId.applied(to: rule.upstreamId)
             rule.name = change.name.applied(to: rule.name) ?? rule.name
@@ -48,7 +50,7 @@ extension GatewayOperations {
             rule.when = change.when.applied(to: rule.when) ?? RuleCondition()
             rule.threshold = change.threshold.applied(to: rule.threshold)
             rule.then = change.then.applied(to: rule.then) ?? []
-            try RuleChecks.check(rule)
+            try RuleChecks.checkNew(rule)
         }
         try await gateway.snapshots.publishUpstreams()
         return try await rule(id, by: user)
@@ -74,6 +76,11 @@ extension GatewayOperations {
         return try await rules(by: user)
     }
 
+    private static func check(position: Int?) throws {
+        guard let position, position < 1 else { return }
+        throw OperationsError(.invalid, "must be a number from 1", parameter: "position")
+    }
+
     private func checkUpstream(_ id: Int?) throws {
         guard let id else { return }
         guard gateway.snapshots.upstreams.contains(where: { $0.id == id }) else {
@@ -88,7 +95,11 @@ extension GatewayOperations {
         var upstream = test.upstreamId
         if let id = test.logId {
             let detail = try await log(id, by: user)
-            upstream = upstream ?? detail.record.upstreamId
+            // Of one that is gone the rules for all are asked.
+            let known = detail.record.upstreamId.flatMap { id in
+                gateway.snapshots.upstreams.contains { $0.id == id } ? id : nil
+            }
+            upstream = upstream ?? known
             outcome = Self.outcome(detail)
         }
         outcome.status = test.status ?? outcome.status
@@ -99,6 +110,9 @@ extension GatewayOperations {
         outcome.model = test.model ?? outcome.model
         guard outcome.status != nil || outcome.error != nil else {
             throw OperationsError(.invalid, "name a status, an error, or a log_id", parameter: "status")
+        }
+        if let status = test.status, !(100...599).contains(status) {
+            throw OperationsError(.invalid, "must be from 100 to 599", parameter: "status")
         }
         try checkUpstream(upstream)
         let rules = try RuleSets(try ruleStore.all()).set(ofUpstream: upstream ?? 0)

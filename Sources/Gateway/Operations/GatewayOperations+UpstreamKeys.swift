@@ -53,7 +53,7 @@ extension GatewayOperations {
         (view.quotaTotal, view.quotaPeriod) = (definition.quota.total, definition.quota.period)
         let standing = gateway.pools.pool(ofUpstream: row.upstreamID).standing(row.id)
         let health = standing?.health ?? row.health
-        (view.state, view.reason) = (health.name, health.reason)
+        (view.state, view.reason, view.cause) = (health.name, health.reason, health.cause?.rawValue)
         if let slot = standing, slot.health.mayBeUsed {
             (view.state, view.reason) = (slot.state, slot.holdReason)
         }

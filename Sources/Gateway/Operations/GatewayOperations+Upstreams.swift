@@ -149,6 +149,12 @@ extension GatewayOperations {
         try user.require(.operator)
         let old = try await upstream(id, by: user)
         guard old.source == .database else { throw Self.managedByFile }
+        if let user = try views().first(where: { $0.fallbacks.contains(old.slug) }) {
+            throw OperationsError(
+                .conflict,
+                "it stands in for \(user.slug); take it out of those fallbacks first"
+            )
+        }
         try upstreamStore.delete("upstream", id, before: try JSONForm.text(old), by: user)
         try await gateway.snapshots.publishUpstreams()
     }

@@ -159,6 +159,28 @@ enum RuleChecks {
     static let countLimit = 1000
     private static let textLimit = 4096
 
+    /// What one that is made or changed must be besides; those that are there already are served as they are.
+    static func checkNew(_ rule: Rule) throws(OperationsError) {
+        try check(rule)
+        func refuse(_ message: String, _ field: String) throws(OperationsError) {
+            throw OperationsError(.invalid, message, parameter: field)
+        }
+        let kinds = rule.then.map(\.action)
+        if let twice = kinds.first(where: { kind in kinds.count { $0 == kind } > 1 }) {
+            return try refuse("names \(twice.rawValue) twice", "then")
+        }
+        let onKey = kinds.filter(\.isOnKey)
+        if onKey.count > 1 {
+            let names = onKey.map(\.rawValue).joined(separator: " and ")
+            return try refuse("\(names): only one of them can become of the key", "then")
+        }
+        if let path = rule.when.bodyJson?.path,
+            path.isEmpty || "\(path).".contains("..") || path.hasPrefix(".")
+        {
+            return try refuse("\(path) is no path such as error.code", "when.body_json")
+        }
+    }
+
     static func check(_ rule: Rule) throws(OperationsError) {
         func refuse(_ message: String, _ field: String) throws(OperationsError) {
             throw OperationsError(.invalid, message, parameter: field)
@@ -198,6 +220,16 @@ enum RuleChecks {
         }
         if kinds.contains(.respond), kinds.contains(where: { $0 == .retryNextKey || $0 == .retrySameKey }) {
             return try refuse("a request is answered or repeated, not both", "then")
+        }
+    }
+}
+
+extension RuleAction.Kind {
+    /// Whether it says what becomes of the key, or of the upstream with it.
+    fileprivate var isOnKey: Bool {
+        switch self {
+        case .cooldownKey, .cooldownModel, .cooldownUpstream, .disableKey, .banKey, .exhaustKey: true
+        case .retryNextKey, .retrySameKey, .respond, .notify: false
         }
     }
 }

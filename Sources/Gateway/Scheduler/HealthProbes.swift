@@ -21,17 +21,17 @@ final class HealthProbes: Sendable {
 
     // MARK: By themselves
 
-    /// Asks those whose time has come.
+    /// Asks those whose time has come, or all when an operator asks for it.
     ///
     /// - Returns: what was done, in words.
-    func round(_ upstreams: [UpstreamEntry]) async -> String {
+    func round(_ upstreams: [UpstreamEntry], isAsked: Bool) async -> String {
         let now = WallClock.now().microseconds
         let due = turns.withLock { turns in
             turns = turns.filter { id, _ in upstreams.contains { $0.id == id } }
             return upstreams.compactMap { upstream -> (UpstreamEntry, UpstreamProbe, Int)? in
                 guard upstream.isEnabled, let probe = upstream.definition.probe else { return nil }
                 var turn = turns[upstream.id] ?? Turn()
-                guard turn.due <= now || turn.due > now + probe.interval.milliseconds * 1000 else {
+                guard isAsked || turn.due <= now || turn.due > now + probe.interval.milliseconds * 1000 else {
                     return nil
                 }
                 turn.round += 1
@@ -121,7 +121,9 @@ final class HealthProbes: Sendable {
         after: KeyState?
     ) -> String {
         guard let status = result.status else { return "It cannot be reached." }
-        let change = before == after ? "" : after.map { " The key is \($0.rawValue) now." } ?? ""
+        let isOut = after == .disabled || after == .banned
+        let stays = isTold && isOut ? after.map { " The key stays \($0.rawValue)." } ?? "" : ""
+        let change = before == after ? stays : after.map { " The key is \($0.rawValue) now." } ?? ""
         switch status {
         case 200..<300: return (isTold ? "It answers, and takes the key." : "It answers.") + change
         case 401, 403:

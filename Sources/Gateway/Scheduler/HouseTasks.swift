@@ -22,28 +22,28 @@ struct HouseTasks: Sendable {
                     "Drops audit files that are older, or together larger, than the configuration allows",
                 interval: .seconds(10),
                 allowed: Self.second...Self.hour,
-                work: { retain() }
+                work: { _ in retain() }
             ),
             TaskDefinition(
                 name: .quotaReset,
                 summary: "Begins quotas anew whose day, week or month is over",
                 interval: Self.second,
                 allowed: Self.second...Self.hour,
-                work: { resetQuotas() }
+                work: { _ in resetQuotas() }
             ),
             TaskDefinition(
                 name: .keyRecovery,
                 summary: "Lets upstream keys be tried again whose rest is over",
                 interval: .seconds(5),
                 allowed: Self.second...Self.hour,
-                work: { recoverKeys() }
+                work: { _ in recoverKeys() }
             ),
             TaskDefinition(
                 name: .healthProbe,
                 summary: "Asks upstreams that have a probe how they and their keys are",
                 interval: .seconds(5),
                 allowed: Self.second...Self.day,
-                work: { await probes.round(snapshots.upstreams) }
+                work: { await probes.round(snapshots.upstreams, isAsked: $0) }
             ),
             TaskDefinition(
                 name: .databaseUpkeep,
@@ -51,7 +51,7 @@ struct HouseTasks: Sendable {
                     "Checks the configuration database, refreshes its statistics and empties its journal",
                 interval: Self.day,
                 allowed: .seconds(60)...Duration.seconds(30 * 86_400),
-                work: { try await keepUp() }
+                work: { _ in try await keepUp() }
             ),
             TaskDefinition(
                 name: .expiredKeys,
@@ -59,14 +59,14 @@ struct HouseTasks: Sendable {
                     "Notes client keys whose time is over, and deletes those that rotation replaced a month ago",
                 interval: .seconds(60),
                 allowed: .seconds(10)...Self.day,
-                work: { try await sweepExpired() }
+                work: { _ in try await sweepExpired() }
             ),
             TaskDefinition(
                 name: .recordCleanup,
                 summary: "Forgets remembered answers, counts and rests that nobody will ask for again",
                 interval: Self.hour,
                 allowed: .seconds(60)...Self.day,
-                work: { try cleanUp() }
+                work: { _ in try cleanUp() }
             ),
         ]
     }

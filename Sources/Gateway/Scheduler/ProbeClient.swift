@@ -40,7 +40,7 @@ struct ProbeClient: Sendable {
         do {
             channel = try await connect(upstream, loop, collector)
         } catch {
-            let failure = error as? AttemptFailure ?? AttemptFailure(kind: .connect, detail: "\(error)")
+            let failure = error as? AttemptFailure ?? .connecting(error)
             loop.execute { collector.value.end(failure) }
             throw failure
         }

@@ -11,8 +11,8 @@ struct TaskDefinition: Sendable {
     let interval: Duration
     /// What an operator may set.
     let allowed: ClosedRange<Duration>
-    /// Says what it has done, or throws why it could not.
-    let work: @Sendable () async throws -> String
+    /// Says what it has done, or throws why it could not; told whether an operator has asked for it.
+    let work: @Sendable (_ isAsked: Bool) async throws -> String
 }
 
 /// Does each task when it is due, or when an operator asks for it; never on a loop of the data plane.
@@ -49,7 +49,7 @@ final class Scheduler: Service {
                 while !Task.isCancelled {
                     let now = WallClock.now().microseconds
                     for task in definitions where begin(task, now: now, onlyIfDue: true) {
-                        group.addTask { await self.perform(task) }
+                        group.addTask { await self.perform(task, isAsked: false) }
                     }
                     // A cancelled sleep is the end of the loop.
                     try? await Task.sleep(for: Self.tick)
@@ -66,12 +66,12 @@ final class Scheduler: Service {
         }
     }
 
-    private func perform(_ task: TaskDefinition) async {
+    private func perform(_ task: TaskDefinition, isAsked: Bool) async {
         let clock = ContinuousClock()
         let began = clock.now
         let result: Result<String, any Error>
         do {
-            result = .success(try await task.work())
+            result = .success(try await task.work(isAsked))
         } catch {
             result = .failure(error)
         }
@@ -113,7 +113,7 @@ final class Scheduler: Service {
             begin(task, now: WallClock.now().microseconds, onlyIfDue: false)
         else { throw OperationsError(.conflict, "the task \(name.rawValue) is running") }
         // Done whole, also for an operator who does not wait for it.
-        await Task { await perform(task) }.value
+        await Task { await perform(task, isAsked: true) }.value
     }
 
     /// `interval`: nil for the default.

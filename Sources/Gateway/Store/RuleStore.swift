@@ -92,6 +92,11 @@ struct RuleStore: Sendable {
         }
     }
 
+    /// Numbers rules anew after some have gone.
+    static func closeUp(_ db: Database) throws {
+        try renumber(try all(db).map(\.id), db)
+    }
+
     func delete(_ id: Int, by user: Operator) throws {
         try database.write { db in
             let before = try Self.find(id, db)

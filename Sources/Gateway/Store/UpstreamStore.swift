@@ -154,7 +154,10 @@ struct UpstreamStore: Sendable {
     func delete(_ table: String, _ id: Int, before: String, by user: Operator) throws {
         try database.write { db in
             switch table {
-            case "upstream": try db.execute(sql: "DELETE FROM upstreams WHERE id = ?", arguments: [id])
+            case "upstream":
+                try db.execute(sql: "DELETE FROM upstreams WHERE id = ?", arguments: [id])
+                // Its rules went with it; the others close up.
+                try RuleStore.closeUp(db)
             default: try db.execute(sql: "DELETE FROM upstream_keys WHERE id = ?", arguments: [id])
             }
             let record = ChangeRecord(

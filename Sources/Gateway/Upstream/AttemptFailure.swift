@@ -1,3 +1,10 @@
+import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// Why an attempt ended without a whole answer.
 struct AttemptFailure: Error {
     enum Kind: String {
@@ -15,6 +22,23 @@ struct AttemptFailure: Error {
     let kind: Kind
     /// For the log and the audit; never for the caller, since it may name the backend.
     let detail: String
+
+    /// Of a connection that was not made, as the system says why.
+    static func connecting(_ error: any Error) -> AttemptFailure {
+        let isTimeout =
+            (error as? ChannelError).map { if case .connectTimeout = $0 { true } else { false } } ?? false
+        return AttemptFailure(kind: isTimeout ? .connectTimeout : .connect, detail: words(error))
+    }
+
+    private static func words(_ error: any Error) -> String {
+        if let error = error as? IOError { return String(cString: strerror(error.errnoCode)).lowercased() }
+        guard let error = error as? NIOConnectionError else { return "\(error)" }
+        if let first = error.connectionErrors.first {
+            let more = error.connectionErrors.count - 1
+            return words(first.error) + (more > 0 ? ", and so are \(more) more addresses" : "")
+        }
+        return (error.dnsAError ?? error.dnsAAAAError).map { words($0) } ?? "\(error.host) has no address"
+    }
 
     var refusal: Refusal {
         switch kind {

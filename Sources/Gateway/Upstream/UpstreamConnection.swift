@@ -103,9 +103,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     }
 
     func connectFailed(_ error: any Error) {
-        let isTimeout =
-            (error as? ChannelError).map { if case .connectTimeout = $0 { true } else { false } } ?? false
-        fail(AttemptFailure(kind: isTimeout ? .connectTimeout : .connect, detail: "\(error)"))
+        fail(.connecting(error))
         phase = .closed
         pool.closed(self)
     }

@@ -114,7 +114,7 @@ struct RuleParser {
     }
 
     private mutating func take(_ word: String) -> Bool {
-        guard current.kind == .word(word) else { return false }
+        guard case .word(let here) = current.kind, here.lowercased() == word else { return false }
         advance()
         return true
     }
@@ -131,7 +131,7 @@ struct RuleParser {
         case .quoted(let text):
             advance()
             return text
-        case .word(let word) where !Self.keywords.contains(word):
+        case .word(let word) where !Self.keywords.contains(word.lowercased()):
             advance()
             return word
         default: throw fail("expected \(what)")
@@ -159,14 +159,28 @@ struct RuleParser {
         return duration
     }
 
+    private mutating func seconds(_ what: String) throws(RuleTextError) -> Int {
+        let token = current
+        let milliseconds = try duration(what).milliseconds
+        guard milliseconds % 1000 == 0 else { throw fail("expected \(what)", at: token) }
+        return milliseconds / 1000
+    }
+
     // MARK: Rule
 
     mutating func rule() throws(RuleTextError) -> RuleText {
         if let fault { throw fault }
         _ = take("when")
         var rule = RuleText(when: RuleCondition(), threshold: nil, then: [])
-        if !take("always") {
+        let isAlways = take("always")
+        if !isAlways {
             repeat { try condition(&rule) } while take("and")
+        }
+        if case .word(let word) = current.kind, word.lowercased() == "or" {
+            throw fail("there is no “or” between conditions: make a rule of each")
+        }
+        if isAlways, case .word(let word) = current.kind, word.lowercased() != "then" {
+            throw fail("“always” stands alone: “then” and actions follow it")
         }
         guard take("then") else {
             throw fail("expected “and” with another condition, or “then” with actions")
@@ -185,10 +199,10 @@ struct RuleParser {
         }
         guard case .word(let word) = token.kind else {
             throw fail(
-                "expected a condition: status, error, header, body, json, latency, or “3 times in 60s”"
+                "expected a condition: status, error, header, body, json, latency, “3 times in 60s”, or always"
             )
         }
-        switch word {
+        switch word.lowercased() {
         case "status":
             advance()
             try once(rule.when.status != nil, "the status")
@@ -233,7 +247,7 @@ struct RuleParser {
             guard let count = Int(word) else {
                 throw fail(
                     "there is no condition “\(word)”; there are status, error, header, body, json, latency, "
-                        + "and “3 times in 60s”"
+                        + "“3 times in 60s”, and always"
                 )
             }
             advance()
@@ -247,8 +261,8 @@ struct RuleParser {
             throw fail("expected “times in” and a duration such as 60s")
         }
         guard take("in") else { throw fail("expected “in” and a duration such as 60s") }
-        let length = try duration("a duration such as 60s")
-        return RuleThreshold(count: count, seconds: length.milliseconds / 1000)
+        let length = try seconds("a duration in whole seconds such as 60s")
+        return RuleThreshold(count: count, seconds: length)
     }
 
     private mutating func action() throws(RuleTextError) -> RuleAction {
@@ -262,9 +276,8 @@ struct RuleParser {
         var action = RuleAction(kind)
         switch kind {
         case .cooldownKey, .cooldownModel, .cooldownUpstream, .exhaustKey:
-            if case .word(let text) = current.kind, let length = Duration(text: text) {
-                advance()
-                action.seconds = length.milliseconds / 1000
+            if case .word(let word) = current.kind, word.lowercased() != "fixed" {
+                action.seconds = try seconds("a length in whole seconds such as 60s or 5m")
             }
             if take("fixed") { action.fromAnswer = false }
         case .respond:

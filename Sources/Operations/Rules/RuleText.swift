@@ -35,14 +35,16 @@ package struct RuleText: Sendable, Equatable {
             let value = header.equals.map { " = \(Self.quoted($0))" } ?? ""
             let part = header.contains.map { " contains \(Self.quoted($0))" } ?? ""
             // A match may ask for both; they are two conditions then.
-            if !value.isEmpty || part.isEmpty { parts.append("header \(header.name)\(value)") }
-            if !part.isEmpty { parts.append("header \(header.name)\(part)") }
+            if !value.isEmpty || part.isEmpty { parts.append("header \(Self.quoted(header.name))\(value)") }
+            if !part.isEmpty { parts.append("header \(Self.quoted(header.name))\(part)") }
         }
         if let texts = when.bodyContains {
             parts.append("body contains " + texts.map(Self.quoted).joined(separator: ", "))
         }
         if let regex = when.bodyRegex { parts.append("body ~ \(Self.quoted(regex))") }
-        if let json = when.bodyJson { parts.append("json \(json.path) = \(Self.quoted(json.equals))") }
+        if let json = when.bodyJson {
+            parts.append("json \(Self.quoted(json.path)) = \(Self.quoted(json.equals))")
+        }
         if let latency = when.latencyOverMs {
             parts.append("latency > \(Duration.milliseconds(latency).text)")
         }
@@ -65,7 +67,7 @@ package struct RuleText: Sendable, Equatable {
 
     private static func quoted(_ text: String) -> String {
         let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy(RuleParser.isWordPart)
-        if isPlain, !RuleParser.keywords.contains(text) { return text }
+        if isPlain, !RuleParser.keywords.contains(text.lowercased()) { return text }
         let escaped = text.reduce(into: "") { result, character in
             switch character {
             case "\"": result += "\\\""

@@ -6,13 +6,13 @@ enum PoolEdit: Sendable, Equatable {
     case change(id: Int, name: String, version: Int, UpstreamKeyChange)
     case delete(ids: [Int], names: [String])
     /// In use, disabled or banned.
-    case setState(ids: [Int], names: [String], KeyState)
+    case setState(ids: [Int], names: [String], KeyState, reason: String? = nil)
 
     var ids: [Int] {
         switch self {
         case .add: []
         case .change(let id, _, _, _): [id]
-        case .delete(let ids, _), .setState(let ids, _, _): ids
+        case .delete(let ids, _), .setState(let ids, _, _, _): ids
         }
     }
 
@@ -21,7 +21,7 @@ enum PoolEdit: Sendable, Equatable {
         switch self {
         case .add(let draft, let upstream): "“\(upstream)/\(draft.name)”"
         case .change(_, let name, _, _): "“\(name)”"
-        case .delete(_, let names), .setState(_, let names, _):
+        case .delete(_, let names), .setState(_, let names, _, _):
             names.count == 1 ? "“\(names[0])”" : "\(names.count) keys"
         }
     }
@@ -65,9 +65,9 @@ extension ConsoleState {
 
     /// Easily taken back, so it is not asked about.
     private func toggle() -> [ConsoleEffect] {
-        let all = pool.table.targets
-        let isOn = all.allSatisfy { $0.state == .disabled || $0.state == .banned }
-        let targets = all.filter { isOn || ($0.state != .disabled && $0.state != .banned) }
+        let all = pool.table.targets.filter { $0.state != .banned }
+        let isOn = all.allSatisfy { $0.state == .disabled }
+        let targets = all.filter { isOn || $0.state != .disabled }
         return targets.isEmpty ? [] : [.change(.pool(edit(targets, isOn ? .active : .disabled)))]
     }
 
@@ -130,6 +130,8 @@ extension ConsoleState {
         case .deletePoolKey:
             return targets.allSatisfy { $0.source == .file }
                 ? "the configuration file defines it; change it there and reload" : nil
+        case .togglePoolKey:
+            return targets.allSatisfy { $0.state == .banned } ? "it is banned; x lifts the ban" : nil
         case .banPoolKey: return targets.allSatisfy { $0.state == .banned } ? "already banned" : nil
         case .resetPoolKey:
             return targets.allSatisfy { $0.state == .active } ? "it is in use; nothing to reset" : nil

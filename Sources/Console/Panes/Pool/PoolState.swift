@@ -13,6 +13,8 @@ struct PoolState: Sendable {
     var sort = SortOrder(column: "state", isDescending: false)
     var isLoading = true
     var fault: String?
+    /// One that has just been added, as `upstream/name`, to be chosen once it is in the list.
+    var wanted: String?
 
     static func accepts(_ filter: LogFilter, _ key: UpstreamKey) -> Bool {
         ListFilter.accepts(filter, words: [key.name, key.upstream, key.reason ?? "", key.state.rawValue]) {

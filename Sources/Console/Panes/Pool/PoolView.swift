@@ -5,6 +5,7 @@ enum PoolView {
     static func columns(_ state: ConsoleState) -> [Column<UpstreamKey>] {
         let now = state.now
         let glyphs = state.glyphs
+        let probed = Set(state.upstreams.all.filter { $0.probe != nil }.map(\.id))
         return [
             Column(id: "upstream", title: "UPSTREAM", width: 10, stretch: 1, order: .text { $0.upstream }) {
                 StyledText($0.upstream)
@@ -27,7 +28,7 @@ enum PoolView {
                 isRight: true,
                 priority: 1,
                 order: .number { Double($0.until?.seconds ?? .max) }
-            ) { returns($0, now) },
+            ) { returns($0, now, isProbed: probed.contains($0.upstreamId)) },
             Column(
                 id: "in_flight",
                 title: "NOW",
@@ -105,27 +106,32 @@ enum PoolView {
     }
 
     /// Everything about one.
-    static func details(_ key: UpstreamKey, now: Timestamp) -> [TextView.Line] {
+    static func details(_ key: UpstreamKey, now: Timestamp, isProbed: Bool, width: Int) -> [TextView.Line] {
         let quota = key.quota.map { "\(NumberText.count(key.quotaUsed)) of \($0.text)" }
-        let returns = returns(key, now).text
+        let returns = returns(key, now, isProbed: isProbed).text
         let place = "\(key.location.rawValue) \(key.paramName)"
-        return DetailText.lines([
-            ("upstream", key.upstream), ("name", key.name), ("value", key.maskedValue),
-            ("goes into", place + (key.valuePrefix.isEmpty ? "" : ", after “\(key.valuePrefix)”")),
-            ("state", key.state.rawValue), ("why", key.reason ?? ""), ("returns", returns),
-            ("in flight", "\(key.inFlight)"), ("last used", TimeText.ago(key.lastUsedAt, now: now)),
-            ("last error", key.lastError ?? "none"),
-            ("limits", key.limits.isUnlimited ? "none" : key.limits.text), ("quota", quota ?? "none"),
-            ("weight", "\(key.weight)"), ("priority", "\(key.priority)"),
-            ("defined in", key.source == .file ? "the configuration file" : "the database"),
-        ])
+        return DetailText.lines(
+            [
+                ("upstream", key.upstream), ("name", key.name), ("value", key.maskedValue),
+                ("goes into", place + (key.valuePrefix.isEmpty ? "" : ", after “\(key.valuePrefix)”")),
+                ("state", key.state.rawValue), ("why", key.reason ?? ""), ("returns", returns),
+                ("in flight", "\(key.inFlight)"), ("last used", TimeText.ago(key.lastUsedAt, now: now)),
+                ("last error", key.lastError ?? "none"),
+                ("limits", key.limits.isUnlimited ? "none" : key.limits.text), ("quota", quota ?? "none"),
+                ("weight", "\(key.weight)"), ("priority", "\(key.priority)"),
+                ("defined in", key.source == .file ? "the configuration file" : "the database"),
+            ],
+            width: width
+        )
     }
 
     /// A countdown while there is one.
-    private static func returns(_ key: UpstreamKey, _ now: Timestamp) -> StyledText {
+    private static func returns(_ key: UpstreamKey, _ now: Timestamp, isProbed: Bool) -> StyledText {
         guard key.state != .active else { return StyledText() }
         guard let until = key.until else {
-            return key.state == .cooling ? StyledText("on trial", .info) : StyledText("by hand", .muted)
+            if key.state == .cooling { return StyledText("on trial", .info) }
+            let isHealed = isProbed && key.state == .disabled && key.cause == "credential"
+            return StyledText(isHealed ? "by probe" : "by hand", .muted)
         }
         let left = until.seconds - now.seconds
         guard left > 0 else { return StyledText("next", .info) }

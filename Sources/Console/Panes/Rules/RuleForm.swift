@@ -49,20 +49,28 @@ enum RuleForm {
         if isComplete, form.word("name").isEmpty { form.errors["name"] = "needs a name" }
         let place = form.word("position")
         if !place.isEmpty, Int(place).map({ $0 < 1 }) ?? true { form.errors["position"] = "a number from 1" }
+        if isComplete, form.word("when").isEmpty {
+            form.errors["when"] = "needs a condition; “always” always holds"
+        }
+        if isComplete, form.word("then").isEmpty { form.errors["then"] = "needs an action" }
+        // A whole rule that was pasted into the first of both fields is one; else there is nothing to say of it here.
+        if form.word("then").isEmpty, (try? RuleText(parsing: form.text("when"))) != nil {
+            form.errors["when"] = "what stands behind “then” goes into the field below"
+            return
+        }
         // Each side is judged by itself, so that a fault's column is the field's.
-        judge(&form, "when", "", " then notify", isComplete)
-        judge(&form, "then", "always then ", "", isComplete)
+        judge(&form, "when", "", " then notify")
+        judge(&form, "then", "always then ", "")
     }
 
     private static func judge(
         _ form: inout Form,
         _ id: String,
         _ before: String,
-        _ after: String,
-        _ isComplete: Bool
+        _ after: String
     ) {
         let text = form.text(id)
-        guard isComplete || !text.trimmingSpaces().isEmpty else { return }
+        guard !text.trimmingSpaces().isEmpty else { return }
         do throws(RuleTextError) {
             _ = try RuleText(parsing: before + text + after)
         } catch {

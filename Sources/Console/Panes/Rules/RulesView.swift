@@ -60,15 +60,23 @@ enum RulesView {
     }
 
     /// Everything about one.
-    static func details(_ rule: Rule, _ upstreams: UpstreamsState, now: Timestamp) -> [TextView.Line] {
+    static func details(
+        _ rule: Rule,
+        _ upstreams: UpstreamsState,
+        now: Timestamp,
+        width: Int
+    ) -> [TextView.Line] {
         let text = RuleText(rule)
-        return DetailText.lines([
-            ("name", rule.name), ("upstream", rule.upstreamId.map(upstreams.slug) ?? "all"),
-            ("when", text.conditionText), ("then", text.actionText),
-            ("place", "\(rule.position)"), ("asked", rule.enabled ? "yes" : "no, it is off"),
-            ("hits", "\(rule.hits)"), ("last hit", TimeText.ago(rule.lastHitAt, now: now)),
-            ("whole", text.text),
-        ])
+        return DetailText.lines(
+            [
+                ("name", rule.name), ("upstream", rule.upstreamId.map(upstreams.slug) ?? "all"),
+                ("when", text.conditionText), ("then", text.actionText),
+                ("place", "\(rule.position)"), ("asked", rule.enabled ? "yes" : "no, it is off"),
+                ("hits", "\(rule.hits)"), ("last hit", TimeText.ago(rule.lastHitAt, now: now)),
+                ("whole", text.text),
+            ],
+            width: width
+        )
     }
 
     /// What the rules make of an answer.

@@ -63,13 +63,15 @@ extension ConsoleState {
     }
 
     private mutating func askToDelete(_ upstream: Upstream) {
-        let keys = upstream.keys == 1 ? "its key" : "its \(upstream.keys) keys"
+        let keys = upstream.keys == 1 ? "its key goes with it" : "its \(upstream.keys) keys go with it"
+        let own = rules.all.count { $0.upstreamId == upstream.id }
+        let rest = [upstream.keys > 0 ? keys : nil, own > 0 ? "so do rules of its own" : nil].compactMap {
+            $0
+        }
+        let with = rest.isEmpty ? "" : ": " + rest.joined(separator: ", ")
         let dialog = Dialog(
             title: "Delete \(upstream.slug)",
-            text: [
-                "Its callers get 404 at once, and \(upstream.keys == 0 ? "it leaves" : "\(keys) go with it from") the list. "
-                    + "The logs keep its name. This cannot be undone."
-            ],
+            text: ["Its callers get 404 at once\(with). The logs keep its name. This cannot be undone."],
             buttons: [.init(label: "Delete", key: Key("y"))],
             typing: upstream.keys > 0 ? upstream.slug : nil
         )

@@ -13,7 +13,7 @@ struct UpstreamsState: Sendable {
     var isLoading = true
     var fault: String?
     /// One that has just been made, to be chosen once it is in the list.
-    var wanted: Int?
+    var wanted: String?
 
     func slug(_ id: Int) -> String { all.first { $0.id == id }?.slug ?? "\(id)" }
 

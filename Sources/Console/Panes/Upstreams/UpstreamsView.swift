@@ -137,7 +137,7 @@ enum UpstreamsView {
     }
 
     /// Everything about one.
-    static func details(_ upstream: Upstream, zone: Int) -> [TextView.Line] {
+    static func details(_ upstream: Upstream, zone: Int, width: Int) -> [TextView.Line] {
         let timeouts = upstream.timeouts
         let probe = upstream.probe.map { "\($0.path) every \($0.interval ?? "60s")" } ?? "none"
         let rows: [(String, String)] = [
@@ -159,7 +159,7 @@ enum UpstreamsView {
             ("ca file", upstream.caFile ?? "the system's"),
             ("defined in", upstream.source == .file ? "the configuration file" : "the database"),
         ]
-        var lines = DetailText.lines(rows)
+        var lines = DetailText.lines(rows, width: width)
         if let last = upstream.lastProbe {
             lines += [TextView.Line(StyledText())] + ProbeLines.lines(last, zone: zone)
         }
@@ -169,14 +169,16 @@ enum UpstreamsView {
 
 /// Names and values, one below the other, of which each value can be copied.
 enum DetailText {
-    static func lines(_ rows: [(name: String, value: String)]) -> [TextView.Line] {
-        let width = (rows.map(\.name.count).max() ?? 0) + 2
-        return rows.map { row in
-            let name = row.name + String(repeating: " ", count: width - row.name.count)
-            return TextView.Line(
-                StyledText(name, .muted).appending(row.value.isEmpty ? "–" : row.value, .text),
-                copy: row.value
-            )
+    /// `width`: of the whole; longer values go on in the next line.
+    static func lines(_ rows: [(name: String, value: String)], width: Int = 100) -> [TextView.Line] {
+        let margin = (rows.map(\.name.count).max() ?? 0) + 2
+        return rows.flatMap { row in
+            let value = row.value.isEmpty ? "–" : row.value
+            return Wrap.lines(value, width: max(10, width - margin)).enumerated().map { index, line in
+                let name = index == 0 ? row.name : ""
+                let pad = String(repeating: " ", count: margin - name.count)
+                return TextView.Line(StyledText(name + pad, .muted).appending(line, .text), copy: row.value)
+            }
         }
     }
 }
