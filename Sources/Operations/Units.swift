@@ -44,16 +44,14 @@ extension ByteCount: CustomStringConvertible {
 extension Duration {
     /// Reads `500ms`, `10s`, `5m`, `2h`, `90d`.
     package init?(text: String) {
-        guard let (number, unit) = Unit.split(text), number < 1 << 40 else { return nil }
-        switch unit {
-        case "ms": self = .milliseconds(number)
-        case "s": self = .seconds(number)
-        case "m": self = .seconds(number * 60)
-        case "h": self = .seconds(number * 3600)
-        case "d": self = .seconds(number * 86_400)
-        default: return nil
-        }
+        guard let (number, unit) = Unit.split(text) else { return nil }
+        let sizes = ["ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+        guard let size = sizes[unit], number <= Self.longestMilliseconds / size else { return nil }
+        self = .milliseconds(number * size)
     }
+
+    /// A hundred years: nobody means more, and sums with it do not overflow.
+    private static let longestMilliseconds = 100 * 365 * 86_400_000
 
     /// The shortest whole unit: `500ms`, `10s`, `90d`.
     package var text: String {

@@ -159,10 +159,37 @@ import Testing
             Issue.record("nothing is changed")
             return
         }
-        #expect(
-            change.when == .set(rule.when) && change.then == .set(rule.then) && change.upstreamId == .set(1)
+        #expect(change.when.isKept && change.then.isKept && change.threshold.isKept && change.position.isKept)
+        #expect(change.upstreamId == .set(1) && change.name == .set("slow region") && rule.id == 4)
+        console.answer(.changed(ChangeOutcome(change: .rule(.change(rule, change)), result: .done("saved"))))
+        #expect(console.state.overlays.isEmpty)
+    }
+
+    @Test func `the answer to something else closes no form, and a refusal stands in the form it was of`() {
+        var console = console()
+        console.press("n", "edge", "tab", "tab", "status 418", "tab", "notify", "ctrl-s")
+        guard let change = console.takeChanges().first else {
+            Issue.record("nothing is made")
+            return
+        }
+        let other = ConsoleChange.rule(.setEnabled([Fixture.rules()[0]], false))
+        console.answer(.changed(ChangeOutcome(change: other, result: .done("disabled"))))
+        let logged = ConsoleQuestion.rules(RuleTest(), of: "another")
+        console.answer(.told(logged, .success([])))
+        #expect(console.state.overlays.count == 1)
+        let refusal = OperationsError(.invalid, "must have 1 to 200 bytes", parameter: "name")
+        console.answer(.changed(ChangeOutcome(change: change, result: .refused(refusal))))
+        #expect(console.text.contains("must have 1 to 200 bytes"))
+        console.press("esc", "d")
+        console.press("t", "tab", "429", "ctrl-s")
+        guard case .ask(let question) = console.takeEffects().last else {
+            Issue.record("nothing is asked")
+            return
+        }
+        console.answer(
+            .told(question, .failure(OperationsError(.invalid, "must be so", parameter: "status")))
         )
-        #expect(change.threshold == .set(RuleThreshold(count: 3, seconds: 60)) && change.position.isKept)
+        #expect(console.text.contains("must be so") && console.text.contains("429"))
     }
 
     @Test func `a rule is moved among those in sight, and that can be undone`() {

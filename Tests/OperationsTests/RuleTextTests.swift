@@ -45,6 +45,13 @@ import Testing
         )
     }
 
+    @Test func `a sign with a mark upon it ends nothing and hangs nothing`() {
+        for text in ["status =\u{338} 429 then notify", ",\u{301}", "\"\u{301}x", ">\u{338}"] {
+            #expect(throws: RuleTextError.self) { try RuleText(parsing: text) }
+        }
+        #expect(throws: RuleTextError.self) { try RuleText(parsing: "latency > 999999999999d then notify") }
+    }
+
     @Test func `lines may be broken anywhere, and when and always may be said`() throws {
         let rule = try RuleText(parsing: "when always\n then\n notify")
         #expect(rule.when == RuleCondition() && rule.text == "always then notify")
@@ -81,7 +88,7 @@ import Testing
         let parts = [
             "status", "429", ",", "and", "then", "\"", "\\", "body", "~", "contains", "x", "=", ">", "3",
             "times", "in",
-            "60s", "\n", "é", "notify", "respond", "header", "json",
+            "60s", "=\u{338}", "999999999999d", "\n", "é", "notify", "respond", "header", "json",
         ]
         for _ in 0..<5000 {
             let text = (0..<Int.random(in: 0...12, using: &random))

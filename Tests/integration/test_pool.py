@@ -5,6 +5,7 @@ import http.client
 import json
 import random
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -145,6 +146,31 @@ def test_keys_throttled_all_at_once_are_the_hosts_trouble(pool):
     wait_until(lambda: ask(gateway, client)[0] == 200, what="the upstream's return")
     wait_until(lambda: ask(gateway, client)[0] == 200 and upstream(gateway)["health"] == "up")
     assert sum(key["state"] == "active" for key in keys(gateway).values()) >= 15
+
+
+def test_an_upstream_that_rests_does_so_over_the_death_of_the_process(pool):
+    gateway, provider = pool(
+        lambda *_: error(429, "too many requests from this address", {"retry-after": "600"}), [f"k{i:02}" for i in range(20)]
+    )
+    client = gateway.key()
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: ask(gateway, client), range(40)))
+    assert upstream(gateway)["health"] == "cooling"
+    # What has become of it is written down a fifth of a second later at most.
+    wait_until(lambda: kept(gateway) == "cooling", what="its state in the database")
+    gateway.kill()
+    gateway.start()
+    before = sum(provider.counts.values())
+    status, headers, _ = ask(gateway, client)
+    assert (status, upstream(gateway)["health"]) == (503, "cooling") and int(headers["retry-after"]) > 500
+    assert sum(provider.counts.values()) == before
+    gateway.admin("POST", f"/keys/{keys(gateway)['k00']['id']}/reset")
+    assert upstream(gateway)["health"] == "up"
+
+
+def kept(gateway):
+    with sqlite3.connect(f"file:{gateway.folder}/data/config.db?mode=ro", uri=True) as database:
+        return database.execute("SELECT state FROM upstreams WHERE slug = 'pooled'").fetchone()[0]
 
 
 def test_a_post_is_sent_once_unless_a_rule_says_otherwise(pool):

@@ -102,3 +102,44 @@ def test_rules_outlive_a_restart(gateway):
     gateway.stop()
     gateway.start()
     assert rules(gateway) == before and before[-1]["name"] == "mine"
+
+
+def test_what_is_typed_on_the_command_line_is_checked_before_it_is_sent(gateway):
+    for text, says in (("status =\u0338 429 then notify", "column 8"), ("latency > 999999999999d then notify", "column 11"), ("status 429 then explode", "column 17")):
+        refused = gateway.command("rules", "add", "x", text, check=False)
+        assert refused.returncode == 2 and says in refused.stderr, (refused.returncode, refused.stderr)
+    huge = gateway.admin("PATCH", "/upstreams/1", {"retry": {"max_time": "1099511627775d"}})
+    assert huge.status in (409, 422)
+    made = gateway.admin("POST", "/upstreams", {"slug": "long", "base_url": "http://127.0.0.1:9", "retry": {"max_time": "1099511627775d"}})
+    assert made.status == 422 and made.json["error"]["param"] == "retry.max_time"
+    listed = gateway.command("rules", "add", "edge", "status 418 and body contains teapot and 3 times in 60s then cooldown_key 5m fixed, retry_next_key", "--position", "1")
+    assert "3 times in 1m" in listed.stdout
+    rule = rules(gateway)[0]
+    assert (rule["name"], rule["threshold"], rule["then"][0]["from_answer"]) == ("edge", {"count": 3, "seconds": 60}, False)
+    gateway.command("rules", "move", str(rule["id"]), "3")
+    gateway.command("rules", "edit", str(rule["id"]), "always then notify", "--name", "all")
+    assert (rules(gateway)[2]["name"], rules(gateway)[2]["when"]) == ("all", {})
+    tried = gateway.command("rules", "test", "--status", "429", "--header", "retry-after=7", "--all")
+    assert "the key rests for" in tried.stdout or "acts" in tried.stdout
+    gateway.command("rules", "delete", str(rule["id"]))
+    assert all(one["name"] != "all" for one in rules(gateway))
+
+
+def test_what_others_wrote_reaches_a_terminal_as_text(gateway):
+    name = "bad\x1b]0;title\x07\u202ename"
+    made = gateway.admin("POST", "/rules", {"name": name, "when": {}, "then": [{"action": "notify"}]})
+    assert made.status == 201
+    shown = gateway.command("rules").stdout
+    assert "bad<U+1B>" in shown and "\x1b" not in shown and "\u202e" not in shown
+
+
+def test_an_upstream_that_stands_in_is_not_deleted_and_rules_close_up(gateway):
+    one = gateway.admin("POST", "/upstreams", {"slug": "one", "base_url": "http://127.0.0.1:9"}).json
+    two = gateway.admin("POST", "/upstreams", {"slug": "two", "base_url": "http://127.0.0.1:9", "fallbacks": ["one"]}).json
+    refused = gateway.admin("DELETE", f"/upstreams/{one['id']}")
+    assert refused.status == 409 and "two" in refused.json["error"]["message"]
+    draft = {"name": "own", "upstream_id": two["id"], "when": {}, "then": [{"action": "notify"}], "position": 1}
+    assert gateway.admin("POST", "/rules", draft).status == 201
+    assert gateway.admin("DELETE", f"/upstreams/{two['id']}").status == 204
+    assert [rule["position"] for rule in rules(gateway)] == list(range(1, len(rules(gateway)) + 1))
+    assert gateway.admin("DELETE", f"/upstreams/{one['id']}").status == 204

@@ -75,8 +75,8 @@ extension ConsoleState {
                 let place = rules.table.index(of: rule.id)
             {
                 rules.table.select(place)
-                rules.wanted = nil
             }
+            rules.wanted = nil
         case .told(let question, let result): return take(result, of: question)
         case .usage(let usage): keys.usage.merge(usage) { $1 }
         case .status(let status):
@@ -183,24 +183,47 @@ extension ConsoleState {
 
     /// The form that waits for this answer; others that were opened in the meantime are left alone.
     private func waitingForm(_ change: ConsoleChange) -> Int? {
-        guard change.isOfForm else { return nil }
-        return overlays.firstIndex { if case .form(let form, _) = $0 { form.isBusy } else { false } }
+        guard awaited == .change(change) else { return nil }
+        return overlays.firstIndex(where: \.isBusyForm)
     }
 
     private mutating func take(
         _ result: Result<[TextView.Line], OperationsError>,
         of question: ConsoleQuestion
     ) -> [ConsoleEffect] {
-        if case .rules = question, let form = overlays.firstIndex(where: { $0.isBusyForm }) {
-            overlays.remove(at: form)
-        }
+        let form = awaited == .ask(question) ? overlays.firstIndex(where: \.isBusyForm) : nil
         toast = nil
         switch result {
-        case .success(let lines): show(question.title, lines)
-        case .failure(let error): say(error.description, .error, for: 8)
+        case .success(let lines):
+            if let form { overlays.remove(at: form) }
+            if overlays.isEmpty {
+                show(question.title, lines)
+            } else {
+                // Not over what is being typed.
+                say("\(question.title): \(lines.first?.text.text ?? "done")", .info, for: 8)
+            }
+        case .failure(let error):
+            guard let form else {
+                say(error.description, .error, for: 8)
+                break
+            }
+            refuse(form, error)
         }
         // A test may have brought a key back, or taken one out.
         return pane == .pool || pane == .upstreams ? loads : []
+    }
+
+    /// Gives a form back to its operator, with what was said against it beside its field.
+    private mutating func refuse(_ place: Int, _ error: OperationsError) {
+        guard case .form(var form, let purpose) = overlays[place] else { return }
+        form.isBusy = false
+        if let parameter = error.parameter, let field = purpose.field(of: parameter), form.has(field) {
+            form.errors[field] = error.message
+            form.focus(on: field)
+        } else {
+            form.failure = error.description
+        }
+        overlays[place] = .form(form, purpose)
     }
 
     private mutating func take(_ outcome: ChangeOutcome) -> [ConsoleEffect] {
@@ -235,18 +258,13 @@ extension ConsoleState {
             overlays.append(.secret(KeyForm.secret(key, address: system.status?.address, upstream: upstream)))
             return [.loadKeys, .loadSystem]
         case .refused(let error):
-            guard let place = form, case .form(var form, let purpose) = overlays[place] else {
+            // What was to be taken back can be tried again.
+            if outcome.change == undoing { (undo, undoing) = ((outcome.change, ""), nil) }
+            guard let form else {
                 say(error.description, .error, for: 8)
                 return outcome.change.loads
             }
-            form.isBusy = false
-            if let parameter = error.parameter, let field = purpose.field(of: parameter), form.has(field) {
-                form.errors[field] = error.message
-                form.focus(on: field)
-            } else {
-                form.failure = error.description
-            }
-            overlays[place] = .form(form, purpose)
+            refuse(form, error)
             return error.code == .preconditionFailed ? outcome.change.loads : []
         }
     }

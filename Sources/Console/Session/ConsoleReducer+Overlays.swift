@@ -228,6 +228,7 @@ extension ConsoleState {
                 form.focus(on: field.id)
             }
             overlays.append(.form(form, purpose))
+            awaited = effect ?? awaited
             return effect.map { [$0] } ?? []
         case .moved, .ignored: overlays.append(.form(form, purpose))
         }

@@ -90,6 +90,8 @@ struct ConsoleState: Sendable {
     /// Why nothing comes from the gateway; nil while all is well.
     var outage: String?
     var overlays: [Overlay] = []
+    /// What the form that was handed in last has asked for.
+    var awaited: ConsoleEffect?
     var toast: Toast?
     /// The change that undo would make, and what it would take back.
     var undo: (change: ConsoleChange, title: String)?

@@ -57,16 +57,6 @@ extension Overlay {
 }
 
 extension ConsoleChange {
-    /// Whether it was made in a form.
-    var isOfForm: Bool {
-        switch self {
-        case .createKey, .editKey, .pool(.add), .pool(.change), .upstream(.create), .upstream(.change),
-            .rule(.create), .rule(.change):
-            true
-        default: false
-        }
-    }
-
     /// What has to be fetched again after it.
     var loads: [ConsoleEffect] {
         switch self {

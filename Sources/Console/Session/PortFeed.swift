@@ -29,13 +29,19 @@ final class PortFeed: Sendable {
 
     /// Works until the console ends.
     func run() async {
-        // A change that was decided on is made, also when the console is left before it is answered.
-        await withDiscardingTaskGroup { changes in
-            await work(&changes)
+        // A change that was decided on is made, also when the console is left before it is answered; one after the
+        // other, since the next may stand on the one before.
+        let (changes, continuation) = AsyncStream.makeStream(of: ConsoleEffect.self)
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await change in changes { await self.perform(change) }
+            }
+            await work(continuation)
+            continuation.finish()
         }
     }
 
-    private func work(_ changes: inout DiscardingTaskGroup) async {
+    private func work(_ changes: AsyncStream<ConsoleEffect>.Continuation) async {
         var live: Task<Void, Never>?
         var follow: Task<Void, Never>?
         await withDiscardingTaskGroup { group in
@@ -47,7 +53,7 @@ final class PortFeed: Sendable {
                 case .followLogs(let watch):
                     follow?.cancel()
                     follow = watch.map { watch in Task { await followLogs(watch) } }
-                case .change, .saveSettings: changes.addTask { await self.perform(effect) }
+                case .change, .saveSettings: changes.yield(effect)
                 default: group.addTask { await self.perform(effect) }
                 }
             }

@@ -133,7 +133,7 @@ struct Form: Equatable, Sendable {
         case .backTab, .up: return moveFocus(by: -1)
         case .enter:
             if focus == fields.count { return .submit }
-            if focus == fields.count + 1 { return .cancel }
+            if focus == fields.count + 1 { return isBusy ? .ignored : .cancel }
             return moveFocus(by: 1)
         default: break
         }

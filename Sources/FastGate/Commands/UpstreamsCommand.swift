@@ -62,7 +62,11 @@ struct UpstreamArgument: ParsableArguments {
 
     func find(_ client: AdminClient) async throws -> Upstream {
         let all = try await client.upstreams(by: GatewayConnection.me).items
-        guard let found = all.first(where: { $0.slug == upstream || "\($0.id)" == upstream }) else {
+        // A slug may be a number, too; it goes before an id.
+        guard
+            let found = all.first(where: { $0.slug == upstream })
+                ?? all.first(where: { "\($0.id)" == upstream })
+        else {
             throw OperationsError(.notFound, "there is no upstream \(upstream)")
         }
         return found

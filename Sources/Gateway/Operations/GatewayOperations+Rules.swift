@@ -115,7 +115,8 @@ extension GatewayOperations {
             throw OperationsError(.invalid, "must be from 100 to 599", parameter: "status")
         }
         try checkUpstream(upstream)
-        let rules = try RuleSets(try ruleStore.all()).set(ofUpstream: upstream ?? 0)
+        let compiled = gateway.snapshots.upstreams.first { $0.id == upstream }?.rules
+        let rules = try compiled ?? CompiledRules(try ruleStore.all().filter { $0.upstreamId == nil })
         return Self.result(rules, outcome, now: WallClock.now().microseconds)
     }
 

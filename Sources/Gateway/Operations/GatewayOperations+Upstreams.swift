@@ -155,7 +155,9 @@ extension GatewayOperations {
                 "it stands in for \(user.slug); take it out of those fallbacks first"
             )
         }
-        try upstreamStore.delete("upstream", id, before: try JSONForm.text(old), by: user)
+        var kept = old
+        kept.lastProbe = nil
+        try upstreamStore.delete("upstream", id, before: try JSONForm.text(kept), by: user)
         try await gateway.snapshots.publishUpstreams()
     }
 

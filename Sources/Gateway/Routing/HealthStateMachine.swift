@@ -158,13 +158,12 @@ struct HealthStateMachine: Equatable, Sendable {
     /// - Returns: whether this has brought it back.
     mutating func probedWell() -> Bool {
         switch (state, cause) {
-        case (.cooling, .failures), (.trial(isUnderWay: false), .failures): reset()
-        case (.disabled, .credential):
-            // Some backends answer such questions whatever the credential: until a request has gone well, the next
-            // refusal is waited for longer.
-            let before = rests
+        case (.cooling, .failures), (.trial(isUnderWay: false), .failures), (.disabled, .credential):
+            // Backends may answer such questions well and requests not: until one has gone well, the next rest is
+            // longer, and the next refusal is asked about less often.
+            let before = state == .disabled ? rests + 1 : rests
             reset()
-            rests = before + 1
+            rests = before
         default: return false
         }
         return true
@@ -200,9 +199,18 @@ struct HealthStateMachine: Equatable, Sendable {
         }
         if case .cooling = state {} else { rests += 1 }
         failures = 0
+        // What the provider has told stands until its time, whatever fails meanwhile.
+        let isTold = self.cause == .told && isResting
         state = .cooling(until: until)
-        (self.reason, self.cause) = (reason, cause)
+        (self.reason, self.cause) = (reason, isTold ? .told : cause)
         return true
+    }
+
+    private var isResting: Bool {
+        switch state {
+        case .cooling, .exhausted: true
+        case .active, .trial, .disabled, .banned: false
+        }
     }
 
     /// `rest`, twice as long for each one before it since the last success, in microseconds.

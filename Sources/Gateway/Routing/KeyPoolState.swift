@@ -24,6 +24,8 @@ struct KeyPoolState: Sendable {
     private var resting: [Int] = []
     private var returns = Heap<Return>()
     private var trouble = SharedTrouble()
+    /// The last key that was asked about because it may come back.
+    private var lastProbed = 0
     /// Whether nobody has said yet how the upstream was.
     private var isNew = true
 
@@ -278,14 +280,16 @@ struct KeyPoolState: Sendable {
     // MARK: Probes
 
     /// Keys that a free question may bring back, and one of those in use whose end it may notice.
-    func probed(limit: Int, round: Int) -> [Int] {
-        let due = resting.filter { slots[$0].health.mayBeProbed(round: round) }
-        // Of many some at a time, others in the next round.
-        let start = due.count > limit ? round * limit % due.count : 0
+    mutating func probed(limit: Int, round: Int) -> [Int] {
+        let due = resting.filter { slots[$0].health.mayBeProbed(round: round) }.map { slots[$0].member.id }
+            .sorted()
+        // Of many some at a time, in the order of their ids, beginning behind those of the last round.
+        let start = due.firstIndex { $0 > lastProbed } ?? 0
         let some = (0..<min(limit, due.count)).map { due[(start + $0) % due.count] }
+        lastProbed = some.last ?? lastProbed
         let used = groups.flatMap(\.slots)
-        let one = used.isEmpty ? [] : [used[round % used.count]]
-        return (one + some).map { slots[$0].member.id }
+        let one = used.isEmpty ? [] : [slots[used[round % used.count]].member.id]
+        return one + some
     }
 
     /// What a free question with a key has told.
@@ -296,7 +300,10 @@ struct KeyPoolState: Sendable {
         case .good:
             _ = slots[index].health.probedWell()
             if upstream.probedWell() { trouble.end() }
-        case .refused(let reason): _ = slots[index].health.disable(reason)
+        case .refused(let reason):
+            // A rest that the provider has told of keeps its time: it is refused then, if it is.
+            let health = slots[index].health
+            if health.mayBeUsed || health.cause == .failures { _ = slots[index].health.disable(reason) }
         case .unclear: break
         }
         settle(index)

@@ -66,7 +66,8 @@ final class CompiledRules: Sendable {
     ///
     /// `reached`: told of a rule that applies and has a threshold; says whether this time makes it full.
     func first(_ outcome: AttemptOutcome, reached: (Rule) -> Bool) -> Rule? {
-        let isWanted = outcome.status.map(index.patternsWanted.contains) ?? true
+        // Rules on errors may look into what has come before one.
+        let isWanted = outcome.error != nil || outcome.status.map(index.patternsWanted.contains) ?? true
         let hits = isWanted ? patterns.occurring(in: outcome.body) : .none
         for place in index.candidates(outcome, hits) where mismatch(place, outcome, hits) == nil {
             let rule = entries[place].rule
@@ -109,7 +110,7 @@ final class CompiledRules: Sendable {
         if let expression = entry.expression, !hits.contains(expression) { return .expression }
         if let wanted = condition.bodyJson {
             let value = outcome.body.withUnsafeBytes { JSONPath.text(wanted.path, in: $0) }
-            if value != wanted.equals { return .value(value) }
+            if value.map({ $0.utf8.elementsEqual(wanted.equals.utf8) }) != true { return .value(value) }
         }
         return nil
     }
@@ -173,6 +174,22 @@ enum RuleChecks {
         if onKey.count > 1 {
             let names = onKey.map(\.rawValue).joined(separator: " and ")
             return try refuse("\(names): only one of them can become of the key", "then")
+        }
+        for action in rule.then {
+            let isCooling = action.action.isOnKey && action.action != .disableKey && action.action != .banKey
+            if !isCooling, action.seconds != nil || action.fromAnswer != nil {
+                return try refuse("\(action.action.rawValue) has no length", "then")
+            }
+            if action.action != .respond, action.status != nil || action.body != nil {
+                return try refuse("\(action.action.rawValue) has no status and no body", "then")
+            }
+        }
+        let lists = [rule.when.status?.isEmpty, rule.when.error?.isEmpty, rule.when.header?.isEmpty]
+        if lists.contains(true) || rule.when.bodyContains?.isEmpty == true {
+            return try refuse("has an empty list, which nothing fits", "when")
+        }
+        if let latency = rule.when.latencyOverMs, !(0...86_400_000).contains(latency) {
+            return try refuse("must be from 0 to 86400000", "when.latency_over_ms")
         }
         if let path = rule.when.bodyJson?.path,
             path.isEmpty || "\(path).".contains("..") || path.hasPrefix(".")

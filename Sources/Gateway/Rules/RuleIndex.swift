@@ -104,7 +104,7 @@ struct JSONValueTree: Sendable {
     private var nodes = [Node()]
     private var longest = 0
 
-    var isEmpty: Bool { nodes.count == 1 }
+    var isEmpty: Bool { nodes.count == 1 && nodes[0].rules.isEmpty }
 
     mutating func add(_ match: JSONMatch, rule: Int) {
         var place = 0

@@ -5,12 +5,15 @@ import Synchronization
 final class HealthProbes: Sendable {
     /// Keys of one upstream that are asked about in a round.
     private static let keysPerRound = 16
+    private static let upstreamsAtOnce = 8
 
     private struct Turn {
         var round = 0
         /// Microseconds since 1970.
         var due = 0
         var last: ProbeResult?
+        /// Whether the path has answered any key well since the start.
+        var hasSucceeded = false
     }
 
     private let client = ProbeClient()
@@ -45,10 +48,14 @@ final class HealthProbes: Sendable {
                 ? "none was due" : "no upstream has a probe"
         }
         let results = await withTaskGroup(of: [ProbeResult].self) { group in
-            for (upstream, probe, round) in due {
+            var results: [ProbeResult] = []
+            for (index, (upstream, probe, round)) in due.enumerated() {
+                // So many at a time.
+                if index >= Self.upstreamsAtOnce, let some = await group.next() { results += some }
                 group.addTask { await self.ask(upstream, probe.path, round: round) }
             }
-            return await group.reduce(into: []) { $0 += $1 }
+            for await some in group { results += some }
+            return results
         }
         let failed = results.count { !$0.success }
         return "\(results.count) asked, \(failed == 0 ? "all well" : "\(failed) not well")"
@@ -90,7 +97,8 @@ final class HealthProbes: Sendable {
                 (answer.connectMilliseconds, answer.firstByteMilliseconds)
             result.success = (200..<300).contains(answer.status)
             if !result.success { result.body = Self.text(answer.body, without: key) }
-            verdict = Self.verdict(answer.status)
+            let isProven = turns.withLock { $0[upstream.id]?.hasSucceeded ?? false }
+            verdict = Self.verdict(answer.status, isProven: isProven)
         } catch let failure as AttemptFailure {
             result.error = "\(failure.kind.rawValue): \(failure.detail)"
         } catch {
@@ -102,14 +110,22 @@ final class HealthProbes: Sendable {
         if isTold, let key { upstream.pool.probed(key, verdict) }
         let after = key.flatMap { upstream.pool.standing($0.id)?.state }
         result.message = Self.words(result, isTold: isTold, before: before, after: after)
-        turns.withLock { $0[upstream.id, default: Turn()].last = result }
+        // What a provider has written is for who has asked, not for the list of upstreams.
+        var kept = result
+        kept.body = nil
+        turns.withLock { turns in
+            turns[upstream.id, default: Turn()].last = kept
+            if isTold, result.success { turns[upstream.id]?.hasSucceeded = true }
+        }
         return result
     }
 
-    private static func verdict(_ status: Int) -> ProbeVerdict {
+    /// `isProven`: whether the path answers good keys well; one that is forbidden to all says nothing of any.
+    private static func verdict(_ status: Int, isProven: Bool) -> ProbeVerdict {
         switch status {
         case 200..<300: .good
-        case 401, 403: .refused("status \(status) to a probe")
+        case 401: .refused("status 401 to a probe")
+        case 403 where isProven: .refused("status 403 to a probe")
         default: .unclear
         }
     }
@@ -139,9 +155,17 @@ final class HealthProbes: Sendable {
     /// The key's value is shown to nobody, also where a provider repeats it.
     private static func text(_ body: [UInt8], without key: UpstreamKeyEntry?) -> String? {
         guard !body.isEmpty else { return nil }
-        let text = String(decoding: body, as: UTF8.self)
-        guard let key, !key.value.isEmpty else { return text }
-        let value = String(decoding: key.value, as: UTF8.self)
-        return text.split(separator: value, omittingEmptySubsequences: false).joined(separator: "••••")
+        var text = String(decoding: body, as: UTF8.self)
+        if let key {
+            let value = String(decoding: key.value, as: UTF8.self)
+            let forms = [
+                value, String(decoding: PercentEncoding.encode(value), as: UTF8.self),
+                String(decoding: JSONText.quote(value).dropFirst().dropLast(), as: UTF8.self),
+            ]
+            for form in forms where !form.isEmpty {
+                text = text.split(separator: form, omittingEmptySubsequences: false).joined(separator: "••••")
+            }
+        }
+        return String(text.prefix(ProbeClient.bodyLimit))
     }
 }

@@ -18,7 +18,7 @@ struct ProbeClient: Sendable {
 
     /// For the whole of it: who is slower than that is not well.
     static let timeLimit = TimeAmount.seconds(10)
-    /// More of a body is not read.
+    /// More of a body is not shown.
     static let bodyLimit = 2048
 
     private let addressBook = AddressBook()
@@ -30,7 +30,10 @@ struct ProbeClient: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let promise = loop.makePromise(of: Answer.self)
         let head = Self.head(path, upstream, key)
-        let collector = NIOLoopBoundBox.makeBoxSendingValue(AnswerCollector(head, promise), eventLoop: loop)
+        let collector = NIOLoopBoundBox.makeBoxSendingValue(
+            AnswerCollector(head, promise, bodyLimit: Self.bodyLimit + 4 * (key?.value.count ?? 0)),
+            eventLoop: loop
+        )
         let timer = loop.scheduleTask(in: Self.timeLimit) {
             let limit = "\(Self.timeLimit.nanoseconds / 1_000_000_000) s"
             collector.value.end(AttemptFailure(kind: .firstByteTimeout, detail: "no answer within \(limit)"))
@@ -45,7 +48,11 @@ struct ProbeClient: Sendable {
             throw failure
         }
         defer { channel.close(promise: nil) }
-        return try await promise.futureResult.get()
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            loop.execute { collector.value.end(AttemptFailure(kind: .reset, detail: "given up")) }
+        }
     }
 
     private func connect(
@@ -109,7 +116,11 @@ private final class AnswerCollector {
     private var answer = ProbeClient.Answer()
     private var isOver = false
 
-    init(_ head: HTTPRequestHead, _ promise: EventLoopPromise<ProbeClient.Answer>) {
+    /// More of it than is shown: a key that stands across the end of that must be known as one.
+    private let bodyLimit: Int
+
+    init(_ head: HTTPRequestHead, _ promise: EventLoopPromise<ProbeClient.Answer>, bodyLimit: Int) {
+        self.bodyLimit = bodyLimit
         self.head = head
         self.promise = promise
     }
@@ -131,8 +142,8 @@ private final class AnswerCollector {
     }
 
     func take(_ piece: ByteBuffer) {
-        answer.body += piece.readableBytesView.prefix(ProbeClient.bodyLimit - answer.body.count)
-        if answer.body.count >= ProbeClient.bodyLimit { end() }
+        answer.body += piece.readableBytesView.prefix(bodyLimit - answer.body.count)
+        if answer.body.count >= bodyLimit { end() }
     }
 
     /// With what has come; only the first end counts.

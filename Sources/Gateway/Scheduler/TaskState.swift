@@ -31,10 +31,10 @@ struct TaskState: Sendable, Equatable {
         first = now + Self.microseconds(min(interval, Self.startDelay))
     }
 
-    /// A clock that was set back makes nobody wait longer than once.
+    /// After a clock was set back, at once: else nothing would be done until it is where it was.
     func nextRun(now: Int) -> Int {
-        guard let last else { return first }
-        return min(last.began, now) + Self.microseconds(interval)
+        guard let last else { return min(first, now + Self.microseconds(interval)) }
+        return last.began > now ? now : last.began + Self.microseconds(interval)
     }
 
     func isDue(now: Int) -> Bool { !isRunning && nextRun(now: now) <= now }

@@ -78,13 +78,13 @@ struct RuleParser {
                 next()
                 add(.quoted(value))
             default:
+                // At least one: a sign with a mark upon it is none of those above, and no part of a word.
                 var word = ""
-                while index < characters.count,
-                    characters[index].unicodeScalars.allSatisfy(Self.isWordPart)
-                {
+                repeat {
                     word.append(characters[index])
                     next()
-                }
+                } while index < characters.count
+                    && characters[index].unicodeScalars.allSatisfy(Self.isWordPart)
                 add(.word(word))
             }
         }

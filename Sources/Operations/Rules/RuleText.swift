@@ -39,7 +39,7 @@ package struct RuleText: Sendable, Equatable {
             if !part.isEmpty { parts.append("header \(Self.quoted(header.name))\(part)") }
         }
         if let texts = when.bodyContains {
-            parts.append("body contains " + texts.map(Self.quoted).joined(separator: ", "))
+            parts.append("body contains " + texts.map { Self.quoted($0) }.joined(separator: ", "))
         }
         if let regex = when.bodyRegex { parts.append("body ~ \(Self.quoted(regex))") }
         if let json = when.bodyJson {
@@ -60,14 +60,14 @@ package struct RuleText: Sendable, Equatable {
             if let seconds = action.seconds { text += " \(Duration.seconds(seconds).text)" }
             if action.fromAnswer == false { text += " fixed" }
             if let status = action.status { text += " \(status)" }
-            if let body = action.body { text += " \(Self.quoted(body))" }
+            if let body = action.body { text += " \(Self.quoted(body, always: true))" }
             return text
         }.joined(separator: ", ")
     }
 
-    private static func quoted(_ text: String) -> String {
+    private static func quoted(_ text: String, always: Bool = false) -> String {
         let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy(RuleParser.isWordPart)
-        if isPlain, !RuleParser.keywords.contains(text.lowercased()) { return text }
+        if isPlain, !always, !RuleParser.keywords.contains(text.lowercased()) { return text }
         let escaped = text.reduce(into: "") { result, character in
             switch character {
             case "\"": result += "\\\""

@@ -141,4 +141,23 @@ import Testing
         _ = health.disable("status 401")
         #expect(health.mayBeProbed(round: 17))
     }
+
+    @Test func `failures do not shorten what the provider has told, and a probe does not end it`() {
+        var health = HealthStateMachine()
+        _ = health.cool(until: 5 * second, "429", now: 0, policy)
+        for _ in 0..<5 { _ = health.failed("x", now: 0, policy) }
+        let isBack = health.probedWell()
+        #expect(!isBack && health.name == .cooling && health.cause == .told)
+    }
+
+    @Test func `a probe ends a rest, and requests that fail again rest longer all the same`() {
+        var health = HealthStateMachine()
+        var rests: [Int] = []
+        for _ in 0..<4 {
+            for _ in 0..<5 { _ = health.failed("status 500", now: 0, policy) }
+            rests.append((health.returnsAt ?? 0) / second)
+            _ = health.probedWell()
+        }
+        #expect(rests == [30, 60, 120, 240])
+    }
 }

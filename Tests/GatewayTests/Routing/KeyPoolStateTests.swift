@@ -270,6 +270,16 @@ import Testing
             #expect(resting == expected && pool.unusableCount == resting.count)
         }
     }
+
+    @Test func `of many keys that a probe may bring back each has its turn`() {
+        var pool = KeyPoolState()
+        pool.configure((1...64).map { KeyPoolState.Member(id: $0) }, .roundRobin) { _ in HealthStateMachine()
+        }
+        for id in 1...64 { pool.set(id) { _ = $0.disable("status 401") } }
+        var asked: Set<Int> = []
+        for round in 1...4 { asked.formUnion(pool.probed(limit: 16, round: round)) }
+        #expect(asked.count == 64)
+    }
 }
 
 extension KeyPoolState {

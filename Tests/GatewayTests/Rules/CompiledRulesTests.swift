@@ -105,6 +105,29 @@ import Testing
         #expect(rules.explain(good).first?.mismatch == nil)
     }
 
+    @Test func `a rule on an error looks into what came before it`() throws {
+        var rule = Rule(id: 3, name: "cut", when: RuleCondition(), then: [RuleAction(.retryNextKey)])
+        (rule.when.error, rule.when.bodyContains) = ([.reset], ["boom"])
+        let rules = try CompiledRules([rule])
+        #expect(rules.first(outcome(500, "boom", error: .reset)) { _ in true }?.id == 3)
+    }
+
+    private static let contradictions: [@Sendable (inout Rule) -> Void] = [
+        { $0.then = [RuleAction(.notify), RuleAction(.notify)] },
+        { $0.then = [RuleAction(.banKey), RuleAction(.cooldownKey, seconds: 5)] },
+        { $0.then = [RuleAction(.notify, seconds: 5)] }, { $0.when.status = [] },
+        { $0.when.latencyOverMs = -1 }, { $0.when.bodyJson = JSONMatch(path: "", equals: "x") },
+        { $0.when.bodyJson = JSONMatch(path: "a..b", equals: "x") },
+    ]
+
+    @Test(arguments: contradictions.indices)
+    func `what contradicts itself is not made, and is served where it is there`(index: Int) throws {
+        var rule = Rule(id: 1, name: "x", when: RuleCondition(), then: [RuleAction(.banKey)])
+        Self.contradictions[index](&rule)
+        #expect(throws: OperationsError.self) { try RuleChecks.checkNew(rule) }
+        _ = try CompiledRules([rule])
+    }
+
     @Test func `the index of many rules finds what looking at each of them would`() throws {
         var random = SeededRandom(seed: 11)
         func pick<Value>(_ values: [Value]) -> Value { values[random.below(values.count)] }

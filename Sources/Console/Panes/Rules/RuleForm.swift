@@ -70,7 +70,7 @@ enum RuleForm {
         _ after: String
     ) {
         let text = form.text(id)
-        guard !text.trimmingSpaces().isEmpty else { return }
+        guard !text.trimmingSpaces().isEmpty, !form.isUntouched(id) else { return }
         do throws(RuleTextError) {
             _ = try RuleText(parsing: before + text + after)
         } catch {
@@ -86,7 +86,9 @@ enum RuleForm {
     }
 
     static func edit(_ form: Form, of rule: Rule?, _ upstreams: UpstreamsState) -> RuleEdit? {
-        guard let text = text(form) else { return nil }
+        // What is not touched stays as it is, however it was made.
+        let isKept = rule != nil && form.isUntouched("when") && form.isUntouched("then")
+        guard let text = isKept ? rule.map(RuleText.init) : text(form) else { return nil }
         let slug = form.choice("upstream_id")
         let upstream = upstreams.all.first { $0.slug == slug }?.id
         guard let rule else {
@@ -97,8 +99,10 @@ enum RuleForm {
         }
         var change = RuleChange()
         change.name = .set(form.word("name"))
-        (change.when, change.then) = (.set(text.when), .set(text.then))
-        change.threshold = text.threshold.map { .set($0) } ?? .clear
+        if !isKept {
+            (change.when, change.then) = (.set(text.when), .set(text.then))
+            change.threshold = text.threshold.map { .set($0) } ?? .clear
+        }
         // The slug of one that has gone stays what it is.
         if slug == all || upstream != nil { change.upstreamId = upstream.map { .set($0) } ?? .clear }
         if let position = Int(form.word("position")), position != rule.position {

@@ -43,6 +43,11 @@ extension ConsoleState {
         var ids = before.filter { $0 != rule.id }
         guard let place = ids.firstIndex(of: neighbour.id) else { return [] }
         ids.insert(rule.id, at: step < 0 ? place : place + 1)
+        // At once, so that the next key moves it on from there.
+        let byID = Dictionary(uniqueKeysWithValues: rules.all.map { ($0.id, $0) })
+        rules.all = ids.compactMap { byID[$0] }
+        for index in rules.all.indices { rules.all[index].position = index + 1 }
+        applyRuleFilter()
         return [.change(.rule(.reorder(ids, before: before, name: rule.name)))]
     }
 
