@@ -51,6 +51,8 @@ def serving(make_gateway, terminals):
         terminal.wait_for("serving", timeout=20)
         log = gateway.folder / "data" / "fastgate.log"
         gateway.socket = str(gateway.folder / "data" / "fastgate.sock")
+        # The console looks at the gateway from inside, and may be there before the operators' socket is.
+        wait_until(lambda: gateway.command("status", check=False).returncode == 0, what="the operators' socket")
         status = json.loads(gateway.command("status", "--json").stdout)
         gateway.port = int(status["address"].rsplit(":", 1)[1])
         gateway.process = None

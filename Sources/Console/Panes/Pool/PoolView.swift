@@ -6,7 +6,8 @@ enum PoolView {
         let now = state.now
         let glyphs = state.glyphs
         let probed = Set(state.upstreams.all.filter { $0.probe != nil }.map(\.id))
-        return [
+        let hasQuota = state.pool.all.contains { $0.quota != nil }
+        let columns: [Column<UpstreamKey>] = [
             Column(id: "upstream", title: "UPSTREAM", width: 10, stretch: 1, order: .text { $0.upstream }) {
                 StyledText($0.upstream)
             },
@@ -53,7 +54,13 @@ enum PoolView {
                 priority: 4,
                 order: .number { -Double($0.lastUsedAt?.seconds ?? 0) }
             ) { StyledText(TimeText.ago($0.lastUsedAt, now: now), .muted) },
-            Column(id: "why", title: "WHY", width: 20, stretch: 6, priority: 2) { why($0) },
+            Column(
+                id: "why",
+                title: "WHY",
+                width: state.size.columns < 110 ? 20 : 36,
+                stretch: 6,
+                priority: 2
+            ) { why($0) },
             Column(id: "value", title: "VALUE", width: 10, priority: 6) {
                 StyledText($0.maskedValue, .muted)
             },
@@ -74,6 +81,8 @@ enum PoolView {
                 order: .number { Double($0.priority) }
             ) { StyledText("\($0.priority)", .muted) },
         ]
+        // Room for why, where nothing is counted.
+        return columns.filter { hasQuota || $0.id != "quota" }
     }
 
     /// The worst first.
