@@ -48,7 +48,7 @@ class Provider:
                 status = provider.probe(key, self.path)
                 with provider.lock:
                     provider.probes[key] += 1
-                answer = json.dumps({"you_sent": key, "status": status}).encode()
+                answer = (provider.probe_body or json.dumps({"you_sent": key, "status": status})).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
@@ -63,6 +63,7 @@ class Provider:
 
         self.lock = threading.Lock()
         self.probe = probe
+        self.probe_body = None
         self.counts = collections.Counter()
         self.probes = collections.Counter()
         self.ids = collections.Counter()

@@ -37,9 +37,11 @@ def test_every_task_runs_and_tells_what_it_has_done(gateway):
 
 
 def test_an_interval_is_set_kept_and_restored(gateway):
-    for text in ("0s", "forever", "90d", 5):
+    for text in ("0s", "999ms", "3601s", "forever", "90d", 5):
         refused = gateway.admin("PATCH", "/tasks/retention", {"interval": text})
         assert refused.status == 422 and refused.json["error"]["param"] == "interval", text
+    for text in ("1s", "2s", "3599s", "1h"):
+        assert gateway.admin("PATCH", "/tasks/retention", {"interval": text}).json["interval"] == text
     assert gateway.admin("PATCH", "/tasks/retention", {"interval": "1m"}).json["interval"] == "1m"
     run(gateway, "retention")
     assert "from 1s to 1h" in gateway.command("tasks", "set", "retention", "--every", "2h", check=False).stderr
@@ -126,6 +128,28 @@ def test_a_probe_harms_by_401_only_and_heals_no_limit(pool):
     assert "401" in keys(gateway)["a"]["reason"] and keys(gateway)["b"]["state"] == "active"
 
 
+def test_a_path_that_is_forbidden_to_all_harms_no_key(pool):
+    gateway, provider = pool(lambda *_: GOOD, ["a", "b"], PROBE)
+    health = {"a": 403, "b": 403}
+    provider.probe = lambda key, path: health[named(key)]
+    wait_until(lambda: len(provider.probes) == 2 and min(provider.probes.values()) >= 2, timeout=40, what="probes of both")
+    assert {key["state"] for key in keys(gateway).values()} == {"active"}
+    health.update(a=200)
+    wait_until(lambda: keys(gateway)["b"]["state"] == "disabled", timeout=40, what="the one that alone is forbidden")
+    assert keys(gateway)["a"]["state"] == "active"
+
+
+@pytest.mark.parametrize("before", [2020, 2030, 2047, 2048, 2049])
+def test_no_part_of_a_key_is_shown_where_an_answer_is_cut(pool, before):
+    gateway, provider = pool(lambda *_: GOOD, ["a"])
+    secret = "a-0123456789abcdef"
+    provider.probe_body = "x" * before + secret + "y" * 100
+    told = gateway.admin("POST", f"/keys/{keys(gateway)['a']['id']}/test").json
+    assert told["status"] == 404 and told["body"].startswith("xxx") and len(told["body"]) <= 2048
+    assert "a-0" not in told["body"] and "y" not in told["body"][2048:]
+    assert upstream(gateway)["last_probe"]["body"] is None
+
+
 def test_what_an_operator_has_decided_no_probe_changes(pool):
     gateway, provider = pool(lambda *_: GOOD, ["a", "b", "c"], PROBE)
     provider.probe = lambda key, path: 200
@@ -143,9 +167,11 @@ def test_what_an_operator_has_decided_no_probe_changes(pool):
 
 def test_a_probe_is_checked(gateway):
     draft = {"slug": "p", "base_url": "http://127.0.0.1:9"}
-    for probe, field in (({"path": "v1"}, "probe.path"), ({"path": "/v1", "interval": "0s"}, "probe.interval"), ({}, "probe.path")):
+    for probe, field in (({"path": "v1"}, "probe.path"), ({"path": "/v1", "interval": "0s"}, "probe.interval"), ({}, "probe.path"), ({"path": "/" + "x" * 1024}, "probe.path"), ({"path": "/v1", "interval": "86401s"}, "probe.interval")):
         refused = gateway.admin("POST", "/upstreams", {**draft, "probe": probe})
         assert refused.status == 422 and refused.json["error"]["param"] == field, refused.json
+    for index, probe in enumerate([{"path": "/" + "x" * 1023, "interval": "1d"}, {"path": "/v1", "interval": "1s"}]):
+        assert gateway.admin("POST", "/upstreams", {**draft, "slug": f"p{index}", "probe": probe}).json["probe"] == probe
     made = gateway.admin("POST", "/upstreams", {**draft, "probe": {"path": "/v1/models?a=b"}}).json
     assert made["probe"] == {"path": "/v1/models?a=b", "interval": "1m"}
     assert gateway.admin("PATCH", f"/upstreams/{made['id']}", {"probe": None}).json["probe"] is None

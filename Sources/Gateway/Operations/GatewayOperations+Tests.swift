@@ -15,7 +15,7 @@ extension GatewayOperations {
         let view = try await upstreamKey(id, by: user)
         let entry = try entry(view.upstreamId, view.upstream)
         guard let key = entry.keys.first(where: { $0.id == id }) else {
-            throw OperationsError(.conflict, "the key is not in use yet")
+            throw OperationsError(.conflict, "the key is not in use yet; try again in a moment")
         }
         return try await ask(entry, path, with: key)
     }
@@ -40,7 +40,7 @@ extension GatewayOperations {
 
     private func entry(_ id: Int, _ slug: String) throws(OperationsError) -> UpstreamEntry {
         guard let entry = gateway.snapshots.upstreams.first(where: { $0.id == id }) else {
-            throw OperationsError(.conflict, "the upstream \(slug) is not in use yet")
+            throw OperationsError(.conflict, "the upstream \(slug) is not in use yet; try again in a moment")
         }
         return entry
     }

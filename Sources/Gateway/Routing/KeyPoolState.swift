@@ -15,17 +15,17 @@ struct KeyPoolState: Sendable {
 
     var policy = HealthStateMachine.Policy()
     /// The upstream as a whole.
-    private(set) var upstream = HealthStateMachine()
+    var upstream = HealthStateMachine()
     var slots: [Slot] = []
     private(set) var models = ModelRests()
     private(set) var strategy = KeyStrategy.roundRobin
     var places: [Int: Int] = [:]
     var groups: [Group] = []
-    private var resting: [Int] = []
+    private(set) var resting: [Int] = []
     private var returns = Heap<Return>()
-    private var trouble = SharedTrouble()
+    var trouble = SharedTrouble()
     /// The last key that was asked about because it may come back.
-    private var lastProbed = 0
+    var lastProbed = 0
     /// Whether nobody has said yet how the upstream was.
     private var isNew = true
 
@@ -275,42 +275,6 @@ struct KeyPoolState: Sendable {
         guard models.add(key: id, model: model, until: until, now: now), rest.isThrottling else { return }
         // So many of its models rest that it is the key.
         _ = slots[index].health.cool(until: until, rest.reason, now: now, policy)
-    }
-
-    // MARK: Probes
-
-    /// Keys that a free question may bring back, and one of those in use whose end it may notice.
-    mutating func probed(limit: Int, round: Int) -> [Int] {
-        let due = resting.filter { slots[$0].health.mayBeProbed(round: round) }.map { slots[$0].member.id }
-            .sorted()
-        // Of many some at a time, in the order of their ids, beginning behind those of the last round.
-        let start = due.firstIndex { $0 > lastProbed } ?? 0
-        let some = (0..<min(limit, due.count)).map { due[(start + $0) % due.count] }
-        lastProbed = some.last ?? lastProbed
-        let used = groups.flatMap(\.slots)
-        let one = used.isEmpty ? [] : [slots[used[round % used.count]].member.id]
-        return one + some
-    }
-
-    /// What a free question with a key has told.
-    mutating func probed(_ id: Int, _ answer: ProbeVerdict) -> [PoolChange] {
-        guard let index = places[id] else { return [] }
-        let (upstreamBefore, keyBefore) = (upstream, slots[index].health)
-        switch answer {
-        case .good:
-            _ = slots[index].health.probedWell()
-            if upstream.probedWell() { trouble.end() }
-        case .refused(let reason):
-            // A rest that the provider has told of keeps its time: it is refused then, if it is.
-            let health = slots[index].health
-            if health.mayBeUsed || health.cause == .failures { _ = slots[index].health.disable(reason) }
-        case .unclear: break
-        }
-        settle(index)
-        var changes: [PoolChange] = []
-        if keyBefore != slots[index].health { changes.append(.key(id, slots[index].health)) }
-        if upstreamBefore.state != upstream.state { changes.append(.upstream(upstream)) }
-        return changes
     }
 
     /// Forgets rests of models that are over.

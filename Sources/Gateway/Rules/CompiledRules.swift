@@ -137,7 +137,8 @@ enum RuleMismatch {
         case .error:
             let wanted = (condition.error ?? []).map(\.rawValue).joined(separator: ", ")
             return "the error is \(outcome.error?.rawValue ?? "none"), not \(wanted)"
-        case .latency: return "\(outcome.latencyMilliseconds) ms are not over \(condition.latencyOverMs ?? 0)"
+        case .latency:
+            return "\(outcome.latencyMilliseconds) ms are not over \(condition.latencyOverMs ?? 0) ms"
         case .headerMissing(let wanted): return "there is no header \(wanted.name)"
         case .header(let wanted, let value):
             let difference = wanted.equals.map { ", not \($0)" } ?? ", without \(wanted.contains ?? "")"
@@ -186,7 +187,7 @@ enum RuleChecks {
         }
         let lists = [rule.when.status?.isEmpty, rule.when.error?.isEmpty, rule.when.header?.isEmpty]
         if lists.contains(true) || rule.when.bodyContains?.isEmpty == true {
-            return try refuse("has an empty list, which nothing fits", "when")
+            return try refuse("has an empty list, which nothing fits; leave it out", "when")
         }
         if let latency = rule.when.latencyOverMs, !(0...86_400_000).contains(latency) {
             return try refuse("must be from 0 to 86400000", "when.latency_over_ms")

@@ -95,15 +95,18 @@ struct HouseTasks: Sendable {
 
     private func keepUp() async throws -> String {
         try await SearchThreads.run { [database] in
-            try database.writeWithoutTransaction { db in
+            // Reading it through holds no writer up.
+            let size = try database.read { db in
                 let fault = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no answer"
                 guard fault == "ok" else { throw DatabaseError(message: "the database is damaged: \(fault)") }
+                let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+                return try pages * (Int.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
+            }
+            try database.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA optimize")
                 _ = try db.checkpoint(.truncate)
-                let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
-                let size = try Int.fetchOne(db, sql: "PRAGMA page_size") ?? 0
-                return "the database is whole and has \((pages * size + 1023) / 1024) kb"
             }
+            return "the database is whole and has \((size + 1023) / 1024) kb"
         }
     }
 

@@ -111,7 +111,7 @@ final class Scheduler: Service {
     func run(_ name: ScheduledTask.Name) async throws(OperationsError) {
         guard let task = definitions.first(where: { $0.name == name }),
             begin(task, now: WallClock.now().microseconds, onlyIfDue: false)
-        else { throw OperationsError(.conflict, "the task \(name.rawValue) is running") }
+        else { throw OperationsError(.conflict, "the task \(name.rawValue) is running; wait for its end") }
         // Done whole, also for an operator who does not wait for it.
         await Task { await perform(task, isAsked: true) }.value
     }

@@ -271,6 +271,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [15, 16, 17])
+    func `so many keys at a time are probed, and one of those in use`(count: Int) {
+        var pool = KeyPoolState()
+        pool.configure((1...(count + 2)).map { KeyPoolState.Member(id: $0) }, .roundRobin) { _ in
+            HealthStateMachine()
+        }
+        for id in 1...count { pool.set(id) { _ = $0.disable("status 401") } }
+        let asked = pool.probed(limit: 16, round: 1)
+        #expect(
+            asked.count == min(count, 16) + 1 && Set(asked).count == asked.count && (asked.first ?? 0) > count
+        )
+        #expect(Array(asked.dropFirst()) == Array(1...min(count, 16)))
+        let next = Array(pool.probed(limit: 16, round: 2).dropFirst())
+        #expect(count == 17 ? next == [17] + Array(1...15) : Set(next) == Set(1...count))
+    }
+
     @Test func `of many keys that a probe may bring back each has its turn`() {
         var pool = KeyPoolState()
         pool.configure((1...64).map { KeyPoolState.Member(id: $0) }, .roundRobin) { _ in HealthStateMachine()

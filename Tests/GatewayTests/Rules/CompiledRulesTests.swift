@@ -116,7 +116,8 @@ import Testing
         { $0.then = [RuleAction(.notify), RuleAction(.notify)] },
         { $0.then = [RuleAction(.banKey), RuleAction(.cooldownKey, seconds: 5)] },
         { $0.then = [RuleAction(.notify, seconds: 5)] }, { $0.when.status = [] },
-        { $0.when.latencyOverMs = -1 }, { $0.when.bodyJson = JSONMatch(path: "", equals: "x") },
+        { $0.when.latencyOverMs = -1 }, { $0.when.latencyOverMs = 86_400_001 },
+        { $0.when.bodyJson = JSONMatch(path: "", equals: "x") },
         { $0.when.bodyJson = JSONMatch(path: "a..b", equals: "x") },
     ]
 
@@ -126,6 +127,18 @@ import Testing
         Self.contradictions[index](&rule)
         #expect(throws: OperationsError.self) { try RuleChecks.checkNew(rule) }
         _ = try CompiledRules([rule])
+    }
+
+    @Test func `the default rules could be made by an operator, as text, too`() throws {
+        for rule in DefaultRules.all {
+            try RuleChecks.checkNew(rule)
+            #expect(try RuleText(parsing: RuleText(rule).text) == RuleText(rule))
+        }
+        var slow = Rule(id: 1, name: "x", when: RuleCondition(), then: [RuleAction(.notify)])
+        for latency in [0, 86_399_999, 86_400_000] {
+            slow.when.latencyOverMs = latency
+            try RuleChecks.checkNew(slow)
+        }
     }
 
     @Test func `the index of many rules finds what looking at each of them would`() throws {
