@@ -40,6 +40,13 @@ import Testing
         #expect(parser.feed([0x31]) == [.key(.escape), .key(Key("1"))])
     }
 
+    @Test func `an answer of the terminal is no key`() {
+        var parser = KeyParser()
+        #expect(parser.feed(Array("a\u{1B}[0nb".utf8)) == [.key(Key("a")), .answer, .key(Key("b"))])
+        let cut = [parser.feed(Array("\u{1B}[0".utf8)), parser.feed([0x6E])]
+        #expect(cut == [[], [.answer]])
+    }
+
     @Test func `a paste is one piece, whatever is in it`() {
         #expect(parse("\u{1B}[200~:quit\rq\u{1B}[A\u{1B}[201~") == [.paste(":quit\rq\u{1B}[A")])
     }

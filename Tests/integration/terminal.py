@@ -21,10 +21,19 @@ NAMES = {
 
 
 class Screen(pyte.Screen):
-    """pyte knows neither synchronized output nor keypad modes, which draw nothing."""
+    """pyte knows neither synchronized output nor keypad modes, which draw nothing.
+
+    It answers what a terminal is asked, as terminals do.
+    """
+
+    answer = None
 
     def report_device_attributes(self, *arguments, **options):
         pass
+
+    def write_process_input(self, data):
+        if self.answer:
+            self.answer(data.encode())
 
 
 class Terminal:
@@ -36,6 +45,7 @@ class Terminal:
         self.bytes = 0
         self.raw = bytearray()
         self.master, self.slave = pty.openpty()
+        self.screen.answer = lambda data: os.write(self.master, data)
         self.resize(columns, lines, tell=False)
         self.before = termios.tcgetattr(self.slave)
         base = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": "/nonexistent", "TZ": "UTC"}

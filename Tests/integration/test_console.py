@@ -1,10 +1,12 @@
 """The console, attached and in process, in a real terminal."""
 
 import base64
+import fcntl
 import json
 import os
 import re
 import signal
+import termios
 import time
 
 import pytest
@@ -301,6 +303,36 @@ def test_a_terminal_that_nobody_reads_holds_nobody_up(gateway, attach):
     assert gateway.admin("GET", "/status").json["audit"]["dropped"] == 0
     terminal.press("q")
     assert terminal.wait_end() == 0
+
+
+def test_a_terminal_that_answers_no_more_is_sent_nothing_more(gateway, attach):
+    key = gateway.key("caller")
+    terminal = attach()
+    terminal.wait_for("serving")
+    terminal.press("3")
+    terminal.wait_for("following")
+    assert b"\x1b[5n" in terminal.raw
+
+    def serve(seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert gateway.chat(key).status == 200
+            terminal.pump(0.005)
+
+    # As one behind a connection that has stalled: what is sent is taken, and nobody sees it.
+    answer, terminal.screen.answer = terminal.screen.answer, None
+    serve(6.5)
+    before = terminal.bytes
+    serve(3)
+    assert terminal.bytes - before <= 8
+    assert gateway.chat(key, path="/the-last-one").status in (200, 404)
+    terminal.screen.answer = answer
+    answer(b"\x1b[0n")
+    terminal.wait_for(lambda: "the-last-one" in terminal.text and "following" in terminal.text)
+    terminal.press("q")
+    assert terminal.wait_end() == 0
+    # No answer is left for the shell to take for something typed.
+    assert fcntl.ioctl(terminal.slave, termios.FIONREAD, b"\0" * 4) == b"\0" * 4
 
 
 def test_a_storm_of_sizes(gateway, attach):

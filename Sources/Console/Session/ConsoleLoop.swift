@@ -22,12 +22,16 @@ final class ConsoleLoop {
     /// Whether a key waits to be seen.
     private var isUrgent = true
     private var needsResize = false
+    private var resizedAt: ContinuousClock.Instant?
     private var lastFigures: ContinuousClock.Instant?
     /// Since when the terminal owes us the taking of what was painted.
     private var busySince: ContinuousClock.Instant?
+    private var pulse = TerminalPulse()
 
     /// How long a lone Esc waits for the rest of a sequence.
     private static let escapeDelay: Int32 = 10
+    /// How long the next of several changes of size waits: only the last one matters.
+    private static let resizePause = Duration.milliseconds(250)
     /// How long a terminal may take nothing before nothing more is fetched for it.
     private static let stallDelay = Duration.seconds(1)
 
@@ -63,7 +67,7 @@ final class ConsoleLoop {
             noticeStall()
             paintIfDue()
         }
-        if ended != .hangUp { device.restore(after: painter.end()) }
+        if ended != .hangUp { giveBack() }
         return ended ?? .hangUp
     }
 
@@ -99,7 +103,9 @@ final class ConsoleLoop {
             let due = lastFigures + .seconds(1) + .milliseconds(Int(Self.patience))
             wait = Int32(clamping: (due - .now).milliseconds) + 1
         }
-        if isDirty, !device.isBusy,
+        if let resizeDue {
+            wait = min(wait, Int32(clamping: (resizeDue - .now).milliseconds) + 1)
+        } else if isDirty, !device.isBusy, !state.isStalled,
             let due = governor.earliest(isUrgent: isUrgent, isFocused: state.isFocused)
         {
             let left = Int32(clamping: (due - .now).milliseconds)
@@ -124,6 +130,8 @@ final class ConsoleLoop {
 
     private func take(_ events: [TerminalEvent]) {
         for event in events {
+            pulse.answered(isAnswer: event == .answer)
+            guard event != .answer else { continue }
             perform(state.reduce(.terminal(event)))
             isDirty = true
             isUrgent = true
@@ -161,14 +169,18 @@ final class ConsoleLoop {
     }
 
     private func noticeStall() {
-        guard device.isBusy else {
-            busySince = nil
-            if state.isStalled { perform(state.reduce(.stalled(false))) }
-            return
+        let now = ContinuousClock.now
+        busySince = device.isBusy ? busySince ?? now : nil
+        let isStuck = busySince.map { now - $0 > Self.stallDelay } ?? false
+        let isStalled = isStuck || pulse.isSilent(at: now)
+        // One that is slow, or has taken all and not said so yet, is left as it is.
+        if isStalled || !device.isBusy, isStalled != state.isStalled {
+            perform(state.reduce(.stalled(isStalled)))
+            isDirty = true
         }
-        let since = busySince ?? .now
-        busySince = since
-        if !state.isStalled, .now - since > Self.stallDelay { perform(state.reduce(.stalled(true))) }
+        if state.isStalled, !device.isBusy, pulse.asks(withFrame: false, at: now) {
+            device.send(RestoreSequence.question)
+        }
     }
 
     private func perform(_ effects: [ConsoleEffect]) {
@@ -190,13 +202,19 @@ final class ConsoleLoop {
 
     /// Gives the terminal back to the shell and stops, until the shell brings the process back.
     private func suspend() {
-        device.restore(after: painter.end())
+        giveBack()
         Self.stopJob()
         device.makeRaw()
         device.send(RestoreSequence.claim + (state.isMouseOn ? RestoreSequence.mouseOn : []))
         painter.repaint()
         needsResize = true
         isDirty = true
+    }
+
+    /// Before the shell reads the terminal again, which would take an answer for something typed.
+    private func giveBack() {
+        device.restore(after: painter.end(), awaitingAnswer: pulse.isOpen)
+        pulse = TerminalPulse()
     }
 
     /// Stops this process and the parent that watches over it; returns once the shell has brought both back.
@@ -218,11 +236,17 @@ final class ConsoleLoop {
     private func paintIfDue() {
         guard isDirty || needsResize, !device.isBusy, ended == nil else { return }
         let now = ContinuousClock.now
+        // Nobody reads: what is painted now would only be older when somebody does.
+        if state.isStalled, pulse.isSilent(at: now) { return }
         if let due = governor.earliest(isUrgent: isUrgent, isFocused: state.isFocused), due > now {
             isDirty = true
             return
         }
-        if needsResize { resize() }
+        if needsResize {
+            // A frame of the old size would be torn.
+            guard resizeDue == nil else { return }
+            resize()
+        }
         let frame = ConsoleView.draw(state)
         isDirty = false
         isUrgent = false
@@ -231,12 +255,20 @@ final class ConsoleLoop {
         governor.painted(at: now)
         // A few characters cannot be seen half painted, and the wrapping would double them.
         device.send(bytes.count < 200 ? bytes : RestoreSequence.frameBegin + bytes + RestoreSequence.frameEnd)
+        if pulse.asks(withFrame: true, at: now) { device.send(RestoreSequence.question) }
         if !device.isBusy { governor.drained(at: .now) }
+    }
+
+    /// When the next size may be taken; nil when it may be now, or there is none.
+    private var resizeDue: ContinuousClock.Instant? {
+        guard needsResize, let due = resizedAt.map({ $0 + Self.resizePause }), due > .now else { return nil }
+        return due
     }
 
     private func resize() {
         needsResize = false
         guard let size = device.size, size != state.size else { return }
+        resizedAt = .now
         painter.resize(to: size)
         perform(state.reduce(.resize(size)))
     }

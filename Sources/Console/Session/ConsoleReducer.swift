@@ -77,6 +77,8 @@ extension ConsoleState {
             return []
         case .click(let x, let y): return click(x, y)
         case .wheel(_, _, let lines): return overlays.isEmpty ? move(.lines(lines)) : []
+        // Between the loop and the terminal.
+        case .answer: return []
         }
     }
 

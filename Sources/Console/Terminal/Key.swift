@@ -75,6 +75,8 @@ enum TerminalEvent: Equatable, Sendable {
     case paste(String)
     case focus(Bool)
     case click(x: Int, y: Int)
+    /// The terminal is there.
+    case answer
     /// Lines, downwards positive.
     case wheel(x: Int, y: Int, lines: Int)
 }

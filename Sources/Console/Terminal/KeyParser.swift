@@ -169,6 +169,7 @@ struct KeyParser {
         switch final {
         case 0x49: return .focus(true)
         case 0x4F: return .focus(false)
+        case 0x6E: return .answer
         default: break
         }
         guard let name = final == 0x7E ? numbered[numbers.first ?? 0] : letters[final] else { return nil }

@@ -13,6 +13,8 @@ package enum RestoreSequence {
     static let claim = Array("\u{1B}[?2004h\u{1B}[?1004h".utf8)
     static let mouseOn = Array("\u{1B}[?1000h\u{1B}[?1006h".utf8)
     static let mouseOff = Array("\u{1B}[?1000l\u{1B}[?1006l".utf8)
+    /// Asks the terminal whether it is there: it answers `ESC [ 0 n`.
+    static let question = Array("\u{1B}[5n".utf8)
     static let frameBegin = Array("\u{1B}[?2026h".utf8)
     static let frameEnd = Array("\u{1B}[?2026l".utf8)
 

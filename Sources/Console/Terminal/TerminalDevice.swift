@@ -62,22 +62,31 @@ final class TerminalDevice {
         tcsetattr(descriptor, TCSANOW, &raw)
     }
 
-    /// Gives the terminal back as it was found; waits no longer than a moment for one that takes nothing.
-    func restore(after bytes: [UInt8]) {
+    /// Gives the terminal back as it was found; waits no longer than a moment for one that takes or answers nothing.
+    func restore(after bytes: [UInt8], awaitingAnswer: Bool) {
         unsent = []
         tcflush(descriptor, TCOFLUSH)
         var rest = (bytes + RestoreSequence.bytes)[...]
         for _ in 0..<20 where !rest.isEmpty {
             write(&rest)
             if isGone { break }
-            if !rest.isEmpty { poll(milliseconds: 10) }
+            if !rest.isEmpty { poll(POLLOUT, milliseconds: 10) }
         }
+        if awaitingAnswer { dropAnswer() }
         var settings = saved
         tcsetattr(descriptor, TCSANOW, &settings)
     }
 
-    private func poll(milliseconds: Int32) {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    /// Reads until nothing has come for a moment: what is asked of a terminal is answered at once, or far away.
+    private func dropAnswer() {
+        for _ in 0..<4 where !isGone {
+            poll(POLLIN, milliseconds: 100)
+            if !read().isEmpty { return }
+        }
+    }
+
+    private func poll(_ what: Int32, milliseconds: Int32) {
+        var entry = pollfd(fd: descriptor, events: Int16(what), revents: 0)
         _ = Glibc.poll(&entry, 1, milliseconds)
     }
 
