@@ -20,9 +20,11 @@ setup:
 
 build: setup
 	$(SWIFT) build -c release --product fastgate
+	$(SWIFT) build -c release --product fastgate-script-worker
 
 debug: setup
 	$(SWIFT) build --product fastgate
+	$(SWIFT) build --product fastgate-script-worker
 
 run: build
 	.build/release/fastgate demo
@@ -54,4 +56,4 @@ bench-parts: setup
 		--filter PartBenchmarks
 
 clean:
-	rm -rf .build .build-bench .venv
+	rm -rf .build .build-bench .venv .venv-scripts

@@ -21,7 +21,8 @@ let hotPath: [SwiftSetting] = [
 let package = Package(
     name: "fastgate",
     products: [
-        .executable(name: "fastgate", targets: ["FastGate"])
+        .executable(name: "fastgate", targets: ["FastGate"]),
+        .executable(name: "fastgate-script-worker", targets: ["ScriptWorker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
@@ -80,6 +81,16 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: ["CNcurses", "CLinux", "Operations", .product(name: "Yams", package: "Yams")],
+            swiftSettings: house
+        ),
+        .systemLibrary(
+            name: "CJavaScriptCore",
+            pkgConfig: "javascriptcoregtk-4.1",
+            providers: [.apt(["libjavascriptcoregtk-4.1-dev"])]
+        ),
+        .executableTarget(
+            name: "ScriptWorker",
+            dependencies: ["CJavaScriptCore", "CLinux", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: house
         ),
         .target(

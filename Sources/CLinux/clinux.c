@@ -52,8 +52,12 @@ int clinux_lower_priority_of_this_thread(void) {
 }
 
 int clinux_set_idle_scheduling_of_this_thread(int is_idle) {
+    return clinux_set_idle_scheduling_of_process(0, is_idle);
+}
+
+int clinux_set_idle_scheduling_of_process(int pid, int is_idle) {
     struct sched_param none = {0};
-    return sched_setscheduler(0, is_idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0 ? 0 : errno;
+    return sched_setscheduler(pid, is_idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0 ? 0 : errno;
 }
 
 int64_t clinux_wall_clock_microseconds(void) {

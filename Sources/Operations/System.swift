@@ -137,6 +137,8 @@ package protocol SystemOperations: Sendable {
 }
 
 /// Everything an operator can see and do; console, CLI and API speak to nothing else.
-package typealias GatewayPort = ClientKeyOperations & DashboardOperations & LiveOperations & LogOperations
-    & RateLimitOperations & RuleOperations & SystemOperations & TaskOperations & UpstreamKeyOperations
+package typealias GatewayPort = ClientKeyOperations & DashboardOperations & HeaderOperations & LiveOperations
+    & LogOperations
+    & RateLimitOperations & RuleOperations & ScriptOperations & SystemOperations & TaskOperations
+    & UpstreamKeyOperations
     & UpstreamOperations

@@ -54,7 +54,9 @@ package struct AdminServer: Service {
     }
 
     static let routes =
-        UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + RuleRoutes.all + LogRoutes.all
+        UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + RuleRoutes.all + HeaderRoutes.all
+        + ScriptRoutes.all
+        + LogRoutes.all
         + DashboardRoutes.all + RateLimitRoutes.all + TaskRoutes.all + TestRoutes.all + SystemRoutes.all
 
     package func run() async throws {

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "clinux_jail.h"
+
 /// Keeps core files and other processes of the same user away from our memory. Returns 0, or errno.
 int clinux_forbid_core_dumps(void);
 
@@ -22,6 +24,9 @@ int clinux_lower_priority_of_this_thread(void);
 /// Whether the calling thread runs only where a processor would else be idle. Returns 0, or errno: going back is
 /// a privilege on many systems.
 int clinux_set_idle_scheduling_of_this_thread(int is_idle);
+
+/// The same for the first thread of a process.
+int clinux_set_idle_scheduling_of_process(int pid, int is_idle);
 
 /// The time of day in microseconds since 1970.
 int64_t clinux_wall_clock_microseconds(void);

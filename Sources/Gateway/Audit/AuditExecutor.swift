@@ -14,7 +14,7 @@ final class AuditExecutor: SerialExecutor {
     private let canSwitch: Bool
 
     init() {
-        canSwitch = Self.probe()
+        canSwitch = SchedulingProbe.canComeBack()
         let thread = Thread { [weak self, signal] in
             // Without a lower priority the audit is as good, only less polite.
             _ = clinux_lower_priority_of_this_thread()
@@ -40,14 +40,6 @@ final class AuditExecutor: SerialExecutor {
         }
     }
 
-    /// Whether a thread may come back from idle time, tried on one that is then thrown away.
-    private static func probe() -> Bool {
-        let probe = SchedulingProbe()
-        let thread = Thread { probe.run() }
-        thread.start()
-        return probe.result()
-    }
-
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         jobs.withLock { $0.append(job) }
@@ -56,24 +48,5 @@ final class AuditExecutor: SerialExecutor {
 
     private func next() -> UnownedJob? {
         jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-    }
-}
-
-/// Tries on its own thread whether idle scheduling can be left again.
-private final class SchedulingProbe: Sendable {
-    private let answer = Mutex(false)
-    private let done = DispatchSemaphore(value: 0)
-
-    func run() {
-        let isPossible =
-            clinux_set_idle_scheduling_of_this_thread(1) == 0
-            && clinux_set_idle_scheduling_of_this_thread(0) == 0
-        answer.withLock { $0 = isPossible }
-        done.signal()
-    }
-
-    func result() -> Bool {
-        done.wait()
-        return answer.withLock { $0 }
     }
 }

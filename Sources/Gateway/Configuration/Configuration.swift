@@ -10,6 +10,7 @@ package struct Configuration: Sendable, Equatable {
     /// Of all callers together.
     package var rateLimits = RateLimits()
     package var audit = Audit()
+    package var scripts = Scripts()
     package var metrics = Metrics()
     package var timeZone = "UTC"
     package var upstreams: [Upstream] = []
@@ -88,6 +89,20 @@ package struct Configuration: Sendable, Equatable {
         package var maxDisk = ByteCount(10 << 30)
     }
 
+    /// What scripts may take; see docs/scripts.md.
+    package struct Scripts: Sendable, Equatable {
+        /// Of one run, waiting for a worker included.
+        package var timeout = Duration.seconds(1)
+        /// Of one worker.
+        package var maxMemory = ByteCount(128 << 20)
+        /// Of each language, on each event loop.
+        package var workers = 2
+        /// Runs them without a jail where none can be had.
+        package var insecure = false
+        /// nil is the one that `scripts/setup` makes.
+        package var python: String?
+    }
+
     package struct Metrics: Sendable, Equatable {
         package var isPublic = false
     }
@@ -115,6 +130,7 @@ extension Configuration {
             ("server", mine != theirs), ("admin", admin != other.admin),
             ("storage", storage != other.storage),
             ("audit", audit != other.audit), ("metrics", metrics != other.metrics),
+            ("scripts", scripts != other.scripts),
         ]
         return changes.filter(\.1).map(\.0)
     }

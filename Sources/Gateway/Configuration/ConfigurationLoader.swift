@@ -47,9 +47,7 @@ package enum ConfigurationLoader {
         configuration.storage.path = collector.folder + "/" + configuration.storage.path
         ServerSections.read(section, into: &configuration)
         configuration.upstreams = UpstreamSections.read(section)
-        for key in ["scripts", "notifications"] {
-            section.warn("this version reads the key but does not act on it", at: key)
-        }
+        section.warn("this version reads the key but does not act on it", at: "notifications")
         return configuration
     }
 

@@ -8,6 +8,7 @@ enum ServerSections {
         readAdmin(root, &configuration.admin)
         readLimits(root, &configuration.limits)
         readAudit(root, &configuration.audit)
+        readScripts(root, &configuration.scripts)
         configuration.rateLimits = rateLimits(root, "rate_limits")
         if let storage = root.section("storage", ["path", "master_key_file"]) {
             if let path = storage.filePath("path") { configuration.storage.path = path }
@@ -140,6 +141,22 @@ enum ServerSections {
             day: limit("requests_per_day"),
             concurrency: limit("concurrency")
         )
+    }
+
+    private static func readScripts(_ root: ConfigurationSection, _ scripts: inout Configuration.Scripts) {
+        let keys = ["timeout", "max_memory", "workers", "insecure", "python"]
+        guard let section = root.section("scripts", keys) else { return }
+        section.read("timeout", into: &scripts.timeout)
+        section.read("max_memory", into: &scripts.maxMemory)
+        section.read("workers", into: &scripts.workers, in: 1...64)
+        section.read("insecure", into: &scripts.insecure)
+        scripts.python = section.filePath("python")
+        if !(.milliseconds(10)...(.seconds(30))).contains(scripts.timeout) {
+            section.report("must be from 10ms to 30s", at: "timeout")
+        }
+        if !(64 << 20...4 << 30).contains(scripts.maxMemory.bytes) {
+            section.report("must be from 64mb to 4gb", at: "max_memory")
+        }
     }
 
     private static func readAudit(_ root: ConfigurationSection, _ audit: inout Configuration.Audit) {

@@ -28,6 +28,8 @@ struct Attempts {
     var traces = AttemptTraces()
     /// Whether the one under way has sent anything.
     var wasSent = false
+    /// The upstream's own headers, as lines.
+    var headerLines: [UInt8] = []
     /// Whether the pool waits to hear of the key.
     var isOpen = false
     /// Whether others wait for what it finds out of the key.

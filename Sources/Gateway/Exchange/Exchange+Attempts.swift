@@ -93,6 +93,11 @@ extension Exchange: Deadlined {
         attempts.began = now
         attempts.judgement = nil
         key?.counters.lastUsedAt.store(WallClock.now().microseconds / 1000, ordering: .relaxed)
+        attempts.headerLines = upstream.headers.staticLines
+        if upstream.headers.needsScripts { computeHeaders() } else { connect() }
+    }
+
+    func connect() {
         worker.pool(for: upstream).lend(
             to: self,
             connectTimeout: TimeAmount(upstream.definition.timeouts.connect)

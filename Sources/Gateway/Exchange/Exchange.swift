@@ -221,7 +221,12 @@ final class Exchange {
         var buffer = ByteBufferAllocator().buffer(
             capacity: 1024 + min(body.readableBytes, AnswerRelay.copyLimit)
         )
-        RequestWriter(request: request, upstream: upstream, key: key).write(framing: framing, to: &buffer)
+        RequestWriter(
+            request: request,
+            upstream: upstream,
+            key: key,
+            headerLines: attempts.headerLines
+        ).write(framing: framing, to: &buffer)
         if framing == .chunked {
             if body.readableBytes > 0 { buffer.writeChunk(body) }
         } else {

@@ -7,6 +7,8 @@ struct RequestWriter {
     /// Whom it is sent to: the one that was asked for, or one that stands in for it.
     let upstream: UpstreamEntry
     let key: UpstreamKeyEntry?
+    /// The upstream's own headers, as lines.
+    let headerLines: [UInt8]
 
     private var message: MessageHead { request.head.message }
 
@@ -17,6 +19,7 @@ struct RequestWriter {
         buffer.write(" HTTP/1.1\r\n")
         buffer.writeBytes(upstream.hostLine)
         writeFields(to: &buffer)
+        if !headerLines.isEmpty { buffer.writeBytes(headerLines) }
         if let key, key.definition.location == .header { buffer.writeBytes(key.injection) }
         if upstream.definition.acceptEncoding == .identity { buffer.write("accept-encoding: identity\r\n") }
         buffer.write("x-request-id: ")

@@ -12,7 +12,8 @@ final class DataPlaneService: Sendable {
         snapshot: Snapshot,
         counters: SharedCounters,
         recorders: [Recorder.Parts],
-        limiter: Limiter
+        limiter: Limiter,
+        scripts: ScriptPool
     ) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: recorders.count)
         self.counters = counters
@@ -27,7 +28,8 @@ final class DataPlaneService: Sendable {
                         shared: counters,
                         recorder: Recorder(parts),
                         addressBook: addressBook,
-                        limiter: limiter
+                        limiter: limiter,
+                        scripts: scripts
                     )
                 }
             )

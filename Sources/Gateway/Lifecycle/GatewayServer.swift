@@ -42,6 +42,8 @@ package final class GatewayServer: Service {
     let live = LiveHub()
     let probes = HealthProbes()
     let scheduler: Scheduler
+    let scripts: ScriptPool
+    let headerRules = HeaderRuleRegistry()
     private let listener: Listener
 
     /// Opens the data directory, recovers what a crash left, and binds the callers' port.
@@ -72,6 +74,7 @@ package final class GatewayServer: Service {
             counters: keyCounters,
             pools: pools,
             limiter: limiter,
+            headerRules: headerRules,
             logger: logger
         )
         try UpstreamStore(database: store.database).adopt(configuration.upstreams)
@@ -84,11 +87,13 @@ package final class GatewayServer: Service {
             clientKeys: ClientKeyStore(database: store.database),
             logger: logger
         )
+        scripts = try await ScriptPool(ScriptPool.Settings(configuration, directory, logger: logger))
         plane = try await DataPlaneService(
             snapshot: snapshot,
             counters: SharedCounters(after: try audit.files.lastID()),
             recorders: audit.recorders(loops: loops, configuration.audit, telemetry.telemetry),
-            limiter: limiter
+            limiter: limiter,
+            scripts: scripts
         )
         snapshots = SnapshotPublisher(snapshot, builder: builder, plane: plane)
         let tasks = HouseTasks(
@@ -138,6 +143,7 @@ package final class GatewayServer: Service {
     /// Ends the loops, once no operator can ask them anything any more.
     package func close() async throws {
         try await plane.stop()
+        try await scripts.stop()
         // Closing brings each write-ahead log into its database.
         try audit.files.close()
         try telemetry.store.close()

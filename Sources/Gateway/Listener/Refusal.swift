@@ -51,6 +51,7 @@ enum RefusalCode: String, Sendable, CaseIterable {
     case versionNotSupported = "http_version_not_supported"
     case upstreamError = "upstream_error"
     case upstreamCredentials = "upstream_credentials"
+    case headerScriptFailed = "header_script_failed"
     case upstreamProtocol = "upstream_protocol"
     case noUsableKey = "no_usable_key"
     case overloaded = "overloaded"
@@ -76,7 +77,7 @@ enum RefusalCode: String, Sendable, CaseIterable {
         case .rateLimitExceeded, .quotaExceeded, .concurrencyExceeded: 429
         case .headersTooLarge: 431
         case .notImplemented: 501
-        case .upstreamError, .upstreamCredentials, .upstreamProtocol, .truncated: 502
+        case .upstreamError, .upstreamCredentials, .upstreamProtocol, .headerScriptFailed, .truncated: 502
         case .noUsableKey, .overloaded, .upstreamDisabled, .shuttingDown, .auditUnavailable, .operatorCut: 503
         case .upstreamTimeout: 504
         case .versionNotSupported: 505

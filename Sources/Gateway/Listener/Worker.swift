@@ -18,6 +18,7 @@ final class Worker {
     let recorder: Recorder
     let addressBook: AddressBook
     let limiter: Limiter
+    let headerValues: HeaderValues
     private(set) var snapshot: Snapshot
     private(set) var isDraining = false
     private(set) var exchanges: [Exchange] = []
@@ -35,7 +36,8 @@ final class Worker {
         shared: SharedCounters,
         recorder: Recorder,
         addressBook: AddressBook,
-        limiter: Limiter
+        limiter: Limiter,
+        scripts: ScriptPool
     ) {
         self.loop = loop
         self.snapshot = snapshot
@@ -43,6 +45,8 @@ final class Worker {
         self.recorder = recorder
         self.addressBook = addressBook
         self.limiter = limiter
+        headerValues = HeaderValues(scripts, on: loop)
+        warmScripts()
     }
 
     // MARK: Configuration
@@ -50,6 +54,7 @@ final class Worker {
     func replace(_ snapshot: Snapshot) {
         guard snapshot.generation > self.snapshot.generation else { return }
         self.snapshot = snapshot
+        warmScripts()
         for upstream in snapshot.upstreams.values {
             pools[upstream.connectionIdentity]?.renew(upstream.tls)
         }
@@ -58,6 +63,10 @@ final class Worker {
             pool.closeIdle()
             if pool.open == 0 { pools[identity] = nil }
         }
+    }
+
+    private func warmScripts() {
+        headerValues.warm(snapshot.upstreams.values.reduce(into: []) { $0.formUnion($1.headers.languages) })
     }
 
     func pool(for upstream: UpstreamEntry) -> ConnectionPool {

@@ -10,6 +10,7 @@ struct SnapshotBuilder: Sendable {
     let counters: CounterRegistry
     let pools: PoolRegistry
     let limiter: Limiter
+    let headerRules: HeaderRuleRegistry
     let logger: Logger
 
     /// Reads everything; throws without any effect when a part of it does not hold.
@@ -117,6 +118,11 @@ struct SnapshotBuilder: Sendable {
         let files = Dictionary(uniqueKeysWithValues: configuration.upstreams.map { ($0.slug, $0) })
         let keys = Dictionary(grouping: rows.keys, by: \.upstreamID)
         let rules = try RuleSets(try RuleStore(database: store.database).all())
+        let headers = Dictionary(
+            grouping: try HeaderRuleStore(database: store.database).all(),
+            by: \.upstreamId
+        )
+        headerRules.keepOnly(Set(headers.values.joined().map(\.id)))
         return try rows.upstreams.compactMap { row in
             let file = row.source == .file ? files[row.slug] : nil
             // A row whose definition has left the file is kept for its id and state, but serves nobody.
@@ -153,6 +159,7 @@ struct SnapshotBuilder: Sendable {
                 keys: own,
                 pool: pool,
                 rules: rules.set(ofUpstream: row.id),
+                headers: HeaderRuleSet(headers[row.id] ?? [], keyHeaders: own.headerNames, headerRules),
                 tls: definition.baseURL.isSecure ? contexts[definition.caFile] : nil
             )
         }
@@ -183,6 +190,13 @@ struct SnapshotBuilder: Sendable {
 
 extension ClientKeyRow {
     fileprivate var limitKey: LimitKey { LimitKey(scope: .clientKey, id: key.countsAs ?? key.id) }
+}
+
+extension [UpstreamKeyEntry] {
+    /// What they are put into, in lower case.
+    fileprivate var headerNames: Set<String> {
+        Set(filter { $0.definition.location == .header }.map { $0.definition.paramName.lowercased() })
+    }
 }
 
 /// The counters of upstream keys by id; they outlive snapshots.

@@ -14,6 +14,8 @@ final class UpstreamEntry: Sendable {
     let pool: KeyPool
     /// What its answers mean.
     let rules: CompiledRules
+    /// What is added to every attempt.
+    let headers: HeaderRuleSet
     /// nil for http.
     let tls: NIOSSLContext?
     /// `host: name:port` with its line end.
@@ -34,6 +36,7 @@ final class UpstreamEntry: Sendable {
         keys: [UpstreamKeyEntry],
         pool: KeyPool,
         rules: CompiledRules,
+        headers: HeaderRuleSet,
         tls: NIOSSLContext?
     ) {
         self.id = id
@@ -43,6 +46,7 @@ final class UpstreamEntry: Sendable {
         self.keys = keys
         self.pool = pool
         self.rules = rules
+        self.headers = headers
         self.tls = tls
         hostLine = Array("host: \(definition.baseURL.authority)\r\n".utf8)
         pathPrefix = Array(definition.baseURL.path.utf8)
@@ -52,7 +56,7 @@ final class UpstreamEntry: Sendable {
         ])
         if definition.acceptEncoding == .identity { known.insert(.acceptEncoding) }
         var others: [[UInt8]] = []
-        for name in definition.stripHeaders {
+        for name in definition.stripHeaders + headers.names {
             let bytes = Array(name.lowercased().utf8)
             let recognised = bytes.withUnsafeBytes(HeaderName.recognise)
             if recognised == .other { others.append(bytes) } else { known.insert(recognised) }

@@ -78,6 +78,27 @@ enum Migrations {
                     """
             )
         }
+        migrator.registerMigration("8 header rules") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE header_rules (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT,
+                        upstream_id INTEGER NOT NULL REFERENCES upstreams(id) ON DELETE CASCADE,
+                        name TEXT NOT NULL,
+                        kind TEXT NOT NULL,
+                        value TEXT,
+                        script TEXT,
+                        on_failure TEXT NOT NULL,
+                        fallback TEXT,
+                        cache_seconds INTEGER NOT NULL,
+                        position INTEGER NOT NULL,
+                        enabled INTEGER NOT NULL,
+                        version INTEGER NOT NULL DEFAULT 1
+                    ) STRICT;
+                    CREATE INDEX header_rules_of_upstream ON header_rules (upstream_id, position);
+                    """
+            )
+        }
         return migrator
     }
 

@@ -1,0 +1,137 @@
+import NIOCore
+import Operations
+import Synchronization
+
+/// A header rule as the data plane needs it.
+final class HeaderRuleEntry: Sendable {
+    enum Source: Sendable {
+        /// The whole line.
+        case line([UInt8])
+        case script(ScriptLanguage, String)
+
+        /// Empty for a script.
+        var staticLine: [UInt8] {
+            switch self {
+            case .line(let line): line
+            case .script: []
+            }
+        }
+    }
+
+    let id: Int
+    let version: Int
+    let name: String
+    let source: Source
+    let onFailure: HeaderFailurePolicy
+    /// The whole line of the other value.
+    let fallback: [UInt8]
+    let cacheTime: TimeAmount
+    let figures: HeaderRuleFigures
+
+    init(_ rule: HeaderRule, figures: HeaderRuleFigures) {
+        id = rule.id
+        version = rule.version
+        name = rule.name
+        self.figures = figures
+        onFailure = rule.onFailure
+        fallback = Self.line(rule.name, rule.fallback ?? "")
+        cacheTime = .seconds(Int64(rule.cacheSeconds))
+        source =
+            rule.kind.language.map { .script($0, rule.script ?? "") }
+            ?? .line(Self.line(rule.name, rule.value ?? ""))
+    }
+
+    func line(_ value: String) -> [UInt8] { Self.line(name, value) }
+
+    private static func line(_ name: String, _ value: String) -> [UInt8] {
+        Array("\(name): \(value)\r\n".utf8)
+    }
+}
+
+/// The header rules of an upstream that are on, in order.
+struct HeaderRuleSet: Sendable {
+    let entries: [HeaderRuleEntry]
+    /// All of them, where none needs a script.
+    let staticLines: [UInt8]
+    let languages: Set<ScriptLanguage>
+
+    /// `keyHeaders`: what the upstream's keys are put into, in lower case; a rule never takes the place of a key.
+    init(_ rules: [HeaderRule], keyHeaders: Set<String>, _ registry: HeaderRuleRegistry) {
+        entries = rules.filter { $0.enabled && !keyHeaders.contains($0.name.lowercased()) }
+            .map { HeaderRuleEntry($0, figures: registry.figures(of: $0.id)) }
+        staticLines = entries.flatMap { $0.source.staticLine }
+        languages = Set(
+            entries.compactMap { entry in
+                if case .script(let language, _) = entry.source { language } else { nil }
+            }
+        )
+    }
+
+    var needsScripts: Bool { !languages.isEmpty }
+
+    /// Callers' headers of these names are not passed on.
+    var names: [String] { entries.map(\.name) }
+}
+
+/// What the runs of one rule were like since the start.
+final class HeaderRuleFigures: Sendable {
+    /// So many failures in a row are worth an alert.
+    static let failingAfter = 5
+    private static let sampleSize = 128
+
+    struct State: Sendable {
+        var runs = 0
+        var errors = 0
+        var errorsInRow = 0
+        var lastError: String?
+        fileprivate var samples: [Int] = []
+
+        /// Of the last runs, in milliseconds.
+        var p95: Double? {
+            guard !samples.isEmpty else { return nil }
+            return Double(samples.sorted()[(samples.count * 95 + 99) / 100 - 1]) / 1000
+        }
+
+        var isFailing: Bool { errorsInRow >= HeaderRuleFigures.failingAfter }
+    }
+
+    private let state = Mutex(State())
+
+    var now: State { state.withLock { $0 } }
+
+    func record(microseconds: Int, failure: String?) {
+        state.withLock { state in
+            if state.samples.count < Self.sampleSize {
+                state.samples.append(microseconds)
+            } else {
+                state.samples[state.runs % Self.sampleSize] = microseconds
+            }
+            state.runs += 1
+            if let failure {
+                state.errors += 1
+                state.errorsInRow += 1
+                state.lastError = failure
+            } else {
+                state.errorsInRow = 0
+            }
+        }
+    }
+}
+
+/// The figures of header rules by id; they outlive snapshots.
+final class HeaderRuleRegistry: Sendable {
+    private let byRule = Mutex<[Int: HeaderRuleFigures]>([:])
+
+    func figures(of id: Int) -> HeaderRuleFigures {
+        byRule.withLock { all in
+            if let found = all[id] { return found }
+            let made = HeaderRuleFigures()
+            all[id] = made
+            return made
+        }
+    }
+
+    func keepOnly(_ ids: Set<Int>) {
+        byRule.withLock { all in all = all.filter { ids.contains($0.key) } }
+    }
+}

@@ -1,0 +1,239 @@
+import NIOCore
+import Operations
+
+/// The workers of one event loop: carries out what `ScriptPoolState` decides, starts and ends processes, hands them scripts,
+/// watches their time and memory.
+final class ScriptCrew: ScriptWorkerProcess.Listener {
+    /// How often what runs is looked at.
+    ///
+    /// A script that takes so long gives way to everyone else from then on.
+    private static let watchInterval = TimeAmount.milliseconds(2)
+    /// After so many looks memory is looked at, too.
+    private static let memoryWatchEvery = 5
+    /// A worker that holds more than this part of what it may is replaced while nothing runs in it.
+    private static let memoryShare = 0.5
+    private static let memoryCheckEvery = 64
+    /// JavaScriptCore maps memory far ahead of its use; what it uses is watched.
+    private static let reservedByJavaScript = 1 << 30
+
+    private struct Running {
+        let nonce: UInt64
+        let job: ScriptJob
+        let startedAt: NIODeadline
+    }
+
+    private let loop: any EventLoop
+    private let spawner: any EventLoop
+    private let settings: ScriptPool.Settings
+    private var state: ScriptPoolState
+    private var processes: [Int: ScriptWorkerProcess] = [:]
+    private var jobs: [Int: ScriptJob] = [:]
+    private var running: [Int: Running] = [:]
+    private var unreaped: [ScriptWorkerProcess] = []
+    private var watch: RepeatedTask?
+    private var nextID = 0
+    private var looks = 0
+    private var isStopping = false
+
+    init(_ settings: ScriptPool.Settings, on loop: any EventLoop, spawner: any EventLoop) {
+        self.settings = settings
+        self.loop = loop
+        self.spawner = spawner
+        state = ScriptPoolState(limits: ScriptPoolState.Limits(workers: settings.workers))
+    }
+
+    private var now: Int { Int(NIODeadline.now().uptimeNanoseconds) }
+
+    // MARK: Asked from outside
+
+    func submit(_ job: ScriptJob) {
+        guard let command = settings.programs.commands[job.language], !command.isEmpty else {
+            job.completion(ScriptOutcome(end: .refused(ScriptPrograms.missing(job.language))))
+            return
+        }
+        guard !isStopping else {
+            job.completion(ScriptOutcome(end: .refused("the gateway is shutting down")))
+            return
+        }
+        nextID += 1
+        jobs[nextID] = job
+        let entry = ScriptPoolState.Job(
+            id: nextID,
+            language: job.language,
+            script: job.source.hashValue,
+            deadline: now + Int(job.limit.nanoseconds)
+        )
+        switch state.submit(entry, now: now) {
+        case .run(let worker): run(entry, on: worker)
+        case .start: start(job.language)
+        case .wait: break
+        case .refuse(let reason): complete(entry, ScriptOutcome(end: .refused(reason)))
+        }
+        keepWatch()
+    }
+
+    /// Has a worker of a language ready before it is needed.
+    func warm(_ language: ScriptLanguage) {
+        guard settings.programs.commands[language] != nil, !isStopping,
+            !state.workers.values.contains(where: { $0.language == language })
+        else { return }
+        start(language)
+    }
+
+    func stop() {
+        isStopping = true
+        for worker in processes.values { worker.kill("the gateway ends") }
+    }
+
+    var isEmpty: Bool { processes.isEmpty && unreaped.isEmpty }
+
+    /// Workers of a language that are there, how many of them run something, and why there are none.
+    func figures(of language: ScriptLanguage) -> (workers: Int, busy: Int, trouble: String?) {
+        let own = state.workers.values.filter { $0.language == language }
+        let busy = own.count { if case .running = $0.activity { true } else { false } }
+        let missing = settings.programs.commands[language] == nil ? ScriptPrograms.missing(language) : nil
+        return (own.count, busy, missing ?? state.failure(of: language))
+    }
+
+    var waiting: Int { state.queue.count }
+
+    // MARK: Workers
+
+    private func start(_ language: ScriptLanguage) {
+        guard let command = settings.programs.commands[language], !isStopping else { return }
+        nextID += 1
+        let process = ScriptWorkerProcess(id: nextID, language: language, listener: self)
+        processes[process.id] = process
+        state.started(process.id, language)
+        let worker = ScriptWorkerProcess.Settings(
+            command: command,
+            timeZone: settings.timeZone,
+            isJailed: !settings.isInsecure,
+            mayWait: settings.canComeBack,
+            dataLimit: settings.maxMemory + (language == .javascript ? Self.reservedByJavaScript : 0),
+            secrets: settings.secrets
+        )
+        process.start(worker, on: loop, spawner: spawner)
+        keepWatch()
+    }
+
+    func ready(_ worker: ScriptWorkerProcess) {
+        _ = worker.takeTurns(true)
+        follow(state.ready(worker.id, now: now), worker)
+        // Whom it succeeds may go, unless it runs something: then it goes after that.
+        for worn in state.takeWornOut(worker.language) { processes[worn]?.retire() }
+    }
+
+    func done(_ worker: ScriptWorkerProcess, nonce: UInt64, _ outcome: ScriptOutcome) {
+        // An answer to what it was stopped for comes too late.
+        guard case .running(let entry) = state.workers[worker.id]?.activity, let run = running[worker.id]
+        else {
+            return
+        }
+        guard nonce == run.nonce else {
+            worker.kill("the worker answered what it was not asked")
+            return
+        }
+        running[worker.id] = nil
+        var outcome = outcome
+        let runs = state.workers[worker.id]?.runs ?? 0
+        let isSlow = NIODeadline.now() - run.startedAt > Self.watchInterval
+        if isSlow || run.job.wantsMemory || runs % Self.memoryCheckEvery == 0 {
+            outcome.residentBytes = worker.residentBytes
+        }
+        complete(entry, outcome)
+        if let bytes = outcome.residentBytes, Double(bytes) > Double(settings.maxMemory) * Self.memoryShare {
+            state.wearOut(worker.id)
+        }
+        if !worker.takeTurns(true) { state.wearOut(worker.id) }
+        follow(state.finished(worker.id, now: now), worker)
+        if state.needsSuccessor(worker.id, now: now) { start(worker.language) }
+    }
+
+    private func follow(_ action: ScriptPoolState.ReadyAction, _ worker: ScriptWorkerProcess) {
+        switch action {
+        case .run(let entry): run(entry, on: worker.id)
+        case .rest: break
+        case .retire: worker.retire()
+        }
+    }
+
+    func gone(_ worker: ScriptWorkerProcess) {
+        processes[worker.id] = nil
+        running[worker.id] = nil
+        if !worker.reap() { unreaped.append(worker) }
+        let action = state.ended(worker.id, reason: worker.reason, now: now)
+        if let job = action.crashed { complete(job, ScriptOutcome(end: .crashed)) }
+        for job in action.refused { complete(job, ScriptOutcome(end: .refused(action.reason))) }
+        if action.restarts { start(worker.language) }
+        if !action.reason.isEmpty, !isStopping { settings.report(worker.language, action.reason) }
+        keepWatch()
+    }
+
+    // MARK: Runs
+
+    private func run(_ entry: ScriptPoolState.Job, on worker: Int) {
+        guard let process = processes[worker], let job = jobs[entry.id] else { return }
+        // Not to be guessed: a script that could write frames must not be able to answer for the next one.
+        let nonce = UInt64.random(in: 0...UInt64.max)
+        running[worker] = Running(nonce: nonce, job: job, startedAt: .now())
+        if state.isSuspect(entry.script, now: now) { _ = process.takeTurns(false) }
+        process.run(nonce: nonce, job)
+    }
+
+    private func complete(_ entry: ScriptPoolState.Job, _ outcome: ScriptOutcome) {
+        jobs.removeValue(forKey: entry.id)?.completion(outcome)
+    }
+
+    // MARK: Watching
+
+    private func keepWatch() {
+        guard watch == nil else { return }
+        let crew = NIOLoopBound(self, eventLoop: loop)
+        watch = loop.scheduleRepeatedTask(initialDelay: Self.watchInterval, delay: Self.watchInterval) { _ in
+            crew.value.look()
+        }
+    }
+
+    private func look() {
+        let expiry = state.expired(now: now)
+        for job in expiry.waiting {
+            let limit = jobs[job.id].map { $0.limit.nanoseconds / 1_000_000 } ?? 0
+            let reason = "no worker was free within \(limit) ms: other scripts keep them busy"
+            complete(job, ScriptOutcome(end: .refused(reason)))
+        }
+        for (worker, job) in expiry.running {
+            let limit = Int((jobs[job.id]?.limit.nanoseconds ?? 0) / 1_000_000)
+            processes[worker]?.kill()
+            complete(job, ScriptOutcome(end: .timedOut(milliseconds: limit), microseconds: limit * 1000))
+        }
+        watchRuns()
+        for worker in processes.values
+        where !worker.isReady && NIODeadline.now() - worker.startedAt > ScriptWorkerProcess.startTime {
+            worker.kill("the worker was not ready in time")
+        }
+        unreaped.removeAll { $0.reap() }
+        let isStarting = processes.values.contains { !$0.isReady }
+        if !state.isWatched, !isStarting, unreaped.isEmpty {
+            watch?.cancel()
+            watch = nil
+        }
+    }
+
+    /// What has run for a while gives way to everyone else, and may not hold too much.
+    private func watchRuns() {
+        looks += 1
+        for (id, run) in running where NIODeadline.now() - run.startedAt >= Self.watchInterval {
+            guard let process = processes[id] else { continue }
+            _ = process.takeTurns(false)
+            guard looks % Self.memoryWatchEvery == 0, let bytes = process.residentBytes,
+                bytes > settings.maxMemory, let job = state.stop(id, now: now)
+            else { continue }
+            process.kill()
+            complete(
+                job,
+                ScriptOutcome(end: .tooMuchMemory(bytes: settings.maxMemory), residentBytes: bytes)
+            )
+        }
+    }
+}

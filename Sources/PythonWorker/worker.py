@@ -1,0 +1,116 @@
+"""One process that runs scripts in Python for the gateway, and can do nothing else.
+
+The gateway starts it with one channel as its standard input. It imports all it will ever need, locks itself up for good,
+proves it, and then answers one frame after the other until the channel ends or it is killed. RestrictedPython keeps
+scripts to the language; the jail keeps them from everything else.
+"""
+
+import os
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import jail
+from language import run
+
+START, RUN, READY, REFUSED, DONE = range(5)
+FRAME_LIMIT = 512 * 1024
+VALUE_LIMIT = 131_072
+CHANNEL = 0
+
+
+def read_exactly(count):
+    parts = []
+    while count:
+        part = os.read(CHANNEL, count)
+        if not part:
+            os._exit(0)
+        parts.append(part)
+        count -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def receive():
+    (length,) = struct.unpack("<I", read_exactly(4))
+    if length > FRAME_LIMIT:
+        os._exit(2)
+    return Reader(read_exactly(length))
+
+
+def send(kind, body):
+    frame = memoryview(struct.pack("<IB", len(body) + 1, kind) + body)
+    while frame:
+        frame = frame[os.write(CHANNEL, frame) :]
+
+
+class Reader:
+    def __init__(self, frame):
+        self.kind, self.frame, self.position = frame[0], frame, 1
+
+    def number(self, form):
+        (value,) = struct.unpack_from(form, self.frame, self.position)
+        self.position += struct.calcsize(form)
+        return value
+
+    def data(self):
+        length = self.number("<I")
+        self.position += length
+        return self.frame[self.position - length : self.position]
+
+    def text(self):
+        return self.data().decode("utf-8", "replace")
+
+
+def packed(text):
+    data = text.encode("utf-8", "replace")
+    return struct.pack("<I", len(data)) + data
+
+
+def begin():
+    start = receive()
+    if start.kind != START:
+        os._exit(2)
+    is_jailed, memory = start.number("<B") == 1, start.number("<Q")
+    secrets = [start.text() for _ in range(start.number("<I"))]
+    filter_steps = start.data()
+    # Whatever is read or imported at first use must be, before there is nothing to read any more.
+    run("import datetime, time, re, json, hashlib, uuid, random\nresult = datetime.datetime.now().isoformat() + time.strftime('%c')", "{}")
+    if not is_jailed:
+        return
+    try:
+        jail.close(filter_steps, memory)
+        fault = jail.escape(secrets)
+        if fault:
+            fault = "it was tried and could be done: " + fault
+    except (OSError, ValueError, jail.JailError) as error:
+        fault = str(error)
+    if fault:
+        send(REFUSED, packed(fault))
+        os._exit(3)
+
+
+def serve():
+    while True:
+        frame = receive()
+        if frame.kind != RUN:
+            os._exit(2)
+        nonce, source, context = frame.number("<Q"), frame.text(), frame.text()
+        began = time.perf_counter_ns()
+        outcome = run(source, context)
+        took = (time.perf_counter_ns() - began) // 1000
+        text = outcome.message if outcome.value is None else outcome.value
+        send(
+            DONE,
+            struct.pack("<QB", nonce, outcome.value is not None)
+            + packed(text.encode("utf-8", "replace")[:VALUE_LIMIT].decode("utf-8", "ignore"))
+            + struct.pack("<II", outcome.line, outcome.column)
+            + packed(outcome.output)
+            + struct.pack("<I", min(took, 0xFFFFFFFF)),
+        )
+
+
+begin()
+send(READY, packed("CPython " + sys.version.split()[0]))
+serve()
