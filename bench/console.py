@@ -265,7 +265,7 @@ def measure_stalls(seconds, folder):
     def keep(terminal, storm=False):
         turn = 0
         while not stop.is_set():
-            terminal.pump(0.05)
+            terminal.drain(0.05)
             if storm:
                 turn += 1
                 terminal.resize(40 + turn * 7 % 160, 10 + turn * 3 % 50)

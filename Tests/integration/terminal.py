@@ -83,6 +83,20 @@ class Terminal:
         self.stream.feed(data)
         return bool(data)
 
+    def drain(self, seconds=0.02):
+        """Takes what is there without looking at it, as a terminal on another machine does; answers its questions."""
+        ready, _, _ = select.select([self.master], [], [], seconds)
+        if not ready:
+            return
+        try:
+            data = os.read(self.master, 65536)
+            for _ in range(data.count(b"\x1b[5n")):
+                os.write(self.master, b"\x1b[0n")
+        except OSError:
+            pass
+        else:
+            self.bytes += len(data)
+
     def wait_for(self, condition, timeout=10.0, what=None):
         """Reads until the screen satisfies a condition, or holds a text."""
         test = condition if callable(condition) else lambda: condition in self.text

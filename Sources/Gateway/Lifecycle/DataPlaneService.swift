@@ -64,7 +64,10 @@ final class DataPlaneService: Sendable {
         }
         let refusal = Refusal(.shuttingDown, "The gateway is shutting down.", retryAfter: 1, closes: true)
         for worker in workers {
-            try await worker.run { $0.endExchanges(with: refusal) }
+            try await worker.run { worker in
+                worker.endExchanges(with: refusal)
+                worker.headerValues.stop()
+            }
         }
     }
 

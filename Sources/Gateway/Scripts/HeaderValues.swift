@@ -56,6 +56,11 @@ final class HeaderValues {
         for language in languages { crew.warm(language) }
     }
 
+    /// Ends every worker; what is asked for from then on is refused.
+    func stop() {
+        crew.stop()
+    }
+
     /// `context`: JSON; `completion` is called once, on this loop, and at once where every value is known.
     func make(
         _ rules: HeaderRuleSet,

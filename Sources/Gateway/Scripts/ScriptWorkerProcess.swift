@@ -44,6 +44,8 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var inbound = ByteBuffer()
     private var isGone = false
+    /// Whether it was told to end, maybe before it was there.
+    private var isUnwanted = false
     /// Whether it runs in idle time only.
     private var isPolite = false
 
@@ -110,9 +112,10 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
         processID = spawned.process
         // Getting ready is work, too, and in a storm of scripts that must be stopped it is done again and again.
         if settings.mayWait { _ = takeTurns(false) }
-        guard !isGone else {
+        guard !isUnwanted else {
             close(spawned.channel)
-            return kill()
+            kill()
+            return end()
         }
         let handler = NIOLoopBound(self, eventLoop: loop)
         ClientBootstrap(group: loop)
@@ -165,6 +168,7 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
 
     func kill(_ reason: String? = nil) {
         self.reason = self.reason ?? reason
+        isUnwanted = true
         if processID > 0 { _ = Glibc.kill(processID, SIGKILL) }
     }
 
