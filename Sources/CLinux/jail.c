@@ -124,7 +124,9 @@ int clinux_jail_seal(int may_have_threads) {
     }
     struct sock_fprog program = {(unsigned short)(size / sizeof *steps), steps};
     // Every thread that there is already is bound by it, too.
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0 ? 0 : errno;
+    // A number above 0 is that of a thread which could not be bound.
+    long code = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+    return code == 0 ? 0 : code > 0 ? EBUSY : errno;
 }
 
 // MARK: Files, identity, limits

@@ -1,12 +1,13 @@
 """Compiles and runs a script by RestrictedPython: the language, chosen imports, and a value in `result`."""
 
 import ast
+import gc
 import json
 from collections import OrderedDict
 
 from RestrictedPython import RestrictingNodeTransformer, compile_restricted_exec, safe_globals
 from RestrictedPython.Eval import default_guarded_getitem, default_guarded_getiter
-from RestrictedPython.Guards import full_write_guard, guarded_iter_unpack_sequence, guarded_unpack_sequence, safer_getattr
+from RestrictedPython.Guards import full_write_guard, guarded_iter_unpack_sequence, guarded_unpack_sequence, safer_getattr_raise
 
 from facades import import_facade
 
@@ -24,24 +25,24 @@ class Outcome:
 
 
 class Output:
-    """What `print` writes, up to a limit; RestrictedPython makes one for each scope and asks it to print."""
+    """What `print` writes, up to a limit. No name of it can be said in a script."""
+
+    __slots__ = ("_parts", "_size")
 
     def __init__(self):
-        self.parts, self.size = [], 0
-
-    def __call__(self, _getattr_=None):
-        return self
-
-    def write(self, text):
-        if self.size < OUTPUT_LIMIT:
-            self.parts.append(text[: OUTPUT_LIMIT - self.size])
-            self.size += len(text)
+        self._parts, self._size = [], 0
 
     def _call_print(self, *values, sep=" ", end="\n", file=None, flush=False):
-        self.write(sep.join(map(str, values)) + end)
+        if type(sep) is not str or type(end) is not str:
+            raise TypeError("sep and end must be text")
+        if self._size < OUTPUT_LIMIT:
+            text = (sep.join(map(str, values)) + end)[: OUTPUT_LIMIT - self._size]
+            self._parts.append(text)
+            self._size += len(text)
 
-    def text(self):
-        return "".join(self.parts).encode("utf-8", "replace")[:OUTPUT_LIMIT].decode("utf-8", "ignore")
+    def __call__(self):
+        """The value of `printed`."""
+        return "".join(self._parts).encode("utf-8", "replace")[:OUTPUT_LIMIT].decode("utf-8", "ignore")
 
 
 def inplace(operator, left, right):
@@ -103,7 +104,8 @@ BUILTINS |= {
 BUILTINS.pop("id", None)
 
 GUARDS = {
-    "_getattr_": safer_getattr,
+    "_getattr_": safer_getattr_raise,
+    "_apply_": lambda function, *values, **named: function(*values, **named),
     "_getitem_": default_guarded_getitem,
     "_getiter_": default_guarded_getiter,
     "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
@@ -180,14 +182,18 @@ def run(source, context):
     output = Output()
     names = dict(GUARDS)
     names["__builtins__"] = dict(BUILTINS)
-    names["_print_"] = output
+    names["_print_"] = lambda _getattr_=None: output
     names["context"] = json.loads(context)
     try:
         exec(code, names)
         outcome = _value(names)
     except BaseException as error:
         outcome = _fault(error)
-    outcome.output = output.text()
+    # What is left of it ends within its own time: a generator that waits in a `finally` must not go on in the next run.
+    names.clear()
+    while gc.collect():
+        pass
+    outcome.output = output()
     return outcome
 
 

@@ -5,6 +5,7 @@ proves it, and then answers one frame after the other until the channel ends or 
 scripts to the language; the jail keeps them from everything else.
 """
 
+import gc
 import os
 import struct
 import sys
@@ -77,6 +78,10 @@ def begin():
     filter_steps = start.data()
     # Whatever is read or imported at first use must be, before there is nothing to read any more.
     run("import datetime, time, re, json, hashlib, uuid, random\nresult = datetime.datetime.now().isoformat() + time.strftime('%c')", "{}")
+    # What there is now stays, and need not be looked at again; what a script leaves is collected after it.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
     if not is_jailed:
         return
     try:

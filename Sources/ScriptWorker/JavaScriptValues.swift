@@ -43,7 +43,8 @@ struct JavaScriptValues {
     /// A whole number of a property, 0 when it is none.
     func number(_ name: String, of object: JSObjectRef) -> Int {
         guard let value = property(name, of: object), JSValueIsNumber(context, value) else { return 0 }
-        return Int(exactly: JSValueToNumber(context, value, nil).rounded()) ?? 0
+        let number = JSValueToNumber(context, value, nil)
+        return (0...1e9).contains(number) ? Int(number) : 0
     }
 
     /// What a script has returned: a header holds text, so an object says nothing.

@@ -137,6 +137,29 @@ def test_what_breaks_other_sandboxes_fails_in_time_and_the_next_run_is_clean(scr
     assert time.monotonic() - begin < 0.3
 
 
+def test_a_generator_that_waits_ends_with_its_own_run(scripts):
+    waiting = "def g():\n    try:\n        yield 1\n    finally:\n        while True: pass\nx = g()\nnext(x)\nresult = 'a'"
+    assert not run(scripts, "python", waiting)["success"]
+    begin = time.monotonic()
+    assert run(scripts, "python", "result = [i for i in range(1000)][5]")["result"] == "5"
+    assert time.monotonic() - begin < 0.3
+
+
+@pytest.mark.parametrize(
+    "script, value",
+    [
+        ("print('a')\nresult = printed", "a\n"), ("import json\nresult = json.nope", None), ("result = context.zzz", None),
+        ("def f(a, b): return a + b\nresult = f(*[1, 2])", "3"), ("print(1, sep=2)\nresult = 1", None),
+        ("from datetime import datetime\nresult = datetime.strptime('2026-01-02', '%Y-%m-%d').day", "2"),
+        ("result = 'ä'.encode('cp1252').hex() + 'é.de'.encode('idna').decode()", "e4xn--9ca.de"),
+        ("import _strptime\nresult = 1", None),
+    ],
+)
+def test_python_as_one_expects_it(scripts, script, value):
+    result = run(scripts, "python", script)
+    assert result["result"] == value, result
+
+
 def test_nothing_is_left_of_a_run(scripts):
     dirty = "Object.prototype.polluted = 1; Array.prototype.map = null; globalThis.kept = context.owner; Date.now = () => 1; return 1"
     clean = "return [typeof ({}).polluted, typeof [].map, typeof globalThis.kept, Date.now() > 1].join()"

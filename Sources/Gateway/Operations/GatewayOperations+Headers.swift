@@ -5,23 +5,31 @@ extension GatewayOperations {
 
     package func headerRules(ofUpstream id: Int?, by user: Operator) async throws -> Page<HeaderRule> {
         let rules = try headerStore.all().filter { id == nil || $0.upstreamId == id }
-        return Page(items: rules.map(withFigures))
+        return Page(items: rules.map { shown($0, to: user) })
     }
 
     package func headerRule(_ id: Int, by user: Operator) async throws -> HeaderRule {
         guard let rule = try headerStore.all().first(where: { $0.id == id }) else {
             throw OperationsError(.notFound, "there is no header rule \(id)")
         }
-        return withFigures(rule)
+        return shown(rule, to: user)
     }
 
-    private func withFigures(_ rule: HeaderRule) -> HeaderRule {
+    /// Values, and keys inside scripts, are for who may change them.
+    private func shown(_ rule: HeaderRule, to user: Operator) -> HeaderRule {
         let figures = gateway.headerRules.figures(of: rule.id).now
         var rule = rule
         rule.runs = figures.runs
         rule.errors = figures.errors
         rule.lastError = figures.lastError
         rule.p95Ms = figures.p95
+        if user.role < .operator {
+            let hidden = "(for operators)"
+            rule.value = rule.value.map { _ in hidden }
+            rule.fallback = rule.fallback.map { _ in hidden }
+            rule.script = rule.script.map { _ in hidden }
+            rule.lastError = rule.lastError.map { _ in hidden }
+        }
         return rule
     }
 

@@ -55,6 +55,11 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
             job.completion(ScriptOutcome(end: .refused("the gateway is shutting down")))
             return
         }
+        // A longer frame would be the worker's end, for which the script is not to blame.
+        guard job.source.utf8.count + job.context.utf8.count < ScriptFrames.limit - 64 else {
+            job.completion(ScriptOutcome(end: .refused("the request is too large for a script")))
+            return
+        }
         nextID += 1
         jobs[nextID] = job
         let entry = ScriptPoolState.Job(
@@ -83,6 +88,9 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     func stop() {
         isStopping = true
         for worker in processes.values { worker.kill("the gateway ends") }
+        let waiting = jobs.values
+        jobs = [:]
+        for job in waiting { job.completion(ScriptOutcome(end: .refused("the gateway is shutting down"))) }
     }
 
     var isEmpty: Bool { processes.isEmpty && unreaped.isEmpty }

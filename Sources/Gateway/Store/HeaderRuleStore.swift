@@ -156,6 +156,9 @@ struct HeaderRuleStore: Sendable {
             if let value = rule.fallback {
                 rule.fallback = other?.fallback.map { $0 != value } ?? true ? "(not shown)" : "(unchanged)"
             }
+            if let script = rule.script {
+                rule.script = other?.script.map { $0 != script } ?? true ? "(not shown)" : "(unchanged)"
+            }
             return try JSONForm.text(rule)
         }
         let record = ChangeRecord(
