@@ -23,10 +23,10 @@ enum ScriptWorker {
         if isJailed, let fault = Jail.beginning() { refuse(fault) }
         let engine = JavaScriptEngine()
         if isJailed, let fault = Jail.close(dataLimit: dataLimit, secrets: secrets) { refuse(fault) }
+        while engine.prepare() {}
         var ready = FrameWriter(kind: .ready)
         ready.append("JavaScriptCore")
         guard channel.send(ready) else { exit(0) }
-        while engine.prepare() {}
         serve(engine)
     }
 

@@ -174,6 +174,25 @@ def test_a_header_rule_is_checked(gateway, rule):
     assert gateway.admin("GET", "/headers/7").status == 404
 
 
+def test_limits_of_header_rules(gateway, rule):
+    for length, status in ((127, 201), (128, 201), (129, 422)):
+        rule.add("X-" + "n" * (length - 2), value="v" * 8192, status=status)
+    for seconds, status in ((86_399, 201), (86_400, 201), (86_401, 422)):
+        rule.add(f"X-{seconds}", script="return 1", cache_seconds=seconds, status=status)
+    for number in range(4, 32):
+        rule.add(f"X-N{number}", value=str(number))
+    assert len(gateway.admin("GET", "/headers").json["items"]) == 32
+    assert "32" in rule.add("X-One-More", value="1", status=409)["error"]["message"]
+
+
+def test_no_value_is_in_the_record_of_changes(gateway, rule):
+    rule.add("X-Secret", value="canary-value")
+    rule.add("X-Signed", script="return 'canary-script'", on_failure="fallback", fallback="canary-fallback")
+    own = gateway.admin("GET", "/headers").body.decode()
+    assert all(f"canary-{name}" in own for name in ("value", "script", "fallback"))
+    assert "canary" not in gateway.admin("GET", "/operators/audit").body.decode()
+
+
 def test_order_change_and_record(gateway, rule):
     made = [rule.add(f"X-{name}", value=f"secret-{name}") for name in "ABC"]
     ids = [item["id"] for item in made]

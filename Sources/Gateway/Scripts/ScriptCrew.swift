@@ -47,7 +47,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     // MARK: Asked from outside
 
     func submit(_ job: ScriptJob) {
-        guard let command = settings.programs.commands[job.language], !command.isEmpty else {
+        guard settings.programs.commands[job.language] != nil else {
             job.completion(ScriptOutcome(end: .refused(ScriptPrograms.missing(job.language))))
             return
         }
@@ -66,7 +66,8 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
             id: nextID,
             language: job.language,
             script: job.source.hashValue,
-            deadline: now + Int(job.limit.nanoseconds)
+            deadline: now + Int(job.limit.nanoseconds),
+            shortest: Int(job.limit.nanoseconds) / 4
         )
         switch state.submit(entry, now: now) {
         case .run(let worker): run(entry, on: worker)
@@ -92,18 +93,6 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         jobs = [:]
         for job in waiting { job.completion(ScriptOutcome(end: .refused("the gateway is shutting down"))) }
     }
-
-    var isEmpty: Bool { processes.isEmpty && unreaped.isEmpty }
-
-    /// Workers of a language that are there, how many of them run something, and why there are none.
-    func figures(of language: ScriptLanguage) -> (workers: Int, busy: Int, trouble: String?) {
-        let own = state.workers.values.filter { $0.language == language }
-        let busy = own.count { if case .running = $0.activity { true } else { false } }
-        let missing = settings.programs.commands[language] == nil ? ScriptPrograms.missing(language) : nil
-        return (own.count, busy, missing ?? state.failure(of: language))
-    }
-
-    var waiting: Int { state.queue.count }
 
     // MARK: Workers
 

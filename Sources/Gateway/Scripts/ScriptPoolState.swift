@@ -19,6 +19,8 @@ struct ScriptPoolState {
         /// Tells scripts apart.
         let script: Int
         let deadline: Int
+        /// One that has less time left is not begun any more: its worker would be killed for the others' sake.
+        var shortest = 0
     }
 
     enum Activity: Equatable {
@@ -81,6 +83,8 @@ struct ScriptPoolState {
     /// A script that had to be stopped is kept from taking every worker for so long.
     private static let suspicion = 60 * second
     private static let suspectLimit = 256
+    /// It may fill this part of the queue.
+    private static let suspectShare = 8
 
     let limits: Limits
     private(set) var workers: [Int: Worker] = [:]
@@ -91,9 +95,6 @@ struct ScriptPoolState {
     init(limits: Limits) {
         self.limits = limits
     }
-
-    /// Why there are no workers of a language; nil when there are, or none has been needed yet.
-    func failure(of language: ScriptLanguage) -> String? { trouble[language]?.reason }
 
     private func workers(of language: ScriptLanguage) -> [(key: Int, value: Worker)] {
         workers.filter { $0.value.language == language }.sorted { $0.key < $1.key }
@@ -110,7 +111,17 @@ struct ScriptPoolState {
             run(job, on: idle.key)
             return .run(worker: idle.key)
         }
-        guard queue.count < limits.queue else { return .refuse("too many scripts wait for a worker") }
+        guard queue.count < limits.queue else {
+            return .refuse(
+                "too many scripts wait for a worker; raise scripts.workers, or keep values by cache_seconds"
+            )
+        }
+        let same = queue.count { $0.script == job.script }
+        if isSuspect(job.script, now: now), same >= max(1, limits.queue / Self.suspectShare) {
+            return .refuse(
+                "the script had to be stopped lately, and too many runs of it wait; mend it or disable its rule"
+            )
+        }
         queue.append(job)
         let isStarting = own.contains { $0.value.activity == .starting }
         let isSuspended = trouble[job.language].map { now < $0.retryAt } ?? false
@@ -176,7 +187,9 @@ struct ScriptPoolState {
 
     private mutating func next(_ worker: Int, _ language: ScriptLanguage, now: Int) -> ReadyAction {
         workers[worker]?.activity = .idle
-        let waiting = queue.firstIndex { $0.language == language && mayRun($0, now: now) }
+        let waiting = queue.firstIndex { job in
+            job.language == language && job.deadline - now >= job.shortest && mayRun(job, now: now)
+        }
         guard let waiting else { return .rest }
         let job = queue.remove(at: waiting)
         run(job, on: worker)
@@ -209,7 +222,9 @@ struct ScriptPoolState {
         case .running(let job):
             suspect(job.script, now: now)
             action.crashed = job
-        case .starting:
+        // One that has done nothing yet was never ready in truth.
+        case .starting,
+            .idle where gone.runs == 0:
             let count = (trouble[gone.language]?.count ?? 0) + 1
             let pause = min(Self.second << min(count - 1, 5), 30 * Self.second)
             let reason = reason ?? "the worker did not start"

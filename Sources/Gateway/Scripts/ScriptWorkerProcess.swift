@@ -223,7 +223,8 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
         case .ready:
             isReady = true
             listener.ready(self)
-        case .refused(let reason): self.reason = "scripts are refused, the jail does not hold: \(reason)"
+        case .refused(let reason):
+            self.reason = "scripts are refused, the jail does not hold (docs/scripts.md): \(reason)"
         case .done(let nonce, let outcome): listener.done(self, nonce: nonce, outcome)
         }
     }

@@ -60,7 +60,46 @@ import Testing
         var pool = pool(workers: 1, queue: 3)
         for id in 1...3 { _ = pool.submit(job(id), now: 0) }
         let fourth = pool.submit(job(4), now: 0)
-        #expect(fourth == .refuse("too many scripts wait for a worker"))
+        guard case .refuse(let reason) = fourth else {
+            Issue.record("\(fourth)")
+            return
+        }
+        #expect(reason.hasPrefix("too many scripts wait") && pool.queue.count == 3)
+    }
+
+    @Test func `a script that was stopped fills an eighth of the queue at most`() {
+        var pool = pool(workers: 1, queue: 24)
+        pool.started(1, .javascript)
+        _ = pool.ready(1, now: 0)
+        _ = pool.submit(job(1, script: 9, deadline: 10), now: 0)
+        _ = pool.expired(now: 10)
+        let actions = (2...5).map { pool.submit(job($0, script: 9), now: 11) }
+        #expect(actions.dropLast().allSatisfy { $0 == .wait })
+        guard case .refuse = actions[3] else {
+            Issue.record("\(actions)")
+            return
+        }
+        let other = pool.submit(job(6, script: 8), now: 11)
+        #expect(other == .wait)
+    }
+
+    @Test(arguments: [(74, true), (75, true), (76, false)])
+    func `what has too little time left is not begun`(now: Int, isBegun: Bool) {
+        var pool = pool(workers: 1)
+        var late = job(1, deadline: 100)
+        late.shortest = 25
+        _ = pool.submit(late, now: 0)
+        pool.started(1, .javascript)
+        let ready = pool.ready(1, now: now)
+        #expect(ready == (isBegun ? .run(late) : .rest))
+        let expiry = pool.expired(now: 100)
+        #expect(expiry.waiting == (isBegun ? [] : [late]))
+    }
+
+    @Test func `a worker that dies before its first run is no better than one that does not start`() {
+        var pool = manned()
+        let ended = pool.ended(1, reason: nil, now: 0)
+        #expect(!ended.restarts && !ended.reason.isEmpty)
     }
 
     @Test func `time ends what waits and what runs`() {
@@ -85,13 +124,14 @@ import Testing
         _ = pool.ready(3, now: 10)
         let again = pool.submit(job(2, script: 9), now: 11)
         #expect(again == .run(worker: 2))
-        let more = pool.submit(job(3, script: 9), now: 11)
+        let patient = job(3, script: 9, deadline: 100 * Self.second)
+        let more = pool.submit(patient, now: 11)
         #expect(more == .wait)
         let other = pool.submit(job(4, script: 5), now: 11)
         #expect(other == .run(worker: 3))
         // After a minute it is as good as any.
         let forgiven = pool.finished(3, now: 61 * Self.second)
-        #expect(forgiven == .run(job(3, script: 9)))
+        #expect(forgiven == .run(patient))
     }
 
     @Test func `who brings a worker down is told so`() {
