@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -113,4 +114,74 @@ void clinux_supervise_terminal(const unsigned char *bytes, size_t length) {
         _exit(128 + WTERMSIG(status));
     }
     _exit(WEXITSTATUS(status));
+}
+
+extern char **environ;
+
+// The group that had the terminal before an editor was given it.
+static pid_t group_before;
+
+// Whoever gives the terminal away from the background would be stopped for it.
+static int set_group(int terminal, pid_t group) {
+    sigset_t stop, before;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTTOU);
+    pthread_sigmask(SIG_BLOCK, &stop, &before);
+    int failure = tcsetpgrp(terminal, group) == 0 ? 0 : errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure;
+}
+
+int clinux_spawn_editor(const char *file, pid_t *process) {
+    static const char command[] = "exec ${VISUAL:-${EDITOR:-editor}} \"$1\"";
+    char *arguments[] = {"sh", "-c", (char *)command, "sh", (char *)file, NULL};
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (terminal < 0) {
+        return errno;
+    }
+    group_before = tcgetpgrp(terminal);
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    // In the child, before it becomes the editor: a group of its own that has the terminal, so that Ctrl-C is the
+    // editor's, and nothing of what is open here.
+    posix_spawn_file_actions_addtcsetpgrp_np(&actions, terminal);
+    for (int number = 0; number < 3; number++) {
+        posix_spawn_file_actions_adddup2(&actions, terminal, number);
+    }
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(
+        &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int failure = posix_spawn(process, "/bin/sh", &actions, &attributes, arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failure != 0) {
+        set_group(terminal, group_before);
+    }
+    close(terminal);
+    return failure;
+}
+
+void clinux_continue_on_terminal(pid_t process) {
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (terminal >= 0) {
+        set_group(terminal, process);
+        close(terminal);
+    }
+    kill(-process, SIGCONT);
+}
+
+void clinux_take_terminal_back(void) {
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (terminal >= 0) {
+        set_group(terminal, group_before);
+        close(terminal);
+    }
 }

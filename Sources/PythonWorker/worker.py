@@ -14,9 +14,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import jail
-from language import run
+from language import check, run
 
-START, RUN, READY, REFUSED, DONE = range(5)
+START, RUN, READY, REFUSED, DONE, CHECK = range(6)
 FRAME_LIMIT = 512 * 1024
 VALUE_LIMIT = 131_072
 CHANNEL = 0
@@ -99,11 +99,11 @@ def begin():
 def serve():
     while True:
         frame = receive()
-        if frame.kind != RUN:
+        if frame.kind not in (RUN, CHECK):
             os._exit(2)
         nonce, source, context = frame.number("<Q"), frame.text(), frame.text()
         began = time.perf_counter_ns()
-        outcome = run(source, context)
+        outcome = check(source) if frame.kind == CHECK else run(source, context)
         took = (time.perf_counter_ns() - began) // 1000
         text = outcome.message if outcome.value is None else outcome.value
         send(

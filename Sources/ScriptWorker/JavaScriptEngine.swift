@@ -59,16 +59,35 @@ final class JavaScriptEngine {
         return outcome
     }
 
+    /// Reads a script without running it: an empty value when it holds.
+    func check(_ source: String) -> Outcome {
+        let realm = realms.popLast() ?? Realm(group: group)
+        var fault: JSValueRef?
+        if function(of: source, realm.context, &fault) != nil { return Outcome(value: "") }
+        return JavaScriptValues(context: realm.context).outcome(fault: fault, lines: Self.lines(source))
+    }
+
+    private static func lines(_ source: String) -> Int { source.utf8.count { $0 == 0x0A } + 1 }
+
+    private func function(
+        of source: String,
+        _ context: JSContextRef,
+        _ fault: inout JSValueRef?
+    ) -> JSObjectRef? {
+        let body = JavaScriptText.make(source)
+        defer { JSStringRelease(body) }
+        var names: [JSStringRef?] = [parameter]
+        return JSObjectMakeFunction(context, nil, 1, &names, body, nil, 1, &fault)
+    }
+
     private func call(_ source: String, _ json: String, _ realm: Realm) -> Outcome {
         let context = realm.context
         let values = JavaScriptValues(context: context)
-        let lines = source.utf8.count { $0 == 0x0A } + 1
+        let lines = Self.lines(source)
         var fault: JSValueRef?
-        let body = JavaScriptText.make(source)
         let input = JavaScriptText.make(json)
-        defer { for text in [body, input] { JSStringRelease(text) } }
-        var names: [JSStringRef?] = [parameter]
-        guard let function = JSObjectMakeFunction(context, nil, 1, &names, body, nil, 1, &fault) else {
+        defer { JSStringRelease(input) }
+        guard let function = function(of: source, context, &fault) else {
             return values.outcome(fault: fault, lines: lines)
         }
         var arguments: [JSValueRef?] = [JSValueMakeFromJSONString(context, input)]

@@ -32,12 +32,13 @@ enum ScriptWorker {
 
     private static func serve(_ engine: JavaScriptEngine) -> Never {
         while var frame = channel.receive() {
-            guard frame.kind == .run else { exit(2) }
+            guard frame.kind == .run || frame.kind == .check else { exit(2) }
+            let isCheck = frame.kind == .check
             let nonce = frame.number(bytes: 8)
             let source = frame.text()
             let context = frame.text()
             let begin = ContinuousClock.now
-            let outcome = engine.run(source, context: context)
+            let outcome = isCheck ? engine.check(source) : engine.run(source, context: context)
             let took = ContinuousClock.now - begin
             guard channel.send(answer(nonce, outcome, took)) else { break }
             // While some are ready there is no hurry: the request that has asked needs the processor now.

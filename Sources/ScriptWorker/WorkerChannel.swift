@@ -120,4 +120,6 @@ enum FrameKind: UInt8 {
     case ready = 2
     case refused = 3
     case done = 4
+    /// As `run`, and only whether the script holds.
+    case check = 5
 }

@@ -25,7 +25,7 @@ import Testing
                 }
             }
         }
-        for pane in [PaneID.keys, .pool, .upstreams, .rules, .system] {
+        for pane in [PaneID.keys, .pool, .upstreams, .rules, .scripts, .system] {
             screens.append(Screen(pane: pane, columns: 80, lines: 24, glyphs: .ascii, depths: [.mono]))
             screens.append(
                 Screen(pane: pane, columns: 120, lines: 40, glyphs: .unicode, depths: [.truecolor])
@@ -51,6 +51,10 @@ import Testing
                 console.answer(.logDetail(1197, .success(Fixture.detail(197))))
             }
             if screen.pane == .dashboard { console.press("left", "left") }
+            if screen.pane == .scripts {
+                console.press("o", "x-sign", "enter", "ctrl-t")
+                console.answer(.ran(.success(Fixture.scriptFault), number: 1))
+            }
             if screen.pane == .keys { console.press("space", "n", "lab") }
             let buffer = console.frame.buffer
             if index == 0 { text += Self.letters(buffer) }

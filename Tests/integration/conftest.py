@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from terminal import Terminal
 
 BINARY = os.environ["FASTGATE_BINARY"]
 REAL_KEY = "sk-real-provider-key-0001"
@@ -196,3 +197,30 @@ def make_gateway(tmp_path, mock):
 def gateway(make_gateway, mock):
     mock.forget()
     return make_gateway()
+
+
+# -- Consoles
+
+BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+
+
+@pytest.fixture
+def terminals():
+    made = []
+
+    def make(*arguments, **options):
+        terminal = Terminal([BINARY, *arguments], **options)
+        made.append(terminal)
+        return terminal
+
+    yield make
+    for terminal in made:
+        terminal.kill()
+
+
+@pytest.fixture
+def attach(terminals, gateway):
+    def make(*arguments, **options):
+        return terminals("console", "--socket", gateway.socket, *arguments, **options)
+
+    return make

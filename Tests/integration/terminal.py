@@ -15,8 +15,8 @@ BINARY = os.environ["FASTGATE_BINARY"]
 
 NAMES = {
     "Enter": "\r", "Esc": "\x1b", "Tab": "\t", "Up": "\x1b[A", "Down": "\x1b[B", "Left": "\x1b[D",
-    "Right": "\x1b[C", "PgUp": "\x1b[5~", "PgDn": "\x1b[6~", "Ctrl-C": "\x03", "Ctrl-S": "\x13", "Ctrl-Z": "\x1a",
-    "Ctrl-L": "\x0c", "Ctrl-P": "\x10",
+    "Right": "\x1b[C", "PgUp": "\x1b[5~", "PgDn": "\x1b[6~", "Ctrl-End": "\x1b[1;5F", "Backspace": "\x7f",
+    **{f"Ctrl-{chr(64 + code)}": chr(code) for code in range(1, 27)},
 }
 
 

@@ -10,33 +10,10 @@ import termios
 import time
 
 import pytest
-from conftest import BINARY, http, wait_until
+from conftest import BINARY, BOTH_SIZES, http, wait_until
 from terminal import Terminal, children, cpu_seconds
 
 KEY = re.compile(r"fg_[a-z2-7]{8}_[A-Za-z0-9_-]{43}")
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-
-
-@pytest.fixture
-def terminals():
-    made = []
-
-    def make(*arguments, **options):
-        terminal = Terminal([BINARY, *arguments], **options)
-        made.append(terminal)
-        return terminal
-
-    yield make
-    for terminal in made:
-        terminal.kill()
-
-
-@pytest.fixture
-def attach(terminals, gateway):
-    def make(*arguments, **options):
-        return terminals("console", "--socket", gateway.socket, *arguments, **options)
-
-    return make
 
 
 @pytest.fixture

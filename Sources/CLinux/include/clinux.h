@@ -77,4 +77,13 @@ static inline uint32_t clinux_load_acquire_u32(const void *address) {
     return __atomic_load_n((const uint32_t *)address, __ATOMIC_ACQUIRE);
 }
 
+/// Starts `$VISUAL`, `$EDITOR` or `editor` on a file, in a group of its own that has the terminal. Returns 0, or errno.
+int clinux_spawn_editor(const char *file, pid_t *process);
+
+/// Gives the terminal to an editor that has stopped, and lets it go on.
+void clinux_continue_on_terminal(pid_t process);
+
+/// Gives the terminal back to the group that had it before the editor.
+void clinux_take_terminal_back(void);
+
 #endif

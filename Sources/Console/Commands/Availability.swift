@@ -13,6 +13,9 @@ extension ConsoleState {
             return switch pane {
             case .logs, .dashboard: "the log stands in the order of time"
             case .system: "changes stand in the order of time"
+            case .upstreams where upstreams.headers.isFocused:
+                "headers stand in the order in which they are added; K and J move one"
+            case .scripts: "there is no table here"
             case .rules: "rules stand in the order in which they are tried; K and J move one"
             case .keys, .pool, .upstreams: nil
             }
@@ -41,6 +44,9 @@ extension ConsoleState {
             .deleteRule,
             .resetRules:
             return refusalOfRules(id)
+        case .focusHeaders, .newHeader, .editHeader, .toggleHeader, .headerUp, .headerDown, .deleteHeader:
+            return refusalOfHeaders(id)
+        case .runScript, .saveScript, .saveScriptAs, .undoScript, .redoScript: return refusalOfScripts(id)
         case .sameCaller:
             return logs.table.selection?.clientKey == nil ? "this request had no client key" : nil
         case .nextError, .previousError: return logs.table.rows.isEmpty ? "there are no requests" : nil
@@ -65,8 +71,9 @@ extension ConsoleState {
         case .logs: copyOfLogs() == nil
         case .keys: keys.table.selection == nil
         case .pool: pool.table.selection == nil
-        case .upstreams: upstreams.table.selection == nil
+        case .upstreams: upstreams.headers.isFocused ? copyOfHeaders() == nil : copyOfUpstreams() == nil
         case .rules: rules.table.selection == nil
+        case .scripts: scripts.part == .result && scripts.result.copyText == nil
         case .system: system.changes.selection == nil
         }
     }

@@ -10,7 +10,13 @@ enum CommandContext: String, CaseIterable, Sendable {
     case keys
     case pool
     case upstreams
+    /// The header rules of an upstream.
+    case headers
     case rules
+    /// The script while keys are commands.
+    case scripts
+    /// The script, also while keys are typed into it.
+    case editor
     case system
 }
 
@@ -34,6 +40,7 @@ enum CommandID: String, CaseIterable, Sendable {
     case showPool = "pane.pool"
     case showUpstreams = "pane.upstreams"
     case showRules = "pane.rules"
+    case showScripts = "pane.scripts"
     case showSystem = "pane.system"
     case filter = "filter.edit"
     case clearFilter = "filter.clear"
@@ -114,6 +121,29 @@ enum CommandID: String, CaseIterable, Sendable {
     case testRules = "rules.test"
     case deleteRule = "rules.delete"
     case resetRules = "rules.reset"
+
+    case focusHeaders = "headers.show"
+    case newHeader = "headers.new"
+    case editHeader = "headers.edit"
+    case toggleHeader = "headers.toggle"
+    case headerUp = "headers.up"
+    case headerDown = "headers.down"
+    case deleteHeader = "headers.delete"
+
+    case typeScript = "scripts.type"
+    case newScript = "scripts.new"
+    case openScript = "scripts.open"
+    case scriptExamples = "scripts.examples"
+    case scriptLanguage = "scripts.language"
+    case scriptContext = "scripts.context"
+    case runScript = "scripts.run"
+    case saveScript = "scripts.save"
+    case saveScriptAs = "scripts.save_as"
+    case undoScript = "scripts.undo"
+    case redoScript = "scripts.redo"
+    case findInScript = "scripts.find"
+    case goToLine = "scripts.line"
+    case externalEditor = "scripts.editor"
 
     case reload = "system.reload"
 }

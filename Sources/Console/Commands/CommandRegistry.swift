@@ -2,7 +2,7 @@
 enum CommandRegistry {
     static let all: [Command] =
         everywhere + list + dashboard + logs + record + keys + pool
-        + upstreams + rules + system
+        + upstreams + headers + rules + scripts + editor + system
 
     static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
 
@@ -42,6 +42,7 @@ enum CommandRegistry {
         Command(id: .showPool, title: "Show the provider keys", keys: ["5"], context: .everywhere),
         Command(id: .showUpstreams, title: "Show the upstreams", keys: ["6"], context: .everywhere),
         Command(id: .showRules, title: "Show the rules", keys: ["7"], context: .everywhere),
+        Command(id: .showScripts, title: "Show the scripts", keys: ["8"], context: .everywhere),
         Command(id: .showSystem, title: "Show the system", keys: ["0"], context: .everywhere),
         Command(id: .clearFilter, title: "Clear the filter", keys: ["\\"], context: .everywhere),
         Command(id: .nextFocus, title: "Next part of the pane", keys: ["tab"], context: .everywhere),
@@ -238,6 +239,13 @@ enum CommandRegistry {
             context: .upstreams,
             hint: "edit",
             isChange: true
+        ),
+        Command(
+            id: .focusHeaders,
+            title: "The headers that it is sent",
+            keys: ["h"],
+            context: .upstreams,
+            hint: "headers"
         ),
         Command(
             id: .toggleUpstream,

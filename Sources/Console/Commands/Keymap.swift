@@ -66,6 +66,9 @@ package struct Keymap: Sendable {
     }
 
     private static func overlap(_ left: CommandContext, _ right: CommandContext) -> Bool {
+        // The nearest meaning counts: while a script is written its keys are no other's.
+        let scripts: Set<CommandContext> = [.editor, .scripts]
+        if left == .editor || right == .editor { return scripts.isSuperset(of: [left, right]) }
         let shared: Set<CommandContext> = [.everywhere, .list]
         return left == right || shared.contains(left) || shared.contains(right)
             || Set([left, right]) == [.logs, .record]

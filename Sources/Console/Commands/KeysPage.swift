@@ -24,7 +24,8 @@ package enum KeysPage {
             "## Where text is typed", "",
             "In forms `Tab` and `Shift-Tab` go from field to field, `Space` ticks, `Ctrl-S` hands in, `Esc` leaves and asks",
             "if something would be lost. In lines `Ctrl-A` `Ctrl-E` `Ctrl-W` `Ctrl-U` `Ctrl-K` and `Ctrl-←` `Ctrl-→` edit as",
-            "in a shell.",
+            "in a shell. In a script `Tab` and `Shift-Tab` indent, `Ctrl-K` cuts the line out and `Ctrl-U` puts in what was cut,",
+            "`Ctrl-W` erases a word, and `Ctrl-Home` `Ctrl-End` go to its ends.",
         ]
         return lines.joined(separator: "\n")
     }
@@ -39,7 +40,10 @@ package enum KeysPage {
         case .keys: "Keys"
         case .pool: "Pool"
         case .upstreams: "Upstreams"
+        case .headers: "Headers of an upstream"
         case .rules: "Rules"
+        case .scripts: "Scripts"
+        case .editor: "Scripts, also while typing"
         case .system: "System"
         }
     }

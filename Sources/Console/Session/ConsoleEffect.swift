@@ -17,6 +17,10 @@ enum ConsoleEffect: Sendable, Equatable {
     case loadPool
     case loadUpstreams
     case loadRules
+    case loadHeaders
+    case runScript(ScriptTest, number: Int)
+    /// In a program of the operator's, which gets the terminal meanwhile.
+    case editExternally(String, suffix: String)
     /// Something that changes nothing, whose answer is shown.
     case ask(ConsoleQuestion)
     case loadSystem
@@ -72,12 +76,13 @@ enum ConsoleChange: Sendable, Equatable {
     case pool(PoolEdit)
     case upstream(UpstreamEdit)
     case rule(RuleEdit)
+    case header(HeaderEdit)
     case reload
 
     /// The client keys that it is about.
     var ids: [Int] {
         switch self {
-        case .createKey, .reload, .pool, .upstream, .rule: []
+        case .createKey, .reload, .pool, .upstream, .rule, .header: []
         case .editKey(let id, _, _, _), .rotate(let id, _, _): [id]
         case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids
         }
@@ -93,6 +98,7 @@ enum ConsoleChange: Sendable, Equatable {
         case .pool(let edit): edit.object
         case .upstream(let edit): edit.object
         case .rule(let edit): edit.object
+        case .header(let edit): edit.object
         case .reload: "the configuration"
         }
     }

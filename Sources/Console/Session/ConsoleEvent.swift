@@ -9,6 +9,8 @@ enum ConsoleEvent: Sendable {
     /// The terminal has taken nothing for a while, or takes things again.
     case stalled(Bool)
     case answer(Answer)
+    /// The operator's own editor is left.
+    case edited(ExternalEdit)
     /// Themes or other files of the operator's were edited.
     case themes(ThemeLibrary)
 
@@ -30,6 +32,9 @@ enum ConsoleEvent: Sendable {
         case pool([UpstreamKey])
         case upstreams([Upstream])
         case rules([Rule])
+        case headers([HeaderRule])
+        /// Of the run that was asked for with this number.
+        case ran(Result<ScriptTestResult, OperationsError>, number: Int)
         case told(ConsoleQuestion, Result<[TextView.Line], OperationsError>)
         case usage([Int: KeyUsage])
         case status(Status)
@@ -41,7 +46,7 @@ enum ConsoleEvent: Sendable {
 
     /// What a failure was about.
     enum LoadKind: Sendable, Equatable {
-        case charts, recent, stats, logs, keys, pool, upstreams, rules, system, settings
+        case charts, recent, stats, logs, keys, pool, upstreams, rules, headers, system, settings
     }
 }
 

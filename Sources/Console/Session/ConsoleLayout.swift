@@ -59,6 +59,52 @@ struct ConsoleLayout {
     /// Whether list and record fit above each other.
     var canSplit: Bool { body.height >= 22 }
 
+    // MARK: Upstreams
+
+    /// The list, and the headers of the one that is chosen; where both have no room, the one that has the keys.
+    func upstreams(_ upstreams: UpstreamsState) -> (list: Rect, headers: Rect) {
+        var list = list
+        let empty = Rect(x: list.x, y: list.maxY, width: 0, height: 0)
+        guard list.height >= 12 else { return upstreams.headers.isFocused ? (empty, list) : (list, empty) }
+        let shown = list.cutTop(min(max(upstreams.table.rows.count + 2, 5), list.height / 2))
+        return (shown, list)
+    }
+
+    // MARK: Scripts
+
+    struct Scripts {
+        let heading: Rect
+        let editor: Rect
+        let resultHeading: Rect
+        let result: Rect
+        let context: Rect
+        let status: Rect
+    }
+
+    /// What came of it beside the script where there is room, below it elsewhere.
+    var scripts: Scripts {
+        var rest = body
+        let status = rest.cutBottom(1)
+        var side: Rect
+        if kind == .full {
+            side = rest.cutRight(max(44, rest.width / 3))
+            _ = side.cutLeft(1)
+        } else {
+            side = rest.cutBottom(max(3, rest.height / 3))
+        }
+        let heading = rest.cutTop(1)
+        let resultHeading = side.cutTop(1)
+        let context = side.cutBottom(kind == .full && side.height >= 16 ? 9 : 0)
+        return Scripts(
+            heading: heading,
+            editor: rest,
+            resultHeading: resultHeading,
+            result: side,
+            context: context,
+            status: status
+        )
+    }
+
     // MARK: Lists of the other panes
 
     var list: Rect {

@@ -193,6 +193,7 @@ final class ConsoleLoop {
                 painter.repaint()
                 isDirty = true
             case .suspend: suspend()
+            case .editExternally(let text, let suffix): editExternally(text, suffix)
             case .end(let end): ended = ended ?? end
             default: others.append(effect)
             }
@@ -204,6 +205,18 @@ final class ConsoleLoop {
     private func suspend() {
         giveBack()
         Self.stopJob()
+        takeBack()
+    }
+
+    /// Lends the terminal to a program of the operator's; whatever else is going on goes on.
+    private func editExternally(_ text: String, _ suffix: String) {
+        giveBack()
+        let edited = ExternalEditor.edit(text, suffix: suffix) { mailbox.isEnding }
+        takeBack()
+        perform(state.reduce(.edited(edited)))
+    }
+
+    private func takeBack() {
         device.makeRaw()
         device.send(RestoreSequence.claim + (state.isMouseOn ? RestoreSequence.mouseOn : []))
         painter.repaint()

@@ -77,6 +77,13 @@ extension ConsoleState {
                 rules.table.select(place)
             }
             rules.wanted = nil
+        case .headers(let all):
+            upstreams.headers.all = all
+            upstreams.headers.isLoading = false
+            upstreams.headers.fault = nil
+            applyHeaders()
+            refreshScriptRule()
+        case .ran(let result, let number): take(result, ofRun: number)
         case .told(let question, let result): return take(result, of: question)
         case .usage(let usage): keys.usage.merge(usage) { $1 }
         case .status(let status):
@@ -103,6 +110,8 @@ extension ConsoleState {
         case .pool: return pane == .pool || pane == .upstreams
         case .upstreams: return pane == .upstreams || pane == .rules || pane == .keys
         case .rules: return pane == .rules
+        case .headers: return pane == .upstreams
+        case .ran: return pane == .scripts
         case .status, .operators, .changes: return pane == .system
         case .live, .changed, .failed, .told: return true
         }
@@ -144,6 +153,9 @@ extension ConsoleState {
         case .rules:
             rules.fault = message
             rules.isLoading = false
+        case .headers:
+            upstreams.headers.fault = message
+            upstreams.headers.isLoading = false
         case .system:
             system.fault = message
             system.isLoading = false
@@ -239,6 +251,7 @@ extension ConsoleState {
                 keys.table.unmark(outcome.change.ids)
                 if case .pool(let edit) = outcome.change { pool.table.unmark(edit.ids) }
                 if case .rule(let edit) = outcome.change { rules.table.unmark(edit.ids) }
+                if case .header(let edit) = outcome.change { upstreams.headers.table.unmark(edit.ids) }
             }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
@@ -247,6 +260,12 @@ extension ConsoleState {
             case .rule(.create(let draft)): rules.wanted = draft.name
             case .upstream(.create(let draft)): upstreams.wanted = draft.slug
             case .pool(.add(let draft, let upstream)): pool.wanted = "\(upstream)/\(draft.name)"
+            case .header(.create):
+                if case .header(.delete(let made)) = outcome.undo {
+                    upstreams.headers.wanted = made.first?.id
+                }
+                _ = scriptSaved(outcome)
+            case .header: _ = scriptSaved(outcome)
             default: break
             }
             return outcome.change.loads + [.loadSystem]
@@ -260,9 +279,15 @@ extension ConsoleState {
         case .refused(let error):
             // What was to be taken back can be tried again.
             if outcome.change == undoing { (undo, undoing) = ((outcome.change, ""), nil) }
+            // What is wrong with a script is shown in it.
+            if let form, error.parameter == "script", outcome.change == scripts.saving {
+                overlays.remove(at: form)
+                say("not saved: \(error.message)", .error, for: 8)
+                return scriptSaved(outcome)
+            }
             guard let form else {
                 say(error.description, .error, for: 8)
-                return outcome.change.loads
+                return scriptSaved(outcome) + outcome.change.loads
             }
             refuse(form, error)
             return error.code == .preconditionFailed ? outcome.change.loads : []

@@ -15,6 +15,7 @@ extension ConsoleState {
         case .showPool: return show(.pool)
         case .showUpstreams: return show(.upstreams)
         case .showRules: return show(.rules)
+        case .showScripts: return show(.scripts)
         case .showSystem: return show(.system)
         case .filter:
             let prompt = Prompt(kind: .filter, editor: LineEditor(filter.text), before: filter.text)
@@ -66,6 +67,12 @@ extension ConsoleState {
             .deleteRule,
             .resetRules:
             return runRules(id)
+        case .focusHeaders, .newHeader, .editHeader, .toggleHeader, .headerUp, .headerDown, .deleteHeader:
+            return runHeaders(id)
+        case .typeScript, .newScript, .openScript, .scriptExamples, .scriptLanguage, .scriptContext,
+            .runScript, .saveScript, .saveScriptAs, .undoScript, .redoScript, .findInScript, .goToLine,
+            .externalEditor:
+            return runScripts(id)
         case .reload: return [.change(.reload)]
         }
         return []
@@ -93,7 +100,16 @@ extension ConsoleState {
                 logs.isRecordFocused = false
                 return []
             }
-        case .keys, .pool, .upstreams, .rules, .system: break
+        case .upstreams:
+            if upstreams.headers.isFocused, upstreams.headers.table.markCount == 0 {
+                upstreams.headers.isFocused = false
+                return []
+            }
+        case .scripts:
+            // In so many steps, and the filter of the other panes is none of this one's.
+            if scripts.isTyping { scripts.isTyping = false } else { scripts.part = .editor }
+            return []
+        case .keys, .pool, .rules, .system: break
         case .dashboard:
             if dashboard.cursor != nil {
                 dashboard.cursor = nil
@@ -109,7 +125,17 @@ extension ConsoleState {
     }
 
     private mutating func leave() -> [ConsoleEffect] {
-        guard case .inProcess(let attach) = mode else { return [.end(.detach)] }
+        let unsaved = scripts.isChanged ? ["What you have changed in \(scripts.title) (8) is not saved."] : []
+        guard case .inProcess(let attach) = mode else {
+            guard scripts.isChanged else { return [.end(.detach)] }
+            let dialog = Dialog(
+                title: "Leave",
+                text: unsaved,
+                buttons: [.init(label: "Discard it and detach", key: Key("d"))]
+            )
+            overlays.append(.dialog(dialog, .leave))
+            return []
+        }
         let running = live?.exchanges.count ?? 0
         let dialog = Dialog(
             title: "Leave",
@@ -117,7 +143,7 @@ extension ConsoleState {
                 "The gateway runs in this process and has \(running) \(running == 1 ? "exchange" : "exchanges") in flight.",
                 "Close only the console, and callers are served on (attach again with \(attach)); or stop "
                     + "the gateway: open exchanges may end, new ones are refused.",
-            ],
+            ] + unsaved,
             buttons: [
                 .init(label: "Close the console", key: Key("c")),
                 .init(label: "Stop the gateway", key: Key("S")),
@@ -133,9 +159,16 @@ extension ConsoleState {
         switch pane {
         case .logs: return moveLogs(movement)
         case .dashboard: moveDashboard(movement)
+        case .scripts:
+            let rects = ConsoleLayout(self).scripts
+            switch scripts.part {
+            case .editor: scripts.editor.move(movement, page: rects.editor.height - 1)
+            case .result: scripts.result.move(movement, page: rects.result.height - 1)
+            }
         case .keys, .pool, .upstreams, .rules, .system:
             let page = listRect.height - 1
             list?.move(movement, page: page)
+            if pane == .upstreams { applyHeaders() }
         }
         return []
     }
@@ -151,12 +184,14 @@ extension ConsoleState {
                 "Key \(key.upstream)/\(key.name)",
                 PoolView.details(key, now: now, isProbed: isProbed, width: textWidth)
             )
+        case .upstreams where upstreams.headers.isFocused: return openHeader()
         case .upstreams:
             guard let upstream = upstreams.table.selection else { return [] }
             show("Upstream \(upstream.slug)", UpstreamsView.details(upstream, zone: zone, width: textWidth))
         case .rules:
             guard let rule = rules.table.selection else { return [] }
             show("Rule \(rule.name)", RulesView.details(rule, upstreams, now: now, width: textWidth))
+        case .scripts: return runScripts(.typeScript)
         case .keys: return refusal(of: .editKey) == nil ? runKeys(.editKey) : runKeys(.keyLogs)
         case .system:
             guard let change = system.changes.selection else { return [] }
@@ -195,8 +230,9 @@ extension ConsoleState {
                         separator: "\n"
                     )
             case .pool: copyOfPool()
-            case .upstreams: copyOfUpstreams()
+            case .upstreams: upstreams.headers.isFocused ? copyOfHeaders() : copyOfUpstreams()
             case .rules: copyOfRules()
+            case .scripts: scripts.part == .result ? scripts.result.copyText : scripts.editor.text
             case .system: system.changes.selection.map { ChangeText.line($0, zone: zone) }
             }
         guard let text else { return [] }
@@ -220,7 +256,9 @@ extension ConsoleState {
                 DashboardState.Part(rawValue: (dashboard.part.rawValue + step + count) % count) ?? .charts
         case .logs:
             if logs.record != nil, !logs.isRecordFull { logs.isRecordFocused.toggle() }
-        case .keys, .pool, .upstreams, .rules, .system: break
+        case .upstreams: upstreams.headers.isFocused.toggle()
+        case .scripts: scripts.part = scripts.part == .editor ? .result : .editor
+        case .keys, .pool, .rules, .system: break
         }
     }
 
@@ -235,7 +273,7 @@ extension ConsoleState {
         case .logs:
             logs.isLoading = true
             return [.loadLogs(filter: filter.text, cursor: nil, to: logs.target)]
-        case .keys, .pool, .upstreams, .rules, .system: return loads
+        case .keys, .pool, .upstreams, .rules, .scripts, .system: return loads
         }
     }
 
@@ -245,8 +283,9 @@ extension ConsoleState {
         case .dashboard, .logs: []
         case .keys: [.loadKeys]
         case .pool: [.loadPool, .loadUpstreams]
-        case .upstreams: [.loadUpstreams, .loadPool]
+        case .upstreams: [.loadUpstreams, .loadPool, .loadHeaders]
         case .rules: [.loadRules, .loadUpstreams]
+        case .scripts: [.loadHeaders, .loadUpstreams]
         case .system: [.loadSystem]
         }
     }

@@ -13,6 +13,7 @@ extension ConsoleState {
             case .changed, .ignored: overlays.append(.help(picker))
             }
         case .prompt(let prompt): return pressPrompt(prompt, key)
+        case .scripts(let picker): return pressScripts(picker, key)
         case .sort(let picker): return pressSort(picker, key)
         case .columns(let picker): return pressColumns(picker, key)
         case .themes(let picker, let before): return pressThemes(picker, before, key)
@@ -49,6 +50,10 @@ extension ConsoleState {
 
     mutating func paste(_ text: String) -> [ConsoleEffect] {
         guard let overlay = overlays.popLast() else {
+            if pane == .scripts {
+                pasteScript(text)
+                return []
+            }
             say("nothing takes text here; / filters, : runs a command", .warning)
             return []
         }
@@ -66,6 +71,9 @@ extension ConsoleState {
         case .help(var picker):
             picker.paste(text)
             overlays.append(.help(picker))
+        case .scripts(var picker):
+            picker.paste(text)
+            overlays.append(.scripts(picker))
         default: overlays.append(overlay)
         }
         return []
@@ -157,27 +165,44 @@ extension ConsoleState {
     private mutating func pressPrompt(_ prompt: Prompt, _ key: Key) -> [ConsoleEffect] {
         var prompt = prompt
         switch key {
-        case .escape: return []
-        case .enter:
-            guard prompt.kind == .time else {
-                guard prompt.fault == nil else {
-                    overlays.append(.prompt(prompt))
-                    return []
-                }
-                return setFilter(prompt.editor.text.trimmingSpaces())
-            }
-            switch TimeText.moment(prompt.editor.text, now: now, zone: zone) {
-            case .success(let moment): return jump(to: moment)
-            case .failure(let fault):
-                prompt.fault = fault.message
-                overlays.append(.prompt(prompt))
-                return []
-            }
+        case .escape:
+            // What was looked for is not marked for ever.
+            if prompt.kind == .find { scripts.editor.search = "" }
+            return []
+        case .enter: return submit(prompt)
+        case .up where prompt.kind == .find, .down where prompt.kind == .find:
+            findInScript(&prompt, forward: key == .down, stays: false)
+            overlays.append(.prompt(prompt))
+            return []
         default:
             let outcome = prompt.editor.handle(key)
             overlays.append(.prompt(prompt))
             return outcome == .changed ? promptChanged() : []
         }
+    }
+
+    private mutating func submit(_ prompt: Prompt) -> [ConsoleEffect] {
+        var prompt = prompt
+        switch prompt.kind {
+        case .filter:
+            if prompt.fault == nil { return setFilter(prompt.editor.text.trimmingSpaces()) }
+        case .time:
+            switch TimeText.moment(prompt.editor.text, now: now, zone: zone) {
+            case .success(let moment): return jump(to: moment)
+            case .failure(let fault): prompt.fault = fault.message
+            }
+        // The next one, as often as it is asked for.
+        case .find: findInScript(&prompt, forward: true, stays: false)
+        case .line:
+            let parts = prompt.editor.text.split(separator: ":").map { Int($0) }
+            if let line = parts.first ?? nil, line > 0 {
+                scripts.editor.go(toLine: line, column: (parts.count > 1 ? parts[1] : nil) ?? 1)
+                return []
+            }
+            prompt.fault = "a number from 1 to \(scripts.editor.content.lines.count)"
+        }
+        overlays.append(.prompt(prompt))
+        return []
     }
 
     /// A filter is judged as it is typed; the list keeps its last good state.
@@ -191,6 +216,7 @@ extension ConsoleState {
                 prompt.fault = error.description
             }
         }
+        if prompt.kind == .find { findInScript(&prompt, forward: true, stays: true) }
         overlays.append(.prompt(prompt))
         return []
     }
@@ -222,6 +248,10 @@ extension ConsoleState {
                 return []
             }
             check(&form, purpose, isComplete: true)
+            if purpose == .scriptContext, form.errors.isEmpty {
+                scripts.context = ScriptForms.context(form)
+                return []
+            }
             let effect = form.errors.isEmpty ? effect(of: form, purpose) : nil
             form.isBusy = effect != nil
             if let field = form.fields.first(where: { form.errors[$0.id] != nil }) {
@@ -229,6 +259,7 @@ extension ConsoleState {
             }
             overlays.append(.form(form, purpose))
             awaited = effect ?? awaited
+            if purpose == .saveScript, case .change(let change) = effect { scripts.saving = change }
             return effect.map { [$0] } ?? []
         case .moved, .ignored: overlays.append(.form(form, purpose))
         }
@@ -255,6 +286,7 @@ extension ConsoleState {
         case .discard:
             if case .form = overlays.last { overlays.removeLast() }
             return []
+        case .openScript(let script): return take(script)
         }
     }
 

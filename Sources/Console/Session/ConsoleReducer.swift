@@ -14,6 +14,9 @@ extension ConsoleState {
             self.isStalled = isStalled
             effects = []
         case .answer(let answer): effects = take(answer)
+        case .edited(let edited):
+            take(edited)
+            effects = []
         case .themes(let library):
             themes = library
             if let fault = library.faults.first { say(fault, .error, for: 10) }
@@ -57,8 +60,13 @@ extension ConsoleState {
         logs.record?.view.settle(height: logRects.record.height)
         keys.table.settle(height: layout.list.height - 1)
         pool.table.settle(height: layout.list.height - 1)
-        upstreams.table.settle(height: layout.list.height - 1)
+        upstreams.table.settle(height: layout.upstreams(upstreams).list.height - 1)
         rules.table.settle(height: layout.list.height - 1)
+        upstreams.headers.table.settle(height: layout.upstreams(upstreams).headers.height - 2)
+        let script = layout.scripts
+        let width = script.editor.width - EditorView.gutter(scripts.editor)
+        scripts.editor.settle(height: script.editor.height, width: width, glyphs: glyphs)
+        scripts.result.settle(height: script.result.height)
         system.changes.settle(height: layout.changes.height - 1)
         if case .text(let title, var view) = overlays.last {
             view.settle(height: max(1, size.lines - 6))
@@ -86,6 +94,7 @@ extension ConsoleState {
         // A warning was about the key before this one.
         if toast?.role == .warning { toast = nil }
         if !overlays.isEmpty { return pressOverlay(key) }
+        if pane == .scripts, scripts.isTyping { return typeScript(key) }
         guard let command = keymap.command(for: key, in: contexts) else { return [] }
         return run(command)
     }
@@ -97,8 +106,11 @@ extension ConsoleState {
         case .logs: logs.record == nil ? [.logs, .list, .everywhere] : [.record, .logs, .list, .everywhere]
         case .keys: [.keys, .list, .everywhere]
         case .pool: [.pool, .list, .everywhere]
-        case .upstreams: [.upstreams, .list, .everywhere]
+        case .upstreams:
+            upstreams.headers.isFocused
+                ? [.headers, .list, .everywhere] : [.upstreams, .list, .everywhere]
         case .rules: [.rules, .list, .everywhere]
+        case .scripts: [.scripts, .editor, .list, .everywhere]
         case .system: [.system, .list, .everywhere]
         }
     }
@@ -148,12 +160,12 @@ extension ConsoleState {
         case .pool:
             if isDue(2) { effects.append(.loadPool) }
         case .upstreams:
-            if isDue(2) { effects += [.loadUpstreams, .loadPool] }
+            if isDue(2) { effects += [.loadUpstreams, .loadPool, .loadHeaders] }
         case .rules:
             if isDue(5) { effects.append(.loadRules) }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
-        case .logs: break
+        case .logs, .scripts: break
         }
         return effects
     }

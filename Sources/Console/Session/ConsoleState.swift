@@ -8,6 +8,7 @@ enum PaneID: String, CaseIterable, Sendable {
     case pool = "Pool"
     case upstreams = "Upstreams"
     case rules = "Rules"
+    case scripts = "Scripts"
     case system = "System"
 
     var number: String {
@@ -18,6 +19,7 @@ enum PaneID: String, CaseIterable, Sendable {
         case .pool: "5"
         case .upstreams: "6"
         case .rules: "7"
+        case .scripts: "8"
         case .system: "0"
         }
     }
@@ -30,6 +32,7 @@ enum PaneID: String, CaseIterable, Sendable {
         case .pool: .showPool
         case .upstreams: .showUpstreams
         case .rules: .showRules
+        case .scripts: .showScripts
         case .system: .showSystem
         }
     }
@@ -81,6 +84,7 @@ struct ConsoleState: Sendable {
     var pool = PoolState()
     var upstreams = UpstreamsState()
     var rules = RulesState()
+    var scripts = ScriptsState()
     var system = SystemState()
     var live: LiveSnapshot?
     /// The new exchanges that have been asked for.
@@ -130,6 +134,7 @@ enum Overlay: Sendable {
     case sort(Picker)
     case columns(Picker)
     case themes(Picker, before: String)
+    case scripts(Picker)
     case form(Form, FormPurpose)
     case dialog(Dialog, DialogPurpose)
     case secret(Secret)
@@ -146,6 +151,10 @@ enum Overlay: Sendable {
         case newRule
         case editRule(Rule)
         case testRules
+        case newHeader(Upstream)
+        case editHeader(HeaderRule, Upstream)
+        case saveScript
+        case scriptContext
     }
 
     /// What the buttons of a dialog do.
@@ -157,6 +166,8 @@ enum Overlay: Sendable {
         case leave
         /// Throw away what is in the form below.
         case discard
+        /// Throw away what is in the editor.
+        case openScript(ScriptSource)
     }
 
     /// A value that is shown this once.
@@ -175,11 +186,16 @@ struct Prompt: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         case filter
         case time
+        /// In the script.
+        case find
+        case line
     }
 
     let kind: Kind
     var editor: LineEditor
     var fault: String?
+    /// What came of it so far.
+    var note: String?
     /// What `filter` was, for Esc.
     let before: String
 }

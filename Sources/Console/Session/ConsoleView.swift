@@ -20,6 +20,8 @@ enum ConsoleView {
             return Frame(buffer: canvas.buffer, cursor: nil)
         }
         let layout = ConsoleLayout(state)
+        /// Where a pane is typed into.
+        var typing: (x: Int, y: Int)?
         if layout.kind == .line {
             SummaryView.draw(state, on: &canvas)
         } else {
@@ -35,11 +37,12 @@ enum ConsoleView {
             case .pool: PoolView.draw(state, layout, on: &canvas)
             case .upstreams: UpstreamsView.draw(state, layout, on: &canvas)
             case .rules: RulesView.draw(state, layout, on: &canvas)
+            case .scripts: typing = ScriptsView.draw(state, layout, on: &canvas)
             case .system: SystemView.draw(state, layout, on: &canvas)
             }
             FooterView.draw(state, on: &canvas, in: layout.footer)
         }
-        let cursor = drawOverlays(state, on: &canvas, layout)
+        let cursor = state.overlays.isEmpty ? typing : drawOverlays(state, on: &canvas, layout)
         return Frame(
             buffer: canvas.buffer,
             cursor: cursor.map { Place(x: min($0.x, state.size.columns - 1), y: $0.y) }
@@ -58,7 +61,7 @@ enum ConsoleView {
         for overlay in state.overlays {
             switch overlay {
             case .palette(let picker), .help(let picker), .sort(let picker), .columns(let picker),
-                .themes(let picker, _):
+                .themes(let picker, _), .scripts(let picker):
                 cursor = picker.draw(on: &canvas, in: area)
             case .form(let form, _): cursor = form.draw(on: &canvas, in: area)
             case .dialog(let dialog, _): cursor = dialog.draw(on: &canvas, in: area)
@@ -170,7 +173,7 @@ enum FooterView {
             canvas.columns(of: hint.key + hint.text) + 4
         }
         // The last ones lead everywhere else, so they stay; of the others those that still fit.
-        let last = hints.suffix(4)
+        let last = hints.suffix(state.scripts.isTyping && state.pane == .scripts ? 3 : 4)
         var left = rect.width - last.reduce(0) { $0 + width($1) }
         let first = hints.dropLast(last.count).filter { hint in
             guard width(hint) <= left else { return false }
@@ -189,7 +192,7 @@ enum FooterView {
     private static func overlayHints(_ overlay: Overlay, _ glyphs: Glyphs) -> [(key: String, text: String)] {
         let arrows = "\(glyphs.up)\(glyphs.down)"
         return switch overlay {
-        case .palette, .help, .sort, .themes, .columns:
+        case .palette, .help, .sort, .themes, .columns, .scripts:
             [(arrows, "choose"), ("Enter", "take"), ("Esc", "back")]
         case .form:
             [
@@ -204,15 +207,24 @@ enum FooterView {
     }
 
     private static func hints(_ state: ConsoleState) -> [(key: String, text: String)] {
-        let fixed: [CommandID] = [.filter, .palette, .help, .quit]
-        let order = state.contexts.filter { $0 != .everywhere && $0 != .list } + [.list]
+        // What letters mean is of no use to who types them.
+        let isTyping = state.pane == .scripts && state.scripts.isTyping
+        let fixed: [CommandID] =
+            isTyping ? [.palette, .help, .back] : [.filter, .palette, .help, .quit]
+        let order: [CommandContext] =
+            isTyping
+            ? [.editor]
+            : state.contexts.filter { $0 != .everywhere && $0 != .list } + [.list]
         let local = order.flatMap { context in
             CommandRegistry.all.filter { $0.context == context && $0.hint != nil }
         }
         .filter { state.refusal(of: $0.id) == nil }
         let commands = local + fixed.compactMap { CommandRegistry.byID[$0] }
         return commands.compactMap { command in
-            guard let key = state.keymap.key(for: command.id), let hint = command.hint else { return nil }
+            let keys = state.keymap.keys[command.id] ?? []
+            guard let key = isTyping ? keys.first(where: { $0.text == nil }) : keys.first else { return nil }
+            if command.id == .back { return (key.description, "stop typing") }
+            guard let hint = command.hint else { return nil }
             if command.id == .cursorLeft { return ("\(state.glyphs.left)\(state.glyphs.right)", hint) }
             if command.id == .shorterWindow, let longer = state.keymap.key(for: .longerWindow) {
                 return ("\(key) \(longer)", hint)
@@ -223,6 +235,9 @@ enum FooterView {
             }
             if command.id == .toggleUpstream, state.upstreams.table.selection?.enabled == false {
                 return (key.description, "enable")
+            }
+            if command.id == .toggleHeader, state.upstreams.headers.table.selection?.enabled == false {
+                return (key.description, "on")
             }
             if command.id == .toggleRule, state.rules.table.selection?.enabled == false {
                 return (key.description, "on")
@@ -291,16 +306,14 @@ enum PromptView {
         let y = canvas.bounds.maxY - 1
         let line = Rect(x: 0, y: y, width: canvas.bounds.width, height: 1)
         canvas.fill(line)
-        let label = prompt.kind == .filter ? " / " : " time "
+        let (label, example) = words(prompt.kind, canvas.glyphs)
         let start = canvas.write(label, x: 0, y: y, .key)
         // A fault has to be read whole.
         if let fault = prompt.fault, y > 0 {
             canvas.fill(Rect(x: 0, y: y - 1, width: line.width, height: 1))
             canvas.write("\(canvas.glyphs.bad) \(fault)", x: 1, y: y - 1, .error, width: line.width - 2)
         }
-        let hint =
-            prompt.kind == .filter
-            ? "status>=400 and owner:team-a and latency>2s" : "14:05, -10m, 2026-11-21 or RFC 3339"
+        let hint = prompt.note ?? example
         let hintWidth = min(canvas.columns(of: hint) + 1, line.width / 2)
         canvas.write(
             hint,
@@ -317,5 +330,14 @@ enum PromptView {
             isActive: true
         )
         return (column, y)
+    }
+
+    private static func words(_ kind: Prompt.Kind, _ glyphs: Glyphs) -> (label: String, hint: String) {
+        switch kind {
+        case .filter: (" / ", "status>=400 and owner:team-a and latency>2s")
+        case .time: (" time ", "14:05, -10m, 2026-11-21 or RFC 3339")
+        case .find: (" find ", "Enter next, \(glyphs.up) the one before, Esc back")
+        case .line: (" line ", "12, or 12:5 for its fifth column")
+        }
     }
 }

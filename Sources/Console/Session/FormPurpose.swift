@@ -9,6 +9,9 @@ extension ConsoleState {
         case .newUpstream, .editUpstream: UpstreamForm.check(&form, isComplete: isComplete)
         case .newRule, .editRule: RuleForm.check(&form, isComplete: isComplete)
         case .testRules: RuleForm.checkTest(&form, isComplete: isComplete)
+        case .newHeader, .editHeader: HeaderForm.check(&form, isComplete: isComplete)
+        case .saveScript: ScriptForms.checkSave(&form, scripts, upstreams, isComplete: isComplete)
+        case .scriptContext: ScriptForms.checkContext(&form, isComplete: isComplete)
         }
     }
 
@@ -33,6 +36,18 @@ extension ConsoleState {
         case .newRule: return RuleForm.edit(form, of: nil, upstreams).map { .change(.rule($0)) }
         case .editRule(let rule): return RuleForm.edit(form, of: rule, upstreams).map { .change(.rule($0)) }
         case .testRules: return .ask(.rules(RuleForm.test(form, upstreams), of: "a made-up answer"))
+        case .newHeader(let upstream):
+            return HeaderForm.edit(form, of: nil, upstream: (upstream.id, upstream.slug)).map {
+                .change(.header($0))
+            }
+        case .editHeader(let rule, let upstream):
+            return HeaderForm.edit(form, of: rule, upstream: (upstream.id, upstream.slug)).map {
+                .change(.header($0))
+            }
+        case .saveScript:
+            return ScriptForms.edit(form, scripts, upstreams).map { .change(.header($0)) }
+        // Nothing that the gateway has to know of.
+        case .scriptContext: return nil
         }
     }
 }
@@ -45,6 +60,8 @@ extension Overlay.FormPurpose {
         case .newPoolKey, .editPoolKey: PoolForm.field(of: parameter)
         case .newUpstream, .editUpstream: UpstreamForm.field(of: parameter)
         case .newRule, .editRule, .testRules: RuleForm.field(of: parameter)
+        case .newHeader, .editHeader, .saveScript: HeaderForm.field(of: parameter)
+        case .scriptContext: nil
         }
     }
 }
@@ -63,6 +80,7 @@ extension ConsoleChange {
         case .pool: [.loadPool, .loadUpstreams]
         case .upstream: [.loadUpstreams, .loadPool, .loadKeys]
         case .rule: [.loadRules]
+        case .header: [.loadHeaders]
         default: [.loadKeys]
         }
     }

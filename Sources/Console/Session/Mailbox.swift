@@ -93,6 +93,11 @@ final class Mailbox: Sendable {
         }
     }
 
+    /// Whether the console has been told to end.
+    var isEnding: Bool {
+        content.withLock { $0.orders.contains { if case .end = $0 { true } else { false } } }
+    }
+
     private func wake() {
         // A full pipe is already awake.
         _ = write(wakeWriter, [1], 1)

@@ -24,8 +24,9 @@ extension ConsoleState {
             case .logs: logs.table
             case .keys: keys.table
             case .pool: pool.table
-            case .upstreams: upstreams.table
+            case .upstreams: upstreams.headers.isFocused ? upstreams.headers.table : upstreams.table
             case .rules: rules.table
+            case .scripts: nil
             case .system: system.changes
             }
         }
@@ -36,6 +37,7 @@ extension ConsoleState {
             case let table as TableState<UpstreamKey>: pool.table = table
             case let table as TableState<Upstream>: upstreams.table = table
             case let table as TableState<Rule>: rules.table = table
+            case let table as TableState<HeaderRule>: upstreams.headers.table = table
             case let table as TableState<OperatorChange>: system.changes = table
             default: break
             }
@@ -46,15 +48,19 @@ extension ConsoleState {
     var listRect: Rect {
         let layout = ConsoleLayout(self)
         return switch pane {
-        case .dashboard: Rect(x: 0, y: 0, width: 0, height: 0)
+        case .dashboard, .scripts: Rect(x: 0, y: 0, width: 0, height: 0)
         case .logs: layout.logs(logs).list
-        case .keys, .pool, .upstreams, .rules: layout.list
+        case .upstreams where upstreams.headers.isFocused: layout.upstreams(upstreams).headers
+        case .upstreams: layout.upstreams(upstreams).list
+        case .keys, .pool, .rules: layout.list
         case .system: layout.changes
         }
     }
 
     /// Rows of it can be marked.
-    var hasMarks: Bool { [.logs, .keys, .pool, .rules].contains(pane) }
+    var hasMarks: Bool {
+        [.logs, .keys, .pool, .rules].contains(pane) || pane == .upstreams && upstreams.headers.isFocused
+    }
 
     struct ColumnTitle {
         let id: String
@@ -68,7 +74,7 @@ extension ConsoleState {
             columns.map { ColumnTitle(id: $0.id, title: $0.title, isSortable: $0.order != nil) }
         }
         return switch pane {
-        case .dashboard, .system: []
+        case .dashboard, .scripts, .system: []
         case .logs: titles(LogsView.columns(self))
         case .keys: titles(KeysView.columns(self))
         case .pool: titles(PoolView.columns(self))
@@ -81,7 +87,7 @@ extension ConsoleState {
     var sortOrder: SortOrder? {
         get {
             switch pane {
-            case .dashboard, .logs, .rules, .system: nil
+            case .dashboard, .logs, .rules, .scripts, .system: nil
             case .keys: keys.sort
             case .pool: pool.sort
             case .upstreams: upstreams.sort
@@ -90,7 +96,7 @@ extension ConsoleState {
         set {
             guard let newValue else { return }
             switch pane {
-            case .dashboard, .logs, .rules, .system: break
+            case .dashboard, .logs, .rules, .scripts, .system: break
             case .keys: keys.sort = newValue
             case .pool: pool.sort = newValue
             case .upstreams: upstreams.sort = newValue

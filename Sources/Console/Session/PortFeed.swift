@@ -143,6 +143,9 @@ final class PortFeed: Sendable {
                 mailbox.post(.pool(try await port.upstreamKeys(upstream: nil, by: user).items))
             case .loadUpstreams: mailbox.post(.upstreams(try await port.upstreams(by: user).items))
             case .loadRules: mailbox.post(.rules(try await port.rules(by: user).items))
+            case .loadHeaders:
+                mailbox.post(.headers(try await port.headerRules(ofUpstream: nil, by: user).items))
+            case .runScript(let test, let number): await runScript(test, number)
             case .ask(let question): await ask(question)
             case .loadSystem: try await loadSystem()
             case .loadThemes: mailbox.post(ThemeLibrary(folders: themeFolders))
@@ -168,6 +171,7 @@ final class PortFeed: Sendable {
         case .loadPool: .pool
         case .loadUpstreams: .upstreams
         case .loadRules: .rules
+        case .loadHeaders: .headers
         case .loadSystem: .system
         default: .settings
         }
@@ -270,6 +274,15 @@ final class PortFeed: Sendable {
         } catch {
             let refusal = error as? OperationsError ?? OperationsError(.internalError, "\(error)")
             mailbox.post(.told(question, .failure(refusal)))
+        }
+    }
+
+    private func runScript(_ test: ScriptTest, _ number: Int) async {
+        do {
+            mailbox.post(.ran(.success(try await port.testScript(test, by: user)), number: number))
+        } catch {
+            let refusal = error as? OperationsError ?? OperationsError(.internalError, "\(error)")
+            mailbox.post(.ran(.failure(refusal), number: number))
         }
     }
 

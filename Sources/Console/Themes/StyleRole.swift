@@ -39,4 +39,9 @@ enum StyleRole: String, CaseIterable, Sendable, Hashable {
     case string
     case number
     case punctuation
+    case keyword
+    case comment
+    /// A line that does not hold, and the place in it.
+    case fault
+    case faultPlace = "fault_place"
 }

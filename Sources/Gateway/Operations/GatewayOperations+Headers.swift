@@ -21,6 +21,7 @@ extension GatewayOperations {
         var rule = rule
         rule.runs = figures.runs
         rule.errors = figures.errors
+        rule.failing = figures.isFailing
         rule.lastError = figures.lastError
         rule.p95Ms = figures.p95
         if user.role < .operator {
@@ -49,6 +50,7 @@ extension GatewayOperations {
         rule.position = draft.position ?? .max
         rule.enabled = draft.enabled ?? true
         try check(rule, upstream)
+        try await checkScript(of: rule)
         let id = try headerStore.create(rule, by: user)
         return try await publishedHeaderRule(id, by: user)
     }
@@ -61,6 +63,12 @@ extension GatewayOperations {
     ) async throws -> HeaderRule {
         try user.require(.operator)
         let upstreams = gateway.snapshots.upstreams
+        if !change.script.isKept || !change.kind.isKept {
+            var after = try await headerRule(id, by: user)
+            after.kind = change.kind.applied(to: after.kind) ?? after.kind
+            after.script = change.script.applied(to: after.script)
+            try await checkScript(of: after)
+        }
         try headerStore.change(id, ifVersion: ifVersion, by: user) { rule in
             rule.name = change.name.applied(to: rule.name) ?? rule.name
             rule.kind = change.kind.applied(to: rule.kind) ?? rule.kind
@@ -102,6 +110,22 @@ extension GatewayOperations {
         guard isOfKeys != true else {
             let taken = "\(rule.name) is where this upstream's keys go"
             throw OperationsError(.invalid, taken, parameter: "name")
+        }
+    }
+
+    /// One that does not hold would fail for every caller.
+    private func checkScript(of rule: HeaderRule) async throws {
+        guard let language = rule.kind.language, let script = rule.script else { return }
+        try ScriptChecks.check(script)
+        let outcome = await gateway.scripts.check(language, script)
+        switch outcome.end {
+        case .value: return
+        case .refused(let reason): throw OperationsError(.unavailable, reason)
+        case .failed(let message, let line, let column):
+            let place = line > 0 ? "line \(line)\(column > 0 ? ", column \(column)" : ""): " : ""
+            throw OperationsError(.invalid, place + message, parameter: "script")
+        case .timedOut, .tooMuchMemory, .crashed:
+            throw OperationsError(.invalid, outcome.failure ?? "cannot be read", parameter: "script")
         }
     }
 

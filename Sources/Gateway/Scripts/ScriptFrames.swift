@@ -6,7 +6,7 @@ enum ScriptFrames {
     static let limit = 512 * 1024
 
     private enum Kind: UInt8 {
-        case start, run, ready, refused, done
+        case start, run, ready, refused, done, check
     }
 
     enum Answer: Equatable {
@@ -34,8 +34,9 @@ enum ScriptFrames {
         }
     }
 
-    static func run(nonce: UInt64, source: String, context: String) -> ByteBuffer {
-        frame(.run) { buffer in
+    /// `isCheck`: only whether it holds.
+    static func run(nonce: UInt64, source: String, context: String, isCheck: Bool = false) -> ByteBuffer {
+        frame(isCheck ? .check : .run) { buffer in
             buffer.writeInteger(nonce, endianness: .little)
             write(source, to: &buffer)
             write(context, to: &buffer)
@@ -78,7 +79,7 @@ enum ScriptFrames {
         case .ready: return text(&body).map(Answer.ready)
         case .refused: return text(&body).map(Answer.refused)
         case .done: return outcome(&body)
-        case .start, .run: return nil
+        case .start, .run, .check: return nil
         }
     }
 

@@ -9,6 +9,8 @@ struct ScriptJob: Sendable {
     let context: String
     /// From now on, waiting for a worker included.
     let limit: TimeAmount
+    /// Whether it is only read, and found to hold or not.
+    var isCheck = false
     /// Whether the outcome is to say what the worker holds in memory.
     var wantsMemory = false
     /// Called once, on the loop where it was submitted.

@@ -65,6 +65,21 @@ final class ScriptPool: Sendable {
         }
     }
 
+    /// Whether a script holds, without running it: a value when it does.
+    func check(_ language: ScriptLanguage, _ source: String) async -> ScriptOutcome {
+        await withCheckedContinuation { continuation in
+            submit(
+                ScriptJob(
+                    language: language,
+                    source: source,
+                    context: "{}",
+                    limit: TimeAmount(settings.timeout),
+                    isCheck: true
+                ) { continuation.resume(returning: $0) }
+            )
+        }
+    }
+
     /// Ends every worker; nothing runs afterwards.
     func stop() async throws {
         loop.execute { [crew] in crew.value.stop() }

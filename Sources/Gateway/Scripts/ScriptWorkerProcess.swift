@@ -195,7 +195,12 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
     // MARK: Channel
 
     func run(nonce: UInt64, _ job: ScriptJob) {
-        let frame = ScriptFrames.run(nonce: nonce, source: job.source, context: job.context)
+        let frame = ScriptFrames.run(
+            nonce: nonce,
+            source: job.source,
+            context: job.context,
+            isCheck: job.isCheck
+        )
         context?.writeAndFlush(NIOAny(frame), promise: nil)
     }
 

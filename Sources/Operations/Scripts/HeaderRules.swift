@@ -36,6 +36,8 @@ package struct HeaderRule: Codable, Sendable, Equatable {
     /// Since the gateway has started; those answered from the cache are not counted.
     package var runs = 0
     package var errors = 0
+    /// Whether its last runs have failed one after the other.
+    package var failing = false
     @ShownNull package var lastError: String?
     /// Of the last runs, the way to the worker included; null before the first.
     @ShownNull package var p95Ms: Double?

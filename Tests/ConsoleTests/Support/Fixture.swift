@@ -116,6 +116,30 @@ enum Fixture {
         }
     }
 
+    static func headers() -> [HeaderRule] {
+        var time = HeaderRule(id: 1, upstreamId: 1, name: "X-Timestamp", kind: .javascript)
+        (time.script, time.position, time.runs, time.p95Ms) = (
+            "return new Date().toISOString();", 1, 1204, 0.4
+        )
+        var team = HeaderRule(id: 2, upstreamId: 1, name: "X-Team", kind: .static)
+        (team.value, team.position) = ("platform", 2)
+        var sign = HeaderRule(id: 3, upstreamId: 1, name: "X-Signature", kind: .python)
+        sign.script = "import hashlib\nresult = hashlib.sha256(context[\"body\"]).hexdigest()"
+        (sign.position, sign.runs, sign.errors, sign.failing) = (3, 40, 12, true)
+        (sign.lastError, sign.onFailure, sign.cacheSeconds) = ("line 2: KeyError: 'body'", .omit, 60)
+        var other = HeaderRule(id: 4, upstreamId: 2, name: "X-Other", kind: .static)
+        (other.value, other.position, other.enabled) = ("1", 1, false)
+        return [time, team, sign, other]
+    }
+
+    static let scriptFault = ScriptTestResult(
+        result: nil,
+        error: .init(message: "KeyError: 'body'", line: 2, column: 27),
+        output: "looking for the body\n",
+        durationMs: 0.31,
+        memoryBytes: 8_700_000
+    )
+
     static func rules() -> [Rule] {
         let texts = [
             ("dead credential", "status 401 then disable_key, retry_next_key"),
@@ -296,6 +320,7 @@ extension ConsoleDriver {
         answer(.keys(Fixture.keys(), isComplete: true))
         answer(.upstreams(Fixture.upstreams()))
         answer(.rules(Fixture.rules()))
+        answer(.headers(Fixture.headers()))
         answer(.usage([1: KeyUsage(today: 1204, parts: [1, 2, 2, 5, 7, 6, 3, 2])]))
         answer(.status(Fixture.status()))
         answer(

@@ -20,6 +20,7 @@ extension ConsoleState {
     mutating func applyUpstreamFilter() {
         let fitting = upstreams.all.filter { UpstreamsState.accepts(filter.parsed, $0) }
         upstreams.table.replace(upstreams.sort.apply(fitting, UpstreamsView.columns(self)))
+        applyHeaders()
     }
 
     mutating func runUpstreams(_ id: CommandID) -> [ConsoleEffect] {

@@ -14,6 +14,7 @@ struct UpstreamsState: Sendable {
     var fault: String?
     /// One that has just been made, to be chosen once it is in the list.
     var wanted: String?
+    var headers = HeadersState()
 
     func slug(_ id: Int) -> String { all.first { $0.id == id }?.slug ?? "\(id)" }
 

@@ -110,11 +110,14 @@ enum UpstreamsView {
     static func draw(_ state: ConsoleState, _ layout: ConsoleLayout, on canvas: inout Canvas) {
         var rest = layout.body
         let status = rest.cutBottom(1)
+        let rects = layout.upstreams(state.upstreams)
         var table = Table(columns: columns(state))
+        table.isFocused = !state.upstreams.headers.isFocused
         table.hidden = Set(state.settings.hiddenColumns[PaneID.upstreams.rawValue] ?? [])
         table.sort = state.upstreams.sort
         table.empty = emptyText(state)
-        table.draw(state.upstreams.table, on: &canvas, in: rest)
+        table.draw(state.upstreams.table, on: &canvas, in: rects.list)
+        HeadersView.draw(state, on: &canvas, in: rects.headers)
         let upstreams = state.upstreams
         var text = StyledText("\(upstreams.table.rows.count) of \(upstreams.all.count) upstreams", .muted)
         let ill = upstreams.all.count { $0.health != "up" && $0.health != "disabled" }
