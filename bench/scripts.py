@@ -85,10 +85,10 @@ def costs(gateway, key, options, folder):
             begin = time.perf_counter()
             connection.request("POST", f"/proxy/{kind}/v2/chat/completions", b'{"model":"mock-1","messages":[]}', headers)
             response = connection.getresponse()
-            response.read()
+            body = response.read()
             if turn >= 20:
                 paced[kind].append((time.perf_counter() - begin) * 1e6)
-            assert response.status == 200
+            assert response.status == 200, (turn, kind, body, gateway.log()[-2000:])
             time.sleep(0.003)
     full = {kind: [] for kind in KINDS}
     for turn in range(options.rounds):

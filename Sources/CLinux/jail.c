@@ -40,6 +40,8 @@ static const int allowed[] = {
     SYS_rt_sigaction, SYS_sigaltstack, SYS_restart_syscall, SYS_gettid, SYS_getpid, SYS_getppid, SYS_getuid,
     SYS_geteuid, SYS_getgid, SYS_getegid, SYS_set_robust_list, SYS_rseq, SYS_membarrier, SYS_getrusage, SYS_times,
     SYS_sysinfo, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_rt_sigtimedwait,
+    // The garbage collector stops the thread whose stack it reads: refused, it would read what changes under it.
+    SYS_rt_sigsuspend,
 #if defined(__x86_64__)
     SYS_poll, SYS_time, SYS_arch_prctl,
 #endif

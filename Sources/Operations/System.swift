@@ -21,6 +21,30 @@ package struct AuditStatus: Codable, Sendable {
     }
 }
 
+/// How the workers of one script language are doing, on all event loops.
+package struct ScriptStatus: Codable, Sendable, Equatable {
+    package var language: ScriptLanguage
+    package var workers: Int
+    package var busy: Int
+    /// Since the start, by what came of them: `ok`, `failed`, `timeout`, `memory`, `crashed`, `refused`.
+    package var runs: [String: Int]
+    /// Workers that were started, and those that a script has ended.
+    package var started: Int
+    package var killed: Int
+    /// Why scripts of it cannot run; null while they can.
+    @ShownNull package var trouble: String?
+
+    package init(language: ScriptLanguage, workers: Int, busy: Int, runs: [String: Int]) {
+        self.language = language
+        self.workers = workers
+        self.busy = busy
+        self.runs = runs
+        started = 0
+        killed = 0
+        _trouble = ShownNull(wrappedValue: nil)
+    }
+}
+
 /// The gateway's own condition.
 package struct Status: Codable, Sendable {
     package var version: String
@@ -40,6 +64,8 @@ package struct Status: Codable, Sendable {
     package var upstreams: Int
     package var clientKeys: Int
     package var audit: AuditStatus
+    /// Of the languages that were asked for since the start.
+    package var scripts: [ScriptStatus] = []
 
     package init(
         version: String,

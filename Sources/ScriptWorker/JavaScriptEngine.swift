@@ -22,7 +22,10 @@ final class JavaScriptEngine {
     private let group: JSContextGroupRef
     private var realms: [Realm] = []
     private var runs = 0
-    private let parameter = JavaScriptText.make("context")
+    /// The scripts that came last, the newest in front, and whether they have asked for the prelude.
+    private var recent: [(source: String, usesPrelude: Bool)] = []
+    /// Whether the last two were the same one.
+    private var isRepeated = false
 
     init() {
         group = JSContextGroupCreate()
@@ -44,16 +47,42 @@ final class JavaScriptEngine {
     ///
     /// - Returns: whether there is room for another.
     func prepare() -> Bool {
-        if realms.count < Self.reserve { realms.append(Realm(group: group)) }
+        guard realms.count < Self.reserve else { return false }
+        let realm = Realm(group: group)
+        // Read for whichever of them has none ready yet.
+        // Where others wait, only for a script that comes again and again: what is done for the wrong one is lost.
+        let missing = recent.first { script in !realms.contains { $0.source == script.source } }
+        if isReady || isRepeated, let script = missing ?? recent.first {
+            realm.prepare(for: script.source, withPrelude: script.usesPrelude)
+        }
+        realms.append(realm)
         return realms.count < Self.reserve
+    }
+
+    /// A global object that no script has run in, if there is one with this script read already.
+    private func takeRealm(for source: String) -> Realm {
+        let place = realms.lastIndex { $0.source == source } ?? realms.lastIndex { $0.source == nil }
+        let realm = place.map { realms.remove(at: $0) } ?? realms.popLast() ?? Realm(group: group)
+        return realm
+    }
+
+    private func remember(_ source: String, usesPrelude: Bool) {
+        isRepeated = recent.first?.source == source
+        if !isRepeated {
+            recent.removeAll { $0.source == source }
+            recent.insert((source, false), at: 0)
+            if recent.count > Self.reserve { recent.removeLast() }
+        }
+        if usesPrelude { recent[0].usesPrelude = true }
     }
 
     /// Runs the body of a function, whose one argument is `context`, a JSON object.
     func run(_ source: String, context json: String) -> Outcome {
-        let realm = realms.popLast() ?? Realm(group: group)
+        let realm = takeRealm(for: source)
         ScriptOutput.begin()
         var outcome = call(source, json, realm)
         outcome.output = ScriptOutput.take()
+        remember(source, usesPrelude: realm.isFurnished)
         runs += 1
         if runs % Self.collectEvery == 0 { JSGarbageCollect(realm.context) }
         return outcome
@@ -61,24 +90,13 @@ final class JavaScriptEngine {
 
     /// Reads a script without running it: an empty value when it holds.
     func check(_ source: String) -> Outcome {
-        let realm = realms.popLast() ?? Realm(group: group)
+        let realm = Realm(group: group)
         var fault: JSValueRef?
-        if function(of: source, realm.context, &fault) != nil { return Outcome(value: "") }
+        if realm.function(of: source, &fault) != nil { return Outcome(value: "") }
         return JavaScriptValues(context: realm.context).outcome(fault: fault, lines: Self.lines(source))
     }
 
     private static func lines(_ source: String) -> Int { source.utf8.count { $0 == 0x0A } + 1 }
-
-    private func function(
-        of source: String,
-        _ context: JSContextRef,
-        _ fault: inout JSValueRef?
-    ) -> JSObjectRef? {
-        let body = JavaScriptText.make(source)
-        defer { JSStringRelease(body) }
-        var names: [JSStringRef?] = [parameter]
-        return JSObjectMakeFunction(context, nil, 1, &names, body, nil, 1, &fault)
-    }
 
     private func call(_ source: String, _ json: String, _ realm: Realm) -> Outcome {
         let context = realm.context
@@ -87,7 +105,7 @@ final class JavaScriptEngine {
         var fault: JSValueRef?
         let input = JavaScriptText.make(json)
         defer { JSStringRelease(input) }
-        guard let function = function(of: source, context, &fault) else {
+        guard let function = realm.function(of: source, &fault) else {
             return values.outcome(fault: fault, lines: lines)
         }
         var arguments: [JSValueRef?] = [JSValueMakeFromJSONString(context, input)]

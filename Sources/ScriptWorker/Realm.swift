@@ -8,7 +8,11 @@ final class Realm {
     let context: JSGlobalContextRef
     /// Turns a promise into a box for its result; nil until the prelude has run.
     private var box: JSObjectRef?
-    private var isFurnished = false
+    /// Whether what there is besides the language is there.
+    private(set) var isFurnished = false
+    /// A script that was read beforehand, in case it is the one that comes.
+    private var ready: (source: String, function: JSObjectRef)?
+    var source: String? { ready?.source }
 
     init(group: JSContextGroupRef) {
         context = JSGlobalContextCreateInGroup(group, Self.globalClass)
@@ -18,8 +22,34 @@ final class Realm {
     deinit {
         // What it has left behind for the collector may still be called, and finds nothing.
         JSObjectSetPrivate(JSContextGetGlobalObject(context), nil)
+        // What is protected keeps the whole of it alive.
         if let box { JSValueUnprotect(context, box) }
+        if let ready { JSValueUnprotect(context, ready.function) }
         JSGlobalContextRelease(context)
+    }
+
+    // MARK: The script
+
+    // Never changed after it is made, and the worker has one thread that runs Swift.
+    nonisolated(unsafe) private static let parameter = JavaScriptText.make("context")
+
+    /// Does beforehand what the next run is likely to need.
+    func prepare(for source: String, withPrelude: Bool) {
+        if withPrelude { furnish() }
+        if source.contains("Date") { JSEvaluateScript(context, Self.dates, nil, nil, 1, nil) }
+        var fault: JSValueRef?
+        guard let function = function(of: source, &fault) else { return }
+        JSValueProtect(context, function)
+        ready = (source, function)
+    }
+
+    /// The script as a function of its context; nil when it cannot be read.
+    func function(of source: String, _ fault: inout JSValueRef?) -> JSObjectRef? {
+        if let ready, ready.source == source { return ready.function }
+        let body = JavaScriptText.make(source)
+        defer { JSStringRelease(body) }
+        var names: [JSStringRef?] = [Self.parameter]
+        return JSObjectMakeFunction(context, nil, 1, &names, body, nil, 1, &fault)
     }
 
     /// A box for the value of a promise; nil when the value is none, or the prelude does not run.
@@ -34,6 +64,9 @@ final class Realm {
 
     // Never changed after it is made, and the worker has one thread that runs Swift.
     nonisolated(unsafe) private static let prelude = JavaScriptText.make(Prelude.source)
+
+    // The same. What the engine makes when it is first asked for, and most scripts ask for.
+    nonisolated(unsafe) private static let dates = JavaScriptText.make("new Date().toISOString()")
 
     // The same.
     nonisolated(unsafe) private static let globalClass: JSClassRef? = {

@@ -98,7 +98,17 @@ extension GatewayOperations {
             let detail = "\(audit.dropped) records since the start"
             problems.append(Problem(.error, kind: "audit", name: "", state: "dropped", detail: detail))
         }
-        for (upstream, keys) in census where upstream.isEnabled { problems += Self.problems(upstream, keys) }
+        for (upstream, keys) in census where upstream.isEnabled {
+            problems += Self.problems(upstream, keys)
+            problems += scriptProblems(upstream)
+        }
+        for script in status.scripts {
+            guard let trouble = script.trouble else { continue }
+            let name = script.language.rawValue
+            problems.append(
+                Problem(.error, kind: "scripts", name: name, state: "cannot run", detail: trouble)
+            )
+        }
         if let rate = minute.successRate, rate < Self.poorRate, minute.requests >= Self.enoughToRate {
             let detail = "\(minute.failures) of \(minute.requests) requests in the last minute failed"
             let state = "\(Int(rate * 100)) % success"
@@ -111,6 +121,22 @@ extension GatewayOperations {
             )
         }
         return problems.filter { $0.severity == .error } + problems.filter { $0.severity == .warning }
+    }
+
+    /// Header rules whose scripts fail one time after the other.
+    private func scriptProblems(_ upstream: UpstreamEntry) -> [Problem] {
+        upstream.headers.entries.compactMap { rule in
+            let figures = rule.figures.now
+            guard figures.isFailing else { return nil }
+            let severity: Problem.Severity = rule.onFailure == .fail ? .error : .warning
+            return Problem(
+                severity,
+                kind: "script",
+                name: "\(upstream.slug)/\(rule.name)",
+                state: "failing",
+                detail: figures.lastError ?? "\(figures.errorsInRow) times in a row"
+            )
+        }
     }
 
     private static func problems(

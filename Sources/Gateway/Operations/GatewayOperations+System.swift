@@ -28,6 +28,16 @@ extension GatewayOperations {
         // Rows of upstreams that have left the file stay, but serve nobody.
         status.upstreams = gateway.snapshots.enabledUpstreams
         status.clientKeys = try clientKeyStore.usableCount()
+        status.scripts = gateway.scripts.settings.counters.now.map { language, cell in
+            var status = ScriptStatus(
+                language: language,
+                workers: cell.workers,
+                busy: cell.busy,
+                runs: cell.runs
+            )
+            (status.started, status.killed, status.trouble) = (cell.started, cell.killed, cell.trouble)
+            return status
+        }
         return status
     }
 

@@ -78,6 +78,8 @@ final class HeaderRuleFigures: Sendable {
     /// So many failures in a row are worth an alert.
     static let failingAfter = 5
     private static let sampleSize = 128
+    /// A rule that fails now and then is told of no more often.
+    private static let reportPause = TimeAmount.seconds(10)
 
     struct State: Sendable {
         var runs = 0
@@ -85,6 +87,7 @@ final class HeaderRuleFigures: Sendable {
         var errorsInRow = 0
         var lastError: String?
         fileprivate var samples: [Int] = []
+        fileprivate var reportedAt: NIODeadline?
 
         /// Of the last runs, in milliseconds.
         var p95: Double? {
@@ -99,8 +102,10 @@ final class HeaderRuleFigures: Sendable {
 
     var now: State { state.withLock { $0 } }
 
-    func record(microseconds: Int, failure: String?) {
+    /// - Returns: whether it has begun to fail, or does no more; nil while there is nothing new to tell.
+    func record(microseconds: Int, failure: String?) -> Bool? {
         state.withLock { state in
+            let wasFailing = state.isFailing
             if state.samples.count < Self.sampleSize {
                 state.samples.append(microseconds)
             } else {
@@ -114,6 +119,11 @@ final class HeaderRuleFigures: Sendable {
             } else {
                 state.errorsInRow = 0
             }
+            let now = NIODeadline.now()
+            let isRecent = state.reportedAt.map { now - $0 < Self.reportPause } ?? false
+            guard state.isFailing != wasFailing, !isRecent else { return nil }
+            state.reportedAt = now
+            return state.isFailing
         }
     }
 }

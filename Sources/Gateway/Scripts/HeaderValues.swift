@@ -43,12 +43,14 @@ final class HeaderValues {
     private let loop: any EventLoop
     private let crew: ScriptCrew
     private let limit: TimeAmount
+    private let reportHeader: @Sendable (String, Bool) -> Void
     private var cache: [CacheKey: (line: [UInt8], until: NIODeadline)] = [:]
 
     init(_ scripts: ScriptPool, on loop: any EventLoop) {
         crew = ScriptCrew(scripts.settings, on: loop, spawner: scripts.loop)
         self.loop = loop
         limit = TimeAmount(scripts.settings.timeout)
+        reportHeader = scripts.settings.reportHeader
     }
 
     /// Has workers of these languages ready before the first request needs them.
@@ -113,7 +115,9 @@ final class HeaderValues {
             }
         }
         let took = Int((now - begin).nanoseconds / 1000)
-        rule.figures.record(microseconds: took, failure: failure)
+        if let isFailing = rule.figures.record(microseconds: took, failure: failure) {
+            reportHeader(rule.name, isFailing)
+        }
         batch.open -= 1
         if let failure {
             switch rule.onFailure {

@@ -47,18 +47,8 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     // MARK: Asked from outside
 
     func submit(_ job: ScriptJob) {
-        guard settings.programs.commands[job.language] != nil else {
-            job.completion(ScriptOutcome(end: .refused(ScriptPrograms.missing(job.language))))
-            return
-        }
-        guard !isStopping else {
-            job.completion(ScriptOutcome(end: .refused("the gateway is shutting down")))
-            return
-        }
-        // A longer frame would be the worker's end, for which the script is not to blame.
-        guard job.source.utf8.count + job.context.utf8.count < ScriptFrames.limit - 64 else {
-            job.completion(ScriptOutcome(end: .refused("the request is too large for a script")))
-            return
+        if let reason = refusal(of: job) {
+            return complete(job, ScriptOutcome(end: .refused(reason)))
         }
         nextID += 1
         jobs[nextID] = job
@@ -76,6 +66,14 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         case .refuse(let reason): complete(entry, ScriptOutcome(end: .refused(reason)))
         }
         keepWatch()
+    }
+
+    private func refusal(of job: ScriptJob) -> String? {
+        if settings.programs.commands[job.language] == nil { return ScriptPrograms.missing(job.language) }
+        if isStopping { return "the gateway is shutting down" }
+        // A longer frame would be the worker's end, for which the script is not to blame.
+        let size = job.source.utf8.count + job.context.utf8.count
+        return size < ScriptFrames.limit - 64 ? nil : "the request is too large for a script"
     }
 
     /// Has a worker of a language ready before it is needed.
@@ -102,6 +100,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         let process = ScriptWorkerProcess(id: nextID, language: language, listener: self)
         processes[process.id] = process
         state.started(process.id, language)
+        settings.counters.change(language) { $0.started += 1 }
         let worker = ScriptWorkerProcess.Settings(
             command: command,
             timeZone: settings.timeZone,
@@ -115,6 +114,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     }
 
     func ready(_ worker: ScriptWorkerProcess) {
+        settings.counters.change(worker.language) { ($0.workers, $0.trouble) = ($0.workers + 1, nil) }
         _ = worker.takeTurns(true)
         follow(state.ready(worker.id, now: now), worker)
         // Whom it succeeds may go, unless it runs something: then it goes after that.
@@ -131,7 +131,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
             worker.kill("the worker answered what it was not asked")
             return
         }
-        running[worker.id] = nil
+        endRun(of: worker)
         var outcome = outcome
         let runs = state.workers[worker.id]?.runs ?? 0
         let isSlow = NIODeadline.now() - run.startedAt > Self.watchInterval
@@ -157,13 +157,17 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
 
     func gone(_ worker: ScriptWorkerProcess) {
         processes[worker.id] = nil
-        running[worker.id] = nil
+        endRun(of: worker)
+        if worker.isReady { settings.counters.change(worker.language) { $0.workers -= 1 } }
         if !worker.reap() { unreaped.append(worker) }
         let action = state.ended(worker.id, reason: worker.reason, now: now)
         if let job = action.crashed { complete(job, ScriptOutcome(end: .crashed)) }
         for job in action.refused { complete(job, ScriptOutcome(end: .refused(action.reason))) }
         if action.restarts { start(worker.language) }
-        if !action.reason.isEmpty, !isStopping { settings.report(worker.language, action.reason) }
+        if !action.reason.isEmpty, !isStopping {
+            settings.counters.change(worker.language) { $0.trouble = action.reason }
+            settings.report(worker.language, action.reason)
+        }
         keepWatch()
     }
 
@@ -174,12 +178,23 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         // Not to be guessed: a script that could write frames must not be able to answer for the next one.
         let nonce = UInt64.random(in: 0...UInt64.max)
         running[worker] = Running(nonce: nonce, job: job, startedAt: .now())
+        settings.counters.change(entry.language) { $0.busy += 1 }
         if state.isSuspect(entry.script, now: now) { _ = process.takeTurns(false) }
         process.run(nonce: nonce, job)
     }
 
+    private func endRun(of worker: ScriptWorkerProcess) {
+        guard running.removeValue(forKey: worker.id) != nil else { return }
+        settings.counters.change(worker.language) { $0.busy -= 1 }
+    }
+
     private func complete(_ entry: ScriptPoolState.Job, _ outcome: ScriptOutcome) {
-        jobs.removeValue(forKey: entry.id)?.completion(outcome)
+        if let job = jobs.removeValue(forKey: entry.id) { complete(job, outcome) }
+    }
+
+    private func complete(_ job: ScriptJob, _ outcome: ScriptOutcome) {
+        if !job.isCheck { settings.counters.count(job.language, outcome.end) }
+        job.completion(outcome)
     }
 
     // MARK: Watching

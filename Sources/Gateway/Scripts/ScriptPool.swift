@@ -21,8 +21,11 @@ final class ScriptPool: Sendable {
         var canComeBack: Bool
         /// Files that the jail must keep workers from.
         var secrets: [String]
+        let counters = ScriptCounters()
         /// Told when workers of a language do not start.
         var report: @Sendable (ScriptLanguage, String) -> Void
+        /// Told when a header begins to fail, or does no more; what a script says may hold secrets, and stays out.
+        var reportHeader: @Sendable (_ name: String, _ isFailing: Bool) -> Void = { _, _ in }
     }
 
     let settings: Settings
@@ -110,6 +113,14 @@ extension ScriptPool.Settings {
                 "scripts cannot run",
                 metadata: ["language": "\(language.rawValue)", "reason": "\(reason)"]
             )
+        }
+        reportHeader = { name, isFailing in
+            let metadata: Logger.Metadata = ["header": "\(name)"]
+            if isFailing {
+                logger.warning("the script of a header keeps failing; `fastgate headers` says why", metadata: metadata)
+            } else {
+                logger.info("the script of a header does its work again", metadata: metadata)
+            }
         }
     }
 }

@@ -71,6 +71,17 @@ struct PrometheusPage {
                 "upstream=\"\(key.upstream)\",key=\"\(Self.escape(key.name))\",state=\"\(key.state.rawValue)\""
             page += "fastgate_key_state{\(labels)} 1\n"
         }
+        page += header("fastgate_script_runs_total", "counter", "Scripts by language and what came of them.")
+        for script in status.scripts {
+            for (outcome, count) in script.runs.sorted(by: { $0.key < $1.key }) {
+                let labels = "language=\"\(script.language.rawValue)\",outcome=\"\(outcome)\""
+                page += "fastgate_script_runs_total{\(labels)} \(count)\n"
+            }
+        }
+        page += header("fastgate_script_workers", "gauge", "Worker processes that run scripts.")
+        for script in status.scripts {
+            page += "fastgate_script_workers{language=\"\(script.language.rawValue)\"} \(script.workers)\n"
+        }
         return page + gauges
     }
 

@@ -108,6 +108,8 @@ extension ConsoleState {
             case "audit": return show(.system)
             case "key": return show(.keys)
             case "pool": return show(.pool)
+            case "scripts": return show(.system)
+            case "script": return showHeader(problems[dashboard.problem].name)
             case "upstream":
                 pane = .logs
                 return setFilter("upstream:\(problems[dashboard.problem].name)")

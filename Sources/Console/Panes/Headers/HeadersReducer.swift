@@ -28,6 +28,21 @@ extension ConsoleState {
         return []
     }
 
+    /// Goes to a header by its upstream's slug and its name: `miniai/X-Signature`.
+    mutating func showHeader(_ place: String) -> [ConsoleEffect] {
+        let parts = place.split(separator: "/", maxSplits: 1).map(String.init)
+        let effects = show(.upstreams)
+        guard parts.count == 2,
+            let upstream = upstreams.table.rows.firstIndex(where: { $0.slug == parts[0] })
+        else { return effects }
+        upstreams.table.select(upstream)
+        applyHeaders()
+        upstreams.headers.isFocused = true
+        let rule = upstreams.headers.table.rows.firstIndex { $0.name == parts[1] }
+        if let rule { upstreams.headers.table.select(rule) }
+        return effects
+    }
+
     /// A script is opened where there is room for it, a value in its form.
     mutating func openHeader() -> [ConsoleEffect] {
         guard let rule = upstreams.headers.table.selection else { return [] }

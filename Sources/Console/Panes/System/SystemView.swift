@@ -41,6 +41,16 @@ enum SystemView {
 
     private typealias Fact = (name: String, value: String, role: StyleRole)
 
+    private static func scripts(_ all: [ScriptStatus]) -> Fact {
+        if all.contains(where: { $0.trouble != nil }) { return ("scripts", "cannot run", .error) }
+        guard !all.isEmpty else { return ("scripts", "none yet", .muted) }
+        let workers = all.reduce(0) { $0 + $1.workers }
+        let runs = all.flatMap(\.runs.values).reduce(0, +)
+        let killed = all.reduce(0) { $0 + $1.killed }
+        let text = "\(NumberText.count(runs)) runs  \(workers) at hand"
+        return ("scripts", killed > 0 ? "\(text)  \(killed) killed" : text, .text)
+    }
+
     private static func drawFigures(_ state: ConsoleState, on canvas: inout Canvas, in rect: Rect) {
         guard let status = state.system.status else {
             let text = state.system.fault ?? "loading \(canvas.glyphs.ellipsis)"
@@ -67,7 +77,7 @@ enum SystemView {
                     ("connections", NumberText.count(status.connections), .text),
                     ("in flight", NumberText.count(status.inFlight), .text),
                     ("upstreams", "\(status.upstreams)", .text),
-                    ("client keys", NumberText.count(status.clientKeys), .text),
+                    ("client keys", NumberText.count(status.clientKeys), .text), scripts(status.scripts),
                     ("config", status.configFile ?? "none", .text), ("data", status.dataPath, .text),
                 ]
             ),
