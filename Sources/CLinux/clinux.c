@@ -42,6 +42,14 @@ int clinux_kind_of_path(const char *path) {
     return S_ISSOCK(status.st_mode) ? 1 : 2;
 }
 
+int clinux_group_can_enter(const char *folder, gid_t group) {
+    struct stat status;
+    if (stat(folder, &status) != 0) {
+        return 1;
+    }
+    return (status.st_mode & S_IXOTH) != 0 || (status.st_gid == group && (status.st_mode & S_IXGRP) != 0);
+}
+
 int clinux_lock_file(int descriptor) {
     return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
 }

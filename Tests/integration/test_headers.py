@@ -1,11 +1,14 @@
 """Headers that are added to what goes upstream: static ones, and such that scripts compute."""
 
+import os
 import re
+import socket
 import time
+from http.client import HTTPResponse
 
 import pytest
 
-from conftest import wait_until
+from conftest import http, wait_until
 
 STAMP = "return new Date().toISOString();"
 
@@ -236,3 +239,118 @@ def test_header_rules_outlive_the_process(gateway, rule):
     gateway.start()
     assert gateway.chat(key).status == 200
     assert rule.received()["x-timestamp"].endswith("Z")
+
+def test_a_script_that_does_not_hold_is_refused_with_its_line(gateway, rule):
+    for kind, script, place in (
+        ("javascript", "const a = 1;\nreturn a +;", "line 2"), ("python", "a = 1\nresult = = a", "line 2, column 10"),
+        ("python", "a = 1\n\nresult = a._hidden", "line 3"), ("javascript", "} ; globalThis.x = () => {", None),
+    ):
+        error = rule.add("X-Broken", kind=kind, script=script, status=422)["error"]
+        assert error["param"] == "script" and (place is None or error["message"].startswith(place)), error
+    made = rule.add("X-Fine", script="return 1")
+    for change in ({"script": "return ("}, {"kind": "python", "script": "return 1"}):
+        assert gateway.admin("PATCH", f"/headers/{made['id']}", change).json["error"]["param"] == "script"
+    assert rule.show(made)["script"] == "return 1"
+    # Only read, never run: what it would throw, and how long it would take, is not asked.
+    rule.add("X-Throws", script="throw new Error()")
+    rule.add("X-Hangs", script="while (true);")
+
+
+def test_one_that_keeps_failing_raises_an_alert_and_takes_it_back(gateway, rule):
+    key = gateway.key()
+    made = rule.add("X-Bad", script="if (context.path.endsWith('completions')) throw new Error('canary'); return 1;")
+    problems = lambda: [item for item in gateway.admin("GET", "/dashboard").json["problems"] if item["kind"] == "script"]
+    for _ in range(4):
+        assert gateway.chat(key).status == 502
+    assert problems() == [] and rule.show(made)["failing"] is False
+    assert gateway.chat(key).status == 502
+    (problem,) = wait_until(problems, what="the alert")
+    assert problem["name"] == "miniai/X-Bad" and problem["state"] == "failing" and "canary" in problem["detail"]
+    assert rule.show(made)["failing"] is True
+    # What a script says may hold secrets: the log has the header's name only.
+    (line,) = [line for line in gateway.log().splitlines() if "keeps failing" in line]
+    assert "X-Bad" in line and "canary" not in line
+    assert gateway.chat(key, path="/v2/other").status != 502
+    wait_until(lambda: problems() == [], what="the end of the alert")
+    address = f"http://127.0.0.1:{gateway.admin_port}/metrics"
+    metrics = http("GET", address, headers={"Authorization": f"Bearer {gateway.token}"}).body.decode()
+    assert 'fastgate_script_runs_total{language="javascript",outcome="failed"} 5' in metrics
+    assert 'fastgate_script_runs_total{language="javascript",outcome="ok"} 1' in metrics
+    (status,) = gateway.admin("GET", "/status").json["scripts"]
+    assert status["language"] == "javascript" and status["runs"] == {"failed": 5, "ok": 1} and status["workers"] >= 1
+
+
+def test_nothing_leaks_between_tenants(gateway, rule, mock):
+    """10,000 runs, two callers in turn, both languages: each run leaves what it can, and looks for what others left."""
+    rule.add("X-Javascript", script="""
+        const places = [globalThis, Object.prototype, Array.prototype, String.prototype, Function.prototype, Promise.prototype,
+                        Math, JSON, Date, Reflect, console, crypto, base64, hmac, sha256, context.constructor];
+        const found = places.map((place) => place.kept).filter(Boolean);
+        for (const place of places) { try { place.kept = context.client_key; } catch {} }
+        Date.now = () => context.client_key; JSON.stringify = () => context.client_key; Math.random = () => context.client_key;
+        Promise.resolve().then(() => { globalThis.later = context.client_key; });
+        const now = String(new Date().getTime()).length, free = typeof later;
+        return [context.client_key, ...found, now, free].join(" ");
+    """)
+    rule.add("X-Python", kind="python", script="""
+import json, string
+found = []
+try:
+    found.append(kept)
+except NameError:
+    pass
+kept = context["client_key"]
+context["kept"] = kept
+def remember(value, all=[]):
+    all.append(value)
+    return all
+result = " ".join(remember(context["client_key"]) + found + [str(len(context))])
+""")
+    names = ("tenant-a", "tenant-b")
+    keys = [gateway.key(name) for name in names]
+    for turn in range(2500):
+        for name, key in zip(names, keys):
+            assert gateway.chat(key).status == 200
+            if turn % 10 == 0:
+                headers = rule.received()
+                assert headers["x-javascript"] == f"{name} 13 undefined" and headers["x-python"] == f"{name} 9", (turn, headers)
+        if turn % 250 == 0:
+            mock.forget()
+    for item in gateway.admin("GET", "/headers").json["items"]:
+        assert item["runs"] == 5000 and item["errors"] == 0, item
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_viewer_sees_that_there_are_values_and_not_which(make_gateway, monkeypatch, tmp_path):
+    """The socket knows its peer by the system's word."""
+    gateway = make_gateway(start=False)
+    folder = tmp_path / "socket"
+    folder.mkdir(mode=0o755)
+    known = f"admin: {{ port: 0, socket: {folder}/fastgate.sock, socket_group: nogroup, operators: [ {{ user: nobody, role: viewer }} ] }}"
+    gateway.config.write_text(gateway.config.read_text().replace("admin: { port: 0 }", known))
+    gateway.start()
+    ids = upstream(gateway)
+    for fields in (dict(name="X-A", kind="static", value="canary"), dict(name="X-B", kind="javascript", script="throw new Error('canary')")):
+        assert gateway.admin("POST", "/headers", {"upstream_id": ids, **fields}).status == 201
+    assert gateway.chat(gateway.key()).status == 502
+    monkeypatch.chdir(folder)
+    connection = socket.socket(socket.AF_UNIX)
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        connection.connect("fastgate.sock")
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+    def ask(method, path, body=""):
+        connection.sendall(f"{method} /api/admin{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        answer = HTTPResponse(connection, method=method)
+        answer.begin()
+        return answer.status, answer.read().decode()
+
+    with connection:
+        status, text = ask("GET", "/headers")
+        assert status == 200 and "canary" not in text and text.count("(for operators)") == 3, text
+        assert ask("POST", "/headers", '{"upstream_id": 1, "name": "X-C", "kind": "static", "value": "1"}')[0] == 403
+        assert ask("POST", "/scripts/test", '{"language": "javascript", "script": "return 1"}')[0] == 403

@@ -191,6 +191,7 @@ enum SocketFile {
                 if chown(path, uid_t.max, id) != 0 {
                     logger.warning("the socket's group cannot be set", metadata: ["group": "\(group)"])
                 }
+                warnOfFolder(of: path, group: (group, id), logger)
             } else {
                 logger.warning(
                     "there is no such group; the socket is open to its owner only",
@@ -199,5 +200,15 @@ enum SocketFile {
             }
         }
         chmod(path, 0o660)
+    }
+
+    /// Whoever may open the socket, and not enter the folder that it is in, is told nothing but that it may not.
+    private static func warnOfFolder(of path: String, group: (name: String, id: gid_t), _ logger: Logger) {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        guard clinux_group_can_enter(folder, group.id) == 0 else { return }
+        logger.warning(
+            "the group cannot enter the socket's folder: give it that, or set admin.socket to another place",
+            metadata: ["group": "\(group.name)", "folder": "\(folder)"]
+        )
     }
 }

@@ -15,6 +15,9 @@ uint64_t clinux_raise_open_files(void);
 /// What a path names: 0 nothing, 1 a socket, 2 anything else.
 int clinux_kind_of_path(const char *path);
 
+/// Whether members of a group, and of no other, may enter a folder; 1 also when that cannot be told.
+int clinux_group_can_enter(const char *folder, gid_t group);
+
 /// Takes an exclusive advisory lock without waiting. Returns 0, or errno (EWOULDBLOCK when held).
 int clinux_lock_file(int descriptor);
 

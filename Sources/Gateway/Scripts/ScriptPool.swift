@@ -117,7 +117,10 @@ extension ScriptPool.Settings {
         reportHeader = { name, isFailing in
             let metadata: Logger.Metadata = ["header": "\(name)"]
             if isFailing {
-                logger.warning("the script of a header keeps failing; `fastgate headers` says why", metadata: metadata)
+                logger.warning(
+                    "the script of a header keeps failing; `fastgate headers` says why",
+                    metadata: metadata
+                )
             } else {
                 logger.info("the script of a header does its work again", metadata: metadata)
             }

@@ -241,6 +241,14 @@ enum Fixture {
         status.openFiles = 140
         status.upstreams = 2
         status.clientKeys = 12
+        var scripts = ScriptStatus(
+            language: .javascript,
+            workers: 2,
+            busy: 0,
+            runs: ["ok": 1204, "timeout": 1]
+        )
+        (scripts.started, scripts.killed) = (3, 1)
+        status.scripts = [scripts]
         return status
     }
 

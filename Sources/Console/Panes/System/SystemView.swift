@@ -44,11 +44,9 @@ enum SystemView {
     private static func scripts(_ all: [ScriptStatus]) -> Fact {
         if all.contains(where: { $0.trouble != nil }) { return ("scripts", "cannot run", .error) }
         guard !all.isEmpty else { return ("scripts", "none yet", .muted) }
-        let workers = all.reduce(0) { $0 + $1.workers }
-        let runs = all.flatMap(\.runs.values).reduce(0, +)
+        let runs = NumberText.count(all.flatMap(\.runs.values).reduce(0, +))
         let killed = all.reduce(0) { $0 + $1.killed }
-        let text = "\(NumberText.count(runs)) runs  \(workers) at hand"
-        return ("scripts", killed > 0 ? "\(text)  \(killed) killed" : text, .text)
+        return ("scripts", killed > 0 ? "\(runs), \(killed) killed" : "\(runs) runs", .text)
     }
 
     private static func drawFigures(_ state: ConsoleState, on canvas: inout Canvas, in rect: Rect) {
