@@ -105,25 +105,35 @@ def costs(gateway, key, options, folder):
 
 
 def hanging(gateway, key, options, folder):
-    """Two hundred scripts at once that never end, again and again, beside callers who use none."""
-    quiet, noisy = [], []
-    stop = threading.Event()
+    """Scripts that never end, again and again, beside callers who use none; and what asking as often costs by itself."""
+    results = {}
 
-    def hang(number):
+    def ask(stop, script, pace):
         while not stop.is_set():
-            answer = gateway.admin("POST", "/scripts/test", {"language": "javascript", "script": f"while(1); // {number}"})
-            assert answer.status == 200 and not answer.json["success"]
+            begin = time.monotonic()
+            answer = gateway.admin("POST", "/scripts/test", {"language": "javascript", "script": script})
+            assert answer.status == 200
+            stop.wait(max(0.0, pace - (time.monotonic() - begin)))
 
-    for _ in range(options.rounds):
-        quiet.append(wrk(gateway, key, "none", options.seconds, folder)[1])
-        stop.clear()
-        with concurrent.futures.ThreadPoolExecutor(200) as threads:
-            running = [threads.submit(hang, number) for number in range(200)]
-            noisy.append(wrk(gateway, key, "none", options.seconds, folder)[1])
+    def measure(name, clients, script, pace=0.0):
+        stop = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor(max(clients, 1)) as threads:
+            running = [threads.submit(ask, stop, script.format(number), pace) for number in range(clients)]
+            time.sleep(0.5)
+            results.setdefault(name, []).append(wrk(gateway, key, "none", options.seconds, folder)[1])
             stop.set()
             for future in running:
                 future.result()
-    print(f"p99 of other callers: {statistics.median(quiet):.0f} us {quiet}; beside 200 scripts that hang: {statistics.median(noisy):.0f} us {noisy}")
+
+    for _ in range(options.rounds):
+        measure("none", 0, "")
+        for clients in (4, 200):
+            # One that hangs is answered after a second.
+            measure(f"{clients} that return", clients, "return {}", pace=1.0)
+            measure(f"{clients} that hang", clients, "while(1); // {}")
+    print("p99 of other callers, beside scripts of so many clients, us")
+    for name, values in results.items():
+        print(f"  {name:16}{statistics.median(values):>8.0f}  {values}")
 
 
 if __name__ == "__main__":

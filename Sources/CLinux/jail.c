@@ -18,6 +18,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <sys/un.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -29,6 +31,38 @@
 #else
 #error "the jail knows no system calls of this architecture"
 #endif
+
+// MARK: Turns
+
+static struct {
+    int64_t turn, rest;
+} ration;
+
+static void set_alarm(int64_t microseconds) {
+    const struct itimerval timer = {.it_value = {microseconds / 1000000, microseconds % 1000000}};
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void take_rest(int number) {
+    (void)number;
+    int before = errno;
+    const struct timespec rest = {0, ration.rest * 1000};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
+    set_alarm(ration.turn);
+    errno = before;
+}
+
+void clinux_ration(int64_t after, int64_t turn, int64_t rest) {
+    if (ration.turn == 0) {
+        struct sigaction action = {.sa_handler = take_rest, .sa_flags = SA_RESTART};
+        sigaction(SIGALRM, &action, NULL);
+    }
+    if (turn > 0) {
+        ration.turn = turn;
+        ration.rest = rest;
+    }
+    set_alarm(after);
+}
 
 // MARK: The filter of system calls
 
@@ -42,6 +76,8 @@ static const int allowed[] = {
     SYS_sysinfo, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_rt_sigtimedwait,
     // The garbage collector stops the thread whose stack it reads: refused, it would read what changes under it.
     SYS_rt_sigsuspend,
+    // A worker paces itself.
+    SYS_setitimer,
 #if defined(__x86_64__)
     SYS_poll, SYS_time, SYS_arch_prctl,
 #endif

@@ -38,4 +38,11 @@ int clinux_socket_pair(int ends[2]);
 /// What a process holds in memory by itself now, in bytes; -1 when that cannot be told.
 int64_t clinux_private_bytes(int pid);
 
+/// From some microseconds on the calling process, which must do its work in its first thread, works in short turns with
+/// longer rests between them; 0 ends that.
+///
+/// To run last is not enough: a kernel that preempts lazily lets whoever runs go on to its next tick, milliseconds away,
+/// while others wait. A timer's signal comes in time.
+void clinux_ration(int64_t after, int64_t turn, int64_t rest);
+
 #endif

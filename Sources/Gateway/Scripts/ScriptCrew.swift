@@ -122,13 +122,10 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     }
 
     func done(_ worker: ScriptWorkerProcess, nonce: UInt64, _ outcome: ScriptOutcome) {
-        // An answer to what it was stopped for comes too late.
-        guard case .running(let entry) = state.workers[worker.id]?.activity, let run = running[worker.id]
-        else {
-            return
-        }
-        guard nonce == run.nonce else {
-            worker.kill("the worker answered what it was not asked")
+        let activity = state.workers[worker.id]?.activity
+        guard case .running(let entry) = activity, let run = running[worker.id], nonce == run.nonce else {
+            // An answer to what it was stopped for comes too late.
+            if activity != .ending { worker.kill("the worker answered what it was not asked") }
             return
         }
         endRun(of: worker)

@@ -7,7 +7,7 @@ struct ScriptPoolState {
     struct Limits {
         /// Workers of each language.
         var workers = 2
-        /// Runs that may wait for a worker, of both languages.
+        /// Runs of each language that may wait for a worker: those of one are no reason to refuse another's.
         var queue = 256
         /// After so many runs a worker makes room for a fresh one.
         var runsPerWorker = 5000
@@ -111,7 +111,7 @@ struct ScriptPoolState {
             run(job, on: idle.key)
             return .run(worker: idle.key)
         }
-        guard queue.count < limits.queue else {
+        guard queue.count(where: { $0.language == job.language }) < limits.queue else {
             return .refuse(
                 "too many scripts wait for a worker; raise scripts.workers, or keep values by cache_seconds"
             )
