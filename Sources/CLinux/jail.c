@@ -35,7 +35,9 @@
 // MARK: Turns
 
 static struct {
-    int64_t turn, rest;
+    // 0 when there are no turns: an alarm that was under way when they ended must not set the next one.
+    volatile int64_t turn;
+    int64_t rest;
 } ration;
 
 static void set_alarm(int64_t microseconds) {
@@ -45,22 +47,27 @@ static void set_alarm(int64_t microseconds) {
 
 static void take_rest(int number) {
     (void)number;
+    if (ration.turn == 0) {
+        return;
+    }
     int before = errno;
     const struct timespec rest = {0, ration.rest * 1000};
     clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
-    set_alarm(ration.turn);
+    if (ration.turn > 0) {
+        set_alarm(ration.turn);
+    }
     errno = before;
 }
 
 void clinux_ration(int64_t after, int64_t turn, int64_t rest) {
-    if (ration.turn == 0) {
+    static int is_handled;
+    if (!is_handled) {
         struct sigaction action = {.sa_handler = take_rest, .sa_flags = SA_RESTART};
         sigaction(SIGALRM, &action, NULL);
+        is_handled = 1;
     }
-    if (turn > 0) {
-        ration.turn = turn;
-        ration.rest = rest;
-    }
+    ration.rest = rest;
+    ration.turn = after > 0 ? turn : 0;
     set_alarm(after);
 }
 
