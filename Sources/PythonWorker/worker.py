@@ -79,14 +79,14 @@ is_paced = False
 def pace(is_on):
     global is_paced
     is_paced = is_on
-    signal.setitimer(signal.ITIMER_REAL, RATIONED_AFTER if is_on else 0)
+    # By itself again and again: a rest that a script has kept from being taken is not the last one.
+    signal.setitimer(signal.ITIMER_REAL, RATIONED_AFTER if is_on else 0, TURN + REST if is_on else 0)
 
 
 def rest(number, frame):
-    # One that was under way when the run ended must not set the next one.
+    # One that was under way when the run ended comes too late.
     if is_paced:
         time.sleep(REST)
-        signal.setitimer(signal.ITIMER_REAL, TURN)
 
 
 def begin():

@@ -51,7 +51,7 @@ final class JavaScriptEngine {
         let realm = Realm(group: group)
         // Read for whichever of them has none ready yet.
         // Where others wait, only for a script that comes again and again: what is done for the wrong one is lost.
-        let missing = recent.first { script in !realms.contains { $0.source == script.source } }
+        let missing = recent.first { script in !realms.contains { $0.source == Array(script.source.utf8) } }
         if isReady || isRepeated, let script = missing ?? recent.first {
             realm.prepare(for: script.source, withPrelude: script.usesPrelude)
         }
@@ -61,15 +61,15 @@ final class JavaScriptEngine {
 
     /// A global object that no script has run in, if there is one with this script read already.
     private func takeRealm(for source: String) -> Realm {
-        let place = realms.lastIndex { $0.source == source } ?? realms.lastIndex { $0.source == nil }
-        let realm = place.map { realms.remove(at: $0) } ?? realms.popLast() ?? Realm(group: group)
-        return realm
+        let bytes = Array(source.utf8)
+        let place = realms.lastIndex { $0.source == bytes } ?? realms.lastIndex { $0.source == nil }
+        return place.map { realms.remove(at: $0) } ?? realms.popLast() ?? Realm(group: group)
     }
 
     private func remember(_ source: String, usesPrelude: Bool) {
-        isRepeated = recent.first?.source == source
+        isRepeated = recent.first?.source.utf8.elementsEqual(source.utf8) ?? false
         if !isRepeated {
-            recent.removeAll { $0.source == source }
+            recent.removeAll { $0.source.utf8.elementsEqual(source.utf8) }
             recent.insert((source, false), at: 0)
             if recent.count > Self.reserve { recent.removeLast() }
         }

@@ -11,8 +11,9 @@ final class Realm {
     /// Whether what there is besides the language is there.
     private(set) var isFurnished = false
     /// A script that was read beforehand, in case it is the one that comes.
-    private var ready: (source: String, function: JSObjectRef)?
-    var source: String? { ready?.source }
+    private var ready: (source: [UInt8], function: JSObjectRef)?
+    /// In bytes: to Swift texts are equal when they look alike.
+    var source: [UInt8]? { ready?.source }
 
     init(group: JSContextGroupRef) {
         context = JSGlobalContextCreateInGroup(group, Self.globalClass)
@@ -40,12 +41,12 @@ final class Realm {
         var fault: JSValueRef?
         guard let function = function(of: source, &fault) else { return }
         JSValueProtect(context, function)
-        ready = (source, function)
+        ready = (Array(source.utf8), function)
     }
 
     /// The script as a function of its context; nil when it cannot be read.
     func function(of source: String, _ fault: inout JSValueRef?) -> JSObjectRef? {
-        if let ready, ready.source == source { return ready.function }
+        if let ready, ready.source.elementsEqual(source.utf8) { return ready.function }
         let body = JavaScriptText.make(source)
         defer { JSStringRelease(body) }
         var names: [JSStringRef?] = [Self.parameter]

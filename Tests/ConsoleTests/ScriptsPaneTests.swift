@@ -149,6 +149,70 @@ import Testing
         #expect(console.state.scripts.rule?.version == 7)
     }
 
+    @Test func `an answer that comes late is no other script's`() throws {
+        var console = console()
+        console.press("o", "x-time", "enter", "i", "x", "ctrl-s")
+        let change = try #require(console.takeChanges().first)
+        console.press("ctrl-s")
+        #expect(console.footer.contains("it is being saved") && console.takeChanges().isEmpty)
+        console.press("esc", "o", "x-sign", "enter", "d")
+        var after = Fixture.headers()[0]
+        (after.script, after.version) = ("xreturn new Date().toISOString();", 2)
+        let undo = ConsoleChange.header(.change(after, HeaderRuleChange(restoring: Fixture.headers()[0])))
+        console.answer(.changed(ChangeOutcome(change: change, result: .done("saved"), undo: undo)))
+        #expect(console.state.scripts.rule?.name == "X-Signature" && !console.state.scripts.isChanged)
+    }
+
+    @Test func `a fault does not move who has gone on typing`() {
+        var console = console()
+        console.press("o", "x-sign", "enter", "i", "ctrl-t", "x")
+        console.answer(.ran(.success(Fixture.scriptFault), number: 1))
+        #expect(console.state.scripts.editor.cursor == EditorPlace(line: 0, column: 1))
+        #expect(console.state.scripts.fault == nil && console.text.contains("KeyError"))
+    }
+
+    @Test func `no line is too strange to be gone to`() {
+        var console = console()
+        for line in ["1:-9223372036854775808", "9223372036854775807:9223372036854775807", "1:0"] {
+            console.press("ctrl-g", line, "enter", "esc")
+        }
+        #expect(console.state.scripts.editor.cursor.line == 0)
+    }
+
+    @Test func `letters that look alike are not the same script`() {
+        var console = console()
+        console.send(.terminal(.paste("\u{E9}")))
+        let before = console.state.scripts.editor.text
+        console.send(.edited(.text(before.replacing("\u{E9}", with: "e\u{301}"))))
+        #expect(console.state.scripts.editor.text.utf8.count == before.utf8.count + 1)
+    }
+
+    @Test func `a script of the greatest size is drawn at once`() {
+        var console = console()
+        for text in [
+            String(repeating: "/[", count: 32_000), String(repeating: "this/\"[\",", count: 6000),
+            String(repeating: "a\n", count: 30_000), String(repeating: "漢", count: 20_000),
+        ] {
+            console.send(.edited(.text(text)))
+            console.press("ctrl-end")
+            let begin = ContinuousClock.now
+            #expect(!console.text.isEmpty)
+            // A debug build on a busy machine; what it must not be is minutes.
+            #expect(ContinuousClock.now - begin < .seconds(5))
+        }
+        console.press("ctrl-t")
+        let long = ScriptTestResult(
+            result: String(repeating: "x", count: 131_072),
+            error: nil,
+            output: "",
+            durationMs: 1,
+            memoryBytes: nil
+        )
+        let begin = ContinuousClock.now
+        console.answer(.ran(.success(long), number: 1))
+        #expect(ContinuousClock.now - begin < .seconds(5))
+    }
+
     @Test func `finding goes on with Enter, and a line is gone to by number`() {
         var console = console()
         console.press("x", "a signature", "enter", "ctrl-f", "time")
@@ -255,6 +319,19 @@ import Testing
             "return 1", .fallback, "none", 300
         )
         #expect(console.takeChanges() == [.header(.create(draft, slug: "miniai"))])
+    }
+
+    @Test func `a long value is kept whole`() {
+        var console = console()
+        var rules = Fixture.headers()
+        rules[1].value = String(repeating: "v", count: 5000)
+        console.answer(.headers(rules))
+        console.press("h", "j", "e", "end", "2", "ctrl-s")
+        guard case .header(.change(_, let change))? = console.takeChanges().first else {
+            Issue.record("no change")
+            return
+        }
+        #expect(change.value == .set(String(repeating: "v", count: 5000)) && change.name == .set("X-Team2"))
     }
 
     @Test func `of a script with several lines the form leaves the script alone`() {

@@ -211,7 +211,9 @@ final class ConsoleLoop {
     /// Lends the terminal to a program of the operator's; whatever else is going on goes on.
     private func editExternally(_ text: String, _ suffix: String) {
         giveBack()
-        let edited = ExternalEditor.edit(text, suffix: suffix) { mailbox.isEnding }
+        let edited = ExternalEditor.edit(text, suffix: suffix, limit: state.scripts.editor.limit) {
+            mailbox.isEnding
+        }
         takeBack()
         perform(state.reduce(.edited(edited)))
     }

@@ -287,6 +287,9 @@ extension ConsoleState {
             if case .form = overlays.last { overlays.removeLast() }
             return []
         case .openScript(let script): return take(script)
+        case .saveScript(let change):
+            scripts.saving = change
+            return [.change(change)]
         }
     }
 

@@ -166,6 +166,8 @@ enum Overlay: Sendable {
         case leave
         /// Throw away what is in the form below.
         case discard
+        /// Save the script although it fails.
+        case saveScript(ConsoleChange)
         /// Throw away what is in the editor.
         case openScript(ScriptSource)
     }

@@ -6,17 +6,16 @@ import Glibc
 
 /// The operator's own editor on a text, while the terminal is given to it.
 enum ExternalEditor {
-    /// Read back at most so much, to be told how much it is too long by.
-    private static let sizeLimit = 1 << 20
 
     /// Runs `$VISUAL`, `$EDITOR` or Debian's `editor` on a file of its own.
     ///
     /// - Parameters:
     ///   - text: what the file holds at first; only the operator may read it.
     ///   - suffix: of the file, by which editors know the language.
+    ///   - limit: bytes that can be taken back.
     ///   - isEnding: whether the editor has to be ended, asked ten times a second.
     /// - Returns: what the file holds then.
-    static func edit(_ text: String, suffix: String, isEnding: () -> Bool) -> ExternalEdit {
+    static func edit(_ text: String, suffix: String, limit: Int, isEnding: () -> Bool) -> ExternalEdit {
         var template = Array("\(folder)/fastgate-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { return .failed("no file could be made: \(reason())") }
         let path = String(cString: made)
@@ -38,12 +37,15 @@ enum ExternalEditor {
             remove(file, path)
             return .failed("there is no editor: set EDITOR, or install one")
         }
-        guard let bytes = read(file) else {
+        guard let bytes = read(file, limit: 2 * limit) else {
             // What was written there may be dear.
             return .failed("what the editor has written cannot be read: \(file)")
         }
         guard let edited = String(validating: bytes, as: UTF8.self) else {
             return .failed("what the editor has written is not UTF-8; it is kept in \(file)")
+        }
+        guard edited.utf8.count <= limit + 1 else {
+            return .failed("a script can have \(limit) bytes; what the editor has written is kept in \(file)")
         }
         remove(file, path)
         // Editors end the last line, too.
@@ -93,13 +95,14 @@ enum ExternalEditor {
         return true
     }
 
-    private static func read(_ file: String) -> [UInt8]? {
+    /// A little more than the limit, to be known as too long.
+    private static func read(_ file: String, limit: Int) -> [UInt8]? {
         let descriptor = open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        while bytes.count < sizeLimit {
+        while bytes.count <= limit {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             guard count >= 0 else { return nil }
             if count == 0 { break }

@@ -122,9 +122,12 @@ enum Wrap {
                 lines.append(line)
                 line = ""
             }
-            while rest.count > width {
-                lines.append(String(rest.prefix(width)))
-                rest = rest.dropFirst(width)
+            // Step by step: to count what is left each time would take as long as the text is long, squared.
+            while let end = rest.index(rest.startIndex, offsetBy: width, limitedBy: rest.endIndex),
+                end < rest.endIndex
+            {
+                lines.append(String(rest[..<end]))
+                rest = rest[end...]
             }
             line += line.isEmpty ? rest : " " + rest
         }

@@ -43,9 +43,12 @@ struct Form: Equatable, Sendable {
             _ id: String,
             _ label: String,
             _ value: String = "",
-            placeholder: String = ""
+            placeholder: String = "",
+            limit: Int = 1000
         ) -> Field {
-            Field(id: id, label: label, kind: .text(LineEditor(value)), placeholder: placeholder)
+            // What is there already is never cut.
+            let editor = LineEditor(value, limit: max(limit, value.count))
+            return Field(id: id, label: label, kind: .text(editor), placeholder: placeholder)
         }
     }
 

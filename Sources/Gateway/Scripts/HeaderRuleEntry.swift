@@ -78,6 +78,7 @@ final class HeaderRuleFigures: Sendable {
     /// So many failures in a row are worth an alert.
     static let failingAfter = 5
     private static let sampleSize = 128
+    private static let errorLimit = 500
     /// A rule that fails now and then is told of no more often.
     private static let reportPause = TimeAmount.seconds(10)
 
@@ -88,6 +89,7 @@ final class HeaderRuleFigures: Sendable {
         var lastError: String?
         fileprivate var samples: [Int] = []
         fileprivate var reportedAt: NIODeadline?
+        fileprivate var isReportedFailing = false
 
         /// Of the last runs, in milliseconds.
         var p95: Double? {
@@ -105,7 +107,6 @@ final class HeaderRuleFigures: Sendable {
     /// - Returns: whether it has begun to fail, or does no more; nil while there is nothing new to tell.
     func record(microseconds: Int, failure: String?) -> Bool? {
         state.withLock { state in
-            let wasFailing = state.isFailing
             if state.samples.count < Self.sampleSize {
                 state.samples.append(microseconds)
             } else {
@@ -115,14 +116,17 @@ final class HeaderRuleFigures: Sendable {
             if let failure {
                 state.errors += 1
                 state.errorsInRow += 1
-                state.lastError = failure
+                state.lastError = String(
+                    decoding: failure.utf8.prefix(HeaderRuleFigures.errorLimit),
+                    as: UTF8.self
+                )
             } else {
                 state.errorsInRow = 0
             }
             let now = NIODeadline.now()
             let isRecent = state.reportedAt.map { now - $0 < Self.reportPause } ?? false
-            guard state.isFailing != wasFailing, !isRecent else { return nil }
-            state.reportedAt = now
+            guard state.isFailing != state.isReportedFailing, !isRecent else { return nil }
+            (state.reportedAt, state.isReportedFailing) = (now, state.isFailing)
             return state.isFailing
         }
     }

@@ -225,6 +225,7 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
 
     private func take(_ answer: ScriptFrames.Answer) {
         switch answer {
+        case .ready where isReady: kill("the worker was ready twice")
         case .ready:
             isReady = true
             listener.ready(self)

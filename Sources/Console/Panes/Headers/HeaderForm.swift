@@ -2,12 +2,21 @@ import Operations
 
 /// The form of a header rule: its fields, what they must be, and what they become.
 enum HeaderForm {
+    /// More than the gateway takes, so that it is the gateway that says what is too long.
+    static let valueLimit = 16_384
+
     static func make(_ rule: HeaderRule?, slug: String) -> Form {
         let kinds = HeaderValueKind.allCases.map(\.rawValue)
         var fields: [Form.Field] = [
             .text("name", "Header", rule?.name ?? "", placeholder: "X-Timestamp"),
             .choice("kind", "Kind", kinds, rule?.kind.rawValue),
-            .text("value", "Value", rule?.value ?? "", placeholder: "of a static one"),
+            .text(
+                "value",
+                "Value",
+                rule?.value ?? "",
+                placeholder: "of a static one",
+                limit: valueLimit
+            ),
         ]
         // A field is one line; several are edited where there is room for them.
         if rule?.script?.contains("\n") != true {
@@ -16,7 +25,8 @@ enum HeaderForm {
                     "script",
                     "Script",
                     rule?.script ?? "",
-                    placeholder: "return new Date().toISOString(); or result = …"
+                    placeholder: "return new Date().toISOString(); or result = …",
+                    limit: ScriptTest.sizeLimit
                 )
             )
         }
@@ -27,7 +37,13 @@ enum HeaderForm {
                 HeaderFailurePolicy.allCases.map(\.rawValue),
                 rule?.onFailure.rawValue
             ),
-            .text("fallback", "Fallback", rule?.fallback ?? "", placeholder: "what takes its place"),
+            .text(
+                "fallback",
+                "Fallback",
+                rule?.fallback ?? "",
+                placeholder: "what takes its place",
+                limit: valueLimit
+            ),
             .text(
                 "cache_seconds",
                 "Kept for",

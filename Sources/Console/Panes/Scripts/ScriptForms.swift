@@ -19,7 +19,13 @@ enum ScriptForms {
                     HeaderFailurePolicy.allCases.map(\.rawValue),
                     rule?.onFailure.rawValue
                 ),
-                .text("fallback", "Fallback", rule?.fallback ?? "", placeholder: "what takes its place"),
+                .text(
+                    "fallback",
+                    "Fallback",
+                    rule?.fallback ?? "",
+                    placeholder: "what takes its place",
+                    limit: HeaderForm.valueLimit
+                ),
                 .text(
                     "cache_seconds",
                     "Kept for",
@@ -52,7 +58,10 @@ enum ScriptForms {
         HeaderForm.checkCommon(&form, isComplete: isComplete)
         guard let target = target(form, upstreams) else { return }
         let what = target.kind == .static ? "a static value now" : "a script now"
-        form.notes["name"] = target.id == scripts.rule?.id ? "as it was opened" : "replaces \(what)"
+        let isOpened = target.id == scripts.rule?.id
+        let isSame = target.script == scripts.rule?.script && target.kind == scripts.rule?.kind
+        form.notes["name"] =
+            !isOpened ? "replaces \(what)" : isSame ? "as it was opened" : "replaces what others changed"
     }
 
     static func edit(_ form: Form, _ scripts: ScriptsState, _ upstreams: UpstreamsState) -> HeaderEdit? {

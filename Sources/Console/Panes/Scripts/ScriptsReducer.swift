@@ -165,8 +165,10 @@ extension ConsoleState {
         switch result {
         case .success(let result):
             scripts.run = .done(result)
+            // Whoever has gone on typing stays where they are.
+            let isSame = scripts.ranText.isSame(as: scripts.editor.text)
             scripts.fault = result.error.flatMap { fault in
-                fault.line.map { EditorView.Fault(line: $0, column: fault.column) }
+                isSame ? fault.line.map { EditorView.Fault(line: $0, column: fault.column) } : nil
             }
             if let fault = scripts.fault {
                 scripts.editor.go(toLine: fault.line, column: fault.column ?? 1)
@@ -186,8 +188,10 @@ extension ConsoleState {
         change.kind = .set(scripts.language == .javascript ? .javascript : .python)
         change.script = .set(scripts.editor.text)
         let saving = ConsoleChange.header(.change(rule, change))
-        scripts.saving = saving
-        guard let fault = scripts.knownFault else { return [.change(saving)] }
+        guard let fault = scripts.knownFault else {
+            scripts.saving = saving
+            return [.change(saving)]
+        }
         let policy =
             switch rule.onFailure {
             case .fail: "callers get 502"
@@ -199,7 +203,7 @@ extension ConsoleState {
             text: ["Its last run failed: \(fault)", "While it does, \(policy)."],
             buttons: [.init(label: "Save it all the same", key: Key("y"))]
         )
-        overlays.append(.dialog(dialog, .change(saving)))
+        overlays.append(.dialog(dialog, .saveScript(saving)))
         return []
     }
 
@@ -268,6 +272,7 @@ extension ConsoleState {
             if user.role < .operator { return "this needs the role operator; you are \(user.role.rawValue)" }
             if outage != nil { return "the gateway does not answer" }
             return scripts.isRunning ? "it is running" : nil
+        case .saveScript where scripts.saving != nil: return "it is being saved"
         case .saveScript:
             return scripts.rule != nil && !scripts.isChanged ? "nothing has changed since it was saved" : nil
         case .saveScriptAs:

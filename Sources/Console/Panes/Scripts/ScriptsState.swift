@@ -42,11 +42,11 @@ struct ScriptsState: Sendable {
     /// The line that the last run has stumbled over, while the lines before it are the same ones.
     var fault: EditorView.Fault?
 
-    var isChanged: Bool { editor.text != saved || language != savedLanguage }
+    var isChanged: Bool { !editor.text.isSame(as: saved) || language != savedLanguage }
     /// What its last run has stumbled over, if that was this text.
     var knownFault: String? {
-        guard case .done(let result) = run, ranText == editor.text else { return nil }
-        return result.error?.message
+        guard case .done(let result) = run, ranText.isSame(as: editor.text) else { return nil }
+        return result.error.map { String($0.message.prefix(300)) }
     }
     var isRunning: Bool { if case .running = run { true } else { false } }
 
@@ -68,6 +68,8 @@ struct ScriptsState: Sendable {
         (self.language, self.rule, self.example) = (language, rule, example)
         (saved, savedLanguage) = (editor.text, language)
         (run, result, fault) = (.none, TextView(), nil)
+        // What is still being saved is no answer to this one.
+        saving = nil
         (isTyping, part) = (false, .editor)
     }
 }

@@ -42,7 +42,9 @@ enum SystemView {
     private typealias Fact = (name: String, value: String, role: StyleRole)
 
     private static func scripts(_ all: [ScriptStatus]) -> Fact {
-        if all.contains(where: { $0.trouble != nil }) { return ("scripts", "cannot run", .error) }
+        if all.contains(where: { $0.trouble != nil && $0.workers == 0 }) {
+            return ("scripts", "cannot run", .error)
+        }
         guard !all.isEmpty else { return ("scripts", "none yet", .muted) }
         let runs = NumberText.count(all.flatMap(\.runs.values).reduce(0, +))
         let killed = all.reduce(0) { $0 + $1.killed }

@@ -122,7 +122,7 @@ struct Editor: Equatable, Sendable {
         _ kind: EditorHistory.Kind
     ) -> Outcome {
         let removed = content.text(from: start, to: end)
-        guard removed != new else { return .moved }
+        guard !removed.isSame(as: new) else { return .moved }
         let surplus = content.byteCount + new.utf8.count - removed.utf8.count - limit
         guard surplus <= 0 else { return .tooLong(surplus) }
         history.add(
@@ -254,7 +254,7 @@ struct Editor: Equatable, Sendable {
 
     /// To a line and column from 1, as errors name them.
     mutating func go(toLine line: Int, column: Int = 1) {
-        _ = move(to: EditorPlace(line: line - 1, column: column - 1))
+        _ = move(to: EditorPlace(line: max(line, 1) - 1, column: max(column, 1) - 1))
     }
 
     // MARK: Finding

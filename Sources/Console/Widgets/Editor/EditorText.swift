@@ -10,6 +10,11 @@ struct EditorPlace: Comparable, Sendable {
     }
 }
 
+extension String {
+    /// Letter for letter: to Swift texts are equal when they look alike.
+    func isSame(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+}
+
 /// Several lines of text, of which any stretch can be replaced by another.
 ///
 /// Of scalars and not of characters: a mark that is typed behind a letter makes one character of both, and every

@@ -141,18 +141,23 @@ private struct Scan {
         add(start, .string)
     }
 
+    /// Longer ones are left without a colour: a line full of slashes must not be looked through again and again.
+    private static let patternLimit = 200
+
     /// A pattern ends on its line; a slash without an end is a division.
     private mutating func takePattern() {
         let start = place
         var isInClass = false
         var end = place + 1
-        while end < line.count, isInClass || line[end] != "/" {
+        let last = min(line.count, place + Self.patternLimit)
+        while end < last, isInClass || line[end] != "/" {
             if line[end] == "\\" { end += 1 } else if line[end] == "[" { isInClass = true }
-            if end < line.count, line[end] == "]" { isInClass = false }
+            if end < last, line[end] == "]" { isInClass = false }
             end += 1
         }
-        guard end < line.count else {
+        guard end < last else {
             place += 1
+            isValueNext = false
             return
         }
         place = end + 1
