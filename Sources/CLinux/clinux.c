@@ -112,3 +112,7 @@ int clinux_addresses_of(const char *host, char *texts, int capacity) {
 const char *clinux_lookup_error(int code) {
     return gai_strerror(code);
 }
+
+int clinux_open_unnamed(const char *folder) {
+    return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}

@@ -163,8 +163,9 @@ package protocol SystemOperations: Sendable {
 }
 
 /// Everything an operator can see and do; console, CLI and API speak to nothing else.
-package typealias GatewayPort = ClientKeyOperations & DashboardOperations & HeaderOperations & LiveOperations
-    & LogOperations
+package typealias GatewayPort = BatchOperations & ClientKeyOperations & DashboardOperations & HeaderOperations
+    & LiveOperations
+    & LogOperations & NotificationOperations
     & RateLimitOperations & RuleOperations & ScriptOperations & SystemOperations & TaskOperations
     & UpstreamKeyOperations
     & UpstreamOperations

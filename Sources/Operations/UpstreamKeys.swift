@@ -115,9 +115,39 @@ package struct UpstreamKeyChange: Codable, Sendable, Equatable {
     package static let fields = UpstreamKeyDraft.fields.filter { $0 != "upstream_id" } + ["quota_used"]
 }
 
+/// Which upstream keys are wanted.
+package struct UpstreamKeyQuery: Sendable, Equatable {
+    package var upstream: Int?
+    /// Exactly this name.
+    package var name: String?
+    package var limit = 100
+    package var cursor: String?
+
+    package init() {}
+}
+
+extension UpstreamKeyOperations {
+    /// More keys than a person goes through.
+    private static var listLimit: Int { 5000 }
+
+    /// Page after page, in one list; with a cursor where there are more than can be gone through.
+    package func upstreamKeys(upstream: Int?, by user: Operator) async throws -> Page<UpstreamKey> {
+        var query = UpstreamKeyQuery()
+        (query.upstream, query.limit) = (upstream, 1000)
+        var all: [UpstreamKey] = []
+        repeat {
+            let page = try await upstreamKeys(query, by: user)
+            all += page.items
+            query.cursor = page.nextCursor
+        } while query.cursor != nil && all.count < Self.listLimit
+        return Page(items: all, nextCursor: query.cursor)
+    }
+}
+
 /// Provider keys: the pool.
 package protocol UpstreamKeyOperations: Sendable {
-    func upstreamKeys(upstream: Int?, by user: Operator) async throws -> Page<UpstreamKey>
+    /// In the order of their ids.
+    func upstreamKeys(_ query: UpstreamKeyQuery, by user: Operator) async throws -> Page<UpstreamKey>
     func upstreamKey(_ id: Int, by user: Operator) async throws -> UpstreamKey
     func createUpstreamKey(_ draft: UpstreamKeyDraft, by user: Operator) async throws -> UpstreamKey
     func changeUpstreamKey(

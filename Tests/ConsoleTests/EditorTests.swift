@@ -87,6 +87,24 @@ import Testing
         #expect(editor.content.byteCount == 998)
     }
 
+    @Test func `so many steps can be taken back and no more`() {
+        for (steps, left) in [(999, ""), (1000, ""), (1001, "\n")] {
+            var editor = Editor("", limit: 10_000)
+            for _ in 0..<steps { press("enter", on: &editor) }
+            var undone = 0
+            while editor.undo() { undone += 1 }
+            #expect(undone == min(steps, 1000) && editor.text == left, "\(steps)")
+        }
+    }
+
+    @Test func `a text of its greatest size is pasted whole, a longer one not at all`() {
+        for (count, outcome) in [(999, Editor.Outcome.changed), (1000, .changed), (1001, .tooLong(1))] {
+            var editor = editor()
+            #expect(editor.paste(String(repeating: "x", count: count)) == outcome)
+            #expect(editor.content.byteCount == (count > 1000 ? 0 : count))
+        }
+    }
+
     @Test func `going up and down keeps to the column`() {
         var editor = editor("long line\n\nanother one", "end")
         #expect(editor.cursor == EditorPlace(line: 0, column: 9))
@@ -190,6 +208,13 @@ import Testing
         #expect(roles("import time # now\nresult = f\"{time}\"", .python) == line)
         let text = ["string '''x", "string 'y'", "string '''", "number 1"]
         #expect(roles("a = '''x\n'y'\n''' + 1", .python) == text)
+    }
+
+    @Test func `patterns have a colour up to their length`() {
+        for (length, isPattern) in [(199, true), (200, true), (201, false)] {
+            let pattern = "/" + String(repeating: "x", count: length - 2) + "/"
+            #expect(roles(pattern, .javascript).contains("string \(pattern)") == isPattern, "\(length)")
+        }
     }
 
     @Test func `every line ends, whatever stands in it`() {

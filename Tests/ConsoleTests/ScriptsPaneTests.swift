@@ -240,6 +240,16 @@ import Testing
         #expect(console.text.contains("/v1/models"))
     }
 
+    @Test func `attempts are counted from 1 to 1000`() {
+        for (attempt, isTaken) in [
+            ("0", false), ("1", true), ("2", true), ("999", true), ("1000", true), ("1001", false),
+        ] {
+            var console = console()
+            console.press("c", "tab", "tab", "tab", "tab", "tab", "tab", attempt, "ctrl-s")
+            #expect((console.state.scripts.context.attempt == Int(attempt)) == isTaken, "\(attempt)")
+        }
+    }
+
     @Test func `the editor of one's own brings its text back as one step`() {
         var console = console()
         console.press("ctrl-x")
@@ -319,6 +329,29 @@ import Testing
             "return 1", .fallback, "none", 300
         )
         #expect(console.takeChanges() == [.header(.create(draft, slug: "miniai"))])
+    }
+
+    @Test func `a value is kept for a day at most`() {
+        for (text, seconds) in [
+            ("", 0), ("0", 0), ("1", 1), ("86399", 86_399), ("24h", 86_400), ("86400", 86_400),
+            ("86401", nil), ("x", nil),
+        ] as [(String, Int?)] {
+            #expect(HeaderForm.seconds(text) == seconds, "\(text)")
+        }
+    }
+
+    @Test func `a script too long for the gateway is not cut to one that fits`() {
+        for (count, kept) in [(65_535, 65_535), (65_536, 65_536), (65_537, 65_537), (70_000, 65_537)] {
+            var console = console()
+            console.press("h", "n", "X-Long", "tab", "right", "tab", "tab")
+            console.send(.terminal(.paste(String(repeating: "1", count: count))))
+            console.press("ctrl-s")
+            guard case .header(.create(let draft, _))? = console.takeChanges().first else {
+                Issue.record("no change")
+                return
+            }
+            #expect(draft.script?.utf8.count == kept)
+        }
     }
 
     @Test func `a long value is kept whole`() {

@@ -224,3 +224,11 @@ def attach(terminals, gateway):
         return terminals("console", "--socket", gateway.socket, *arguments, **options)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory, mock):
+    """One for tests that only ask, and leave it as it was."""
+    gateway = Gateway(tmp_path_factory.mktemp("shared"), mock.port).start()
+    yield gateway
+    gateway.stop()

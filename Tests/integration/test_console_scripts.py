@@ -189,3 +189,34 @@ def test_leaving_with_a_script_that_is_not_saved_asks_first(gateway, attach):
     terminal.wait_for("is not saved")
     terminal.press("d")
     assert terminal.wait_end() == 0
+
+
+def test_what_an_editor_has_written_is_taken_whole_or_kept(gateway, attach, tmp_path):
+    """The size that a script can have, and with the end of line that editors add one byte more."""
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\nread size end\nhead -c "$size" /dev/zero | tr "\\0" x > "$1"\n[ -z "$end" ] || echo >> "$1"\n')
+    editor.chmod(0o755)
+    for size, end, is_taken in ((65_535, "", True), (65_536, "", True), (65_536, "end", True), (65_537, "", False), (65_537, "end", False), (300_000, "", False)):
+        terminal = attach(environment={"EDITOR": str(editor), "TMPDIR": str(tmp_path)})
+        terminal.wait_for("serving")
+        # A script that ends with no line end, so that one that an editor adds is not the operator's.
+        terminal.press("8", "x")
+        terminal.wait_for("Examples")
+        type_text(terminal, "a random uuid")
+        terminal.press("Enter")
+        terminal.wait_for("example uuid")
+        terminal.press("Ctrl-X")
+        terminal.pump(0.3)
+        type_text(terminal, f"{size} {end}")
+        terminal.press("Enter")
+        if is_taken:
+            terminal.wait_for("taken from your editor")
+            assert "column 1 · " in terminal.text and "of 64 kB" in terminal.text
+        else:
+            terminal.wait_for("a script can have 65536 bytes; what the editor has written is kept in")
+            kept = [entry for entry in tmp_path.iterdir() if entry.name.startswith("fastgate-")]
+            (file,) = [file for entry in kept for file in entry.iterdir() if file.stat().st_size == size + bool(end)]
+            file.unlink()
+            file.parent.rmdir()
+        assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith("fastgate-")]
+        terminal.kill()

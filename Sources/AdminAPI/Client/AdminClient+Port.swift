@@ -78,8 +78,14 @@ extension AdminClient: UpstreamOperations {
 }
 
 extension AdminClient: UpstreamKeyOperations {
-    package func upstreamKeys(upstream: Int?, by user: Operator) async throws -> Page<UpstreamKey> {
-        try await get("/keys", [("upstream_id", upstream.map(String.init))])
+    package func upstreamKeys(_ query: UpstreamKeyQuery, by user: Operator) async throws -> Page<UpstreamKey>
+    {
+        let parameters: [(String, String?)] = [
+            ("upstream_id", query.upstream.map(String.init)), ("name", query.name),
+            ("limit", "\(query.limit)"),
+            ("cursor", query.cursor),
+        ]
+        return try await get("/keys", parameters)
     }
 
     package func upstreamKey(_ id: Int, by user: Operator) async throws -> UpstreamKey {

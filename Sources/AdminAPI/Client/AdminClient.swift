@@ -51,12 +51,7 @@ package struct AdminClient: Sendable {
         body: Data? = nil,
         headers: [(String, String)] = []
     ) async throws -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: url(path, query))
-        request.method = method
-        if case .url(_, let token) = endpoint {
-            request.headers.add(name: "authorization", value: "Bearer \(token)")
-        }
-        if isReadOnly { request.headers.add(name: "x-fastgate-read-only", value: "true") }
+        var request = request(method, path, query)
         for (name, value) in headers {
             request.headers.add(name: name, value: value)
         }
@@ -64,6 +59,53 @@ package struct AdminClient: Sendable {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(data: body))
         }
+        return try await execute(request)
+    }
+
+    /// Sends a file as it comes.
+    func upload(
+        _ path: String,
+        _ query: [(String, String?)],
+        _ file: ByteStream,
+        contentType: String
+    ) async throws -> HTTPClientResponse {
+        var request = request(.POST, path, query)
+        request.headers.add(name: "content-type", value: contentType)
+        request.body = .stream(file.map { ByteBuffer(bytes: $0) }, length: .unknown)
+        return try await execute(request)
+    }
+
+    /// The body of an answer, as it comes.
+    func download(_ path: String, _ query: [(String, String?)]) async throws -> ByteStream {
+        let body = try await send(.GET, path, query: query).body
+        return ByteStream { continuation in
+            let task = Task {
+                do {
+                    for try await piece in body { continuation.yield(Array(piece.readableBytesView)) }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    private func request(
+        _ method: HTTPMethod,
+        _ path: String,
+        _ query: [(String, String?)]
+    ) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: url(path, query))
+        request.method = method
+        if case .url(_, let token) = endpoint {
+            request.headers.add(name: "authorization", value: "Bearer \(token)")
+        }
+        if isReadOnly { request.headers.add(name: "x-fastgate-read-only", value: "true") }
+        return request
+    }
+
+    private func execute(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
         let response: HTTPClientResponse
         do {
             response = try await Self.http.execute(request, deadline: .distantFuture)

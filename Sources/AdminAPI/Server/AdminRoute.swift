@@ -23,6 +23,8 @@ struct AdminRoute: Sendable {
     var requiredFields: [String] = []
     var status = HTTPResponse.Status.ok
     var contentType = "application/json"
+    /// Content types of a file that the body is; nil where it is none.
+    var uploads: [String]?
     let handler: @Sendable (AdminRequest) async throws -> Response
 
     static func get(
@@ -50,6 +52,7 @@ struct AdminRoute: Sendable {
         _ path: String,
         _ tag: String,
         _ summary: String,
+        query: [Parameter] = [],
         body: [String]? = nil,
         required: [String] = [],
         status: HTTPResponse.Status = .ok,
@@ -62,9 +65,32 @@ struct AdminRoute: Sendable {
             tag: tag,
             summary: summary,
             role: role,
+            query: query,
             bodyFields: body,
             requiredFields: required,
             status: status,
+            handler: handler
+        )
+    }
+}
+
+extension AdminRoute {
+    static func upload(
+        _ path: String,
+        _ tag: String,
+        _ summary: String,
+        query: [Parameter],
+        accepts types: [String],
+        _ handler: @escaping @Sendable (AdminRequest) async throws -> Response
+    ) -> AdminRoute {
+        AdminRoute(
+            method: .post,
+            path: path,
+            tag: tag,
+            summary: summary,
+            role: .operator,
+            query: query,
+            uploads: types,
             handler: handler
         )
     }
@@ -105,6 +131,20 @@ struct AdminRequest: Sendable {
             throw OperationsError(.invalid, message, parameter: name)
         }
         return number
+    }
+
+    /// `true`, `false` or absent.
+    func truth(_ name: String) throws -> Bool {
+        switch text(name) {
+        case nil, "false": return false
+        case "true": return true
+        default: throw OperationsError(.invalid, "must be true or false", parameter: name)
+        }
+    }
+
+    /// An id in the query; nil when it is absent.
+    func optionalNumber(_ name: String) throws -> Int? {
+        try text(name).map { _ in try number(name, default: 0, in: 0...Int.max) }
     }
 
     func time(_ name: String) throws -> Timestamp? {

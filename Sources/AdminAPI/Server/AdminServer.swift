@@ -55,8 +55,7 @@ package struct AdminServer: Service {
 
     static let routes =
         UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + RuleRoutes.all + HeaderRoutes.all
-        + ScriptRoutes.all
-        + LogRoutes.all
+        + ScriptRoutes.all + NotificationRoutes.all + BatchRoutes.all + LogRoutes.all
         + DashboardRoutes.all + RateLimitRoutes.all + TaskRoutes.all + TestRoutes.all + SystemRoutes.all
 
     package func run() async throws {

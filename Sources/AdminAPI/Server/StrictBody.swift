@@ -94,7 +94,10 @@ enum StrictBody {
     }
 
     private static func path(_ context: DecodingError.Context) -> String? {
-        let path = context.codingPath.map(\.stringValue).filter { $0 != "super" }
+        // Places in a list do not name a field.
+        let path = context.codingPath.filter { $0.intValue == nil }.map(\.stringValue).filter {
+            $0 != "super"
+        }
         return path.isEmpty ? nil : snakeCase(path.joined(separator: "."))
     }
 

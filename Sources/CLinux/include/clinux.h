@@ -89,4 +89,7 @@ void clinux_continue_on_terminal(pid_t process);
 /// Gives the terminal back to the group that had it before the editor.
 void clinux_take_terminal_back(void);
 
+/// Opens a file in a folder that has no name there: it is gone once it is closed. -1 with errno where none can be made.
+int clinux_open_unnamed(const char *folder);
+
 #endif

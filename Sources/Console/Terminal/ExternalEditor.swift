@@ -17,7 +17,9 @@ enum ExternalEditor {
     /// - Returns: what the file holds then.
     static func edit(_ text: String, suffix: String, limit: Int, isEnding: () -> Bool) -> ExternalEdit {
         var template = Array("\(folder)/fastgate-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { return .failed("no file could be made: \(reason())") }
+        guard let made = mkdtemp(&template) else {
+            return .failed("no file could be made in \(folder) (TMPDIR): \(reason())")
+        }
         let path = String(cString: made)
         let file = "\(path)/script.\(suffix)"
         guard write(text.hasSuffix("\n") ? text : text + "\n", to: file) else {
@@ -37,20 +39,21 @@ enum ExternalEditor {
             remove(file, path)
             return .failed("there is no editor: set EDITOR, or install one")
         }
-        guard let bytes = read(file, limit: 2 * limit) else {
+        guard let bytes = read(file, limit: limit + 1) else {
             // What was written there may be dear.
             return .failed("what the editor has written cannot be read: \(file)")
         }
+        let tooLong = "a script can have \(limit) bytes; what the editor has written is kept in \(file)"
+        // With the end of line that editors add, at most.
+        guard bytes.count <= limit + 1 else { return .failed(tooLong) }
         guard let edited = String(validating: bytes, as: UTF8.self) else {
             return .failed("what the editor has written is not UTF-8; it is kept in \(file)")
         }
-        guard edited.utf8.count <= limit + 1 else {
-            return .failed("a script can have \(limit) bytes; what the editor has written is kept in \(file)")
-        }
-        remove(file, path)
-        // Editors end the last line, too.
         let isEndAdded = !text.hasSuffix("\n") && edited.hasSuffix("\n")
-        return .text(isEndAdded ? String(edited.dropLast()) : edited)
+        let taken = isEndAdded ? String(edited.dropLast()) : edited
+        guard taken.utf8.count <= limit else { return .failed(tooLong) }
+        remove(file, path)
+        return .text(taken)
     }
 
     private static var folder: String {

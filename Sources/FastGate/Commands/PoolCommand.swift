@@ -238,8 +238,10 @@ struct PoolKeyArgument: ParsableArguments {
 
     func find(_ client: AdminClient) async throws -> UpstreamKey {
         if let id = Int(key) { return try await client.upstreamKey(id, by: GatewayConnection.me) }
-        let all = try await client.upstreamKeys(upstream: nil, by: GatewayConnection.me).items
-        guard let found = all.first(where: { "\($0.upstream)/\($0.name)" == key }) else {
+        var query = UpstreamKeyQuery()
+        query.name = key.firstIndex(of: "/").map { String(key[key.index(after: $0)...]) } ?? key
+        let named = try await client.upstreamKeys(query, by: GatewayConnection.me).items
+        guard let found = named.first(where: { "\($0.upstream)/\($0.name)" == key }) else {
             throw OperationsError(.notFound, "there is no upstream key \(key)")
         }
         return found

@@ -12,6 +12,7 @@ package struct Configuration: Sendable, Equatable {
     package var audit = Audit()
     package var scripts = Scripts()
     package var metrics = Metrics()
+    package var notifications = Notifications()
     package var timeZone = "UTC"
     package var upstreams: [Upstream] = []
 
@@ -105,6 +106,17 @@ package struct Configuration: Sendable, Equatable {
 
     package struct Metrics: Sendable, Equatable {
         package var isPublic = false
+    }
+
+    /// How people are told of what happens.
+    package struct Notifications: Sendable, Equatable {
+        /// Of the texts that ship.
+        var language = NotificationLanguage.en
+        /// Internal addresses that webhooks and robots may be at.
+        var allowAddresses: [CIDR] = []
+        /// Authorities in the place of the system's.
+        var caFile: String?
+        var channels: [NotificationChannelSettings] = []
     }
 
     package struct Upstream: Sendable, Equatable {

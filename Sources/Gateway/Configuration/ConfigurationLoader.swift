@@ -47,7 +47,7 @@ package enum ConfigurationLoader {
         configuration.storage.path = collector.folder + "/" + configuration.storage.path
         ServerSections.read(section, into: &configuration)
         configuration.upstreams = UpstreamSections.read(section)
-        section.warn("this version reads the key but does not act on it", at: "notifications")
+        NotificationSections.read(section, into: &configuration.notifications)
         return configuration
     }
 

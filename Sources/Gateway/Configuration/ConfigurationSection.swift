@@ -132,6 +132,50 @@ struct ConfigurationSection {
         }
     }
 
+    /// A mapping whose keys are names that the file gives, each with a mapping of these keys.
+    func namedSections(
+        _ key: String,
+        _ knownKeys: [String]
+    ) -> [(name: String, section: ConfigurationSection)] {
+        entriesOfMapping(key).compactMap { name, value in
+            let path = "\(Self.join(path, key)).\(name)"
+            return ConfigurationSection(value, path: path, knownKeys: knownKeys, collector: collector)
+                .map { (name, $0) }
+        }
+    }
+
+    /// A mapping of names to texts, with `${VARIABLES}` replaced and `file:` read.
+    func texts(_ key: String) -> [String: String]? {
+        guard has(key) else { return nil }
+        let entries = entriesOfMapping(key)
+        guard
+            let section = ConfigurationSection(
+                Node(entries.map { (Node($0.name), $0.value) }),
+                path: Self.join(path, key),
+                knownKeys: entries.map(\.name),
+                collector: collector
+            )
+        else { return nil }
+        return Dictionary(entries.compactMap { name, _ in section.secret(name).map { (name, $0.value) } }) {
+            $1
+        }
+    }
+
+    private func entriesOfMapping(_ key: String) -> [(name: String, value: Node)] {
+        guard let node = node(key) else { return [] }
+        guard case .mapping(let mapping) = node else {
+            report("must be a mapping of names", at: key)
+            return []
+        }
+        return mapping.compactMap { name, value in
+            guard let name = name.string else {
+                report("has a key that is not text", at: key)
+                return nil
+            }
+            return (name, value)
+        }
+    }
+
     /// Text with its `${VARIABLES}` replaced.
     func string(_ key: String) -> String? {
         guard let node = node(key) else { return nil }

@@ -33,6 +33,8 @@ package final class GatewayServer: Service {
     let keeper: PoolKeeper
     let pools: PoolRegistry
     let limiter: Limiter
+    let notifier: Notifier
+    let hostName: String
     let audit: AuditService
     let telemetry: TelemetryService
     let figures = FigureCache()
@@ -41,6 +43,7 @@ package final class GatewayServer: Service {
     let presence = PresenceList()
     let live = LiveHub()
     let probes = HealthProbes()
+    let imports = ImportJobs()
     let scheduler: Scheduler
     let scripts: ScriptPool
     let headerRules = HeaderRuleRegistry()
@@ -61,13 +64,16 @@ package final class GatewayServer: Service {
             mayCreate: try !store.hasSealedValues()
         )
         try store.verify(masterKey)
+        try UpstreamStore(database: store.database).fillDigests(masterKey)
         keeper = PoolKeeper(
             store: UpstreamStore(database: store.database),
             rules: RuleStore(database: store.database),
             logger: logger
         )
-        limiter = try Limiter(path: directory.limitsFile, zone: configuration.timeZone)
-        pools = PoolRegistry(keeper: keeper, limiter: limiter)
+        let inbox = NotificationInbox()
+        limiter = try Limiter(path: directory.limitsFile, zone: configuration.timeZone, inbox: inbox)
+        let news = PoolNews(inbox: inbox)
+        pools = PoolRegistry(keeper: keeper, limiter: limiter, news: news)
         let builder = SnapshotBuilder(
             store: store,
             masterKey: masterKey,
@@ -78,6 +84,7 @@ package final class GatewayServer: Service {
             logger: logger
         )
         try UpstreamStore(database: store.database).adopt(configuration.upstreams)
+        try news.remember(UpstreamStore(database: store.database).all())
         let snapshot = try builder.build(configuration)
         let loops = DataPlaneService.loopCount(configuration.server.workers)
         audit = try AuditService(directory, configuration.audit, loops: loops, logger: logger)
@@ -95,13 +102,17 @@ package final class GatewayServer: Service {
             limiter: limiter,
             scripts: scripts
         )
-        snapshots = SnapshotPublisher(snapshot, builder: builder, plane: plane)
+        let snapshots = SnapshotPublisher(snapshot, builder: builder, plane: plane)
+        self.snapshots = snapshots
+        hostName = ProcessFacts.hostName()
+        notifier = try Self.makeNotifier(inbox, directory, store, audit, snapshots, hostName, logger)
         let tasks = HouseTasks(
             audit: audit,
             limiter: limiter,
             pools: pools,
             probes: probes,
             snapshots: snapshots,
+            notifications: notifier.log,
             database: store.database
         )
         let taskStore = TaskStore(database: store.database)
@@ -118,6 +129,45 @@ package final class GatewayServer: Service {
             )
         }
         port = listener.port
+        try publishNotificationChannels()
+    }
+
+    private static func makeNotifier(
+        _ inbox: NotificationInbox,
+        _ directory: DataDirectory,
+        _ store: Store,
+        _ audit: AuditService,
+        _ snapshots: SnapshotPublisher,
+        _ hostName: String,
+        _ logger: Logger
+    ) throws -> Notifier {
+        let keys = ClientKeyStore(database: store.database)
+        let watch = NotificationWatch(inbox: inbox) {
+            snapshots.upstreams
+        } clientKeyName: { id in
+            // A name is no more than a comfort: without one the id is told.
+            (try? keys.find([id]))?[id]?.key.name
+        } audit: {
+            let dropped = audit.counters.dropped.load(ordering: .relaxed)
+            return .init(trouble: await audit.writer.trouble, dropped: dropped)
+        }
+        return try Notifier(
+            inbox: inbox,
+            log: try NotificationLog(path: directory.notificationsDatabase),
+            watch: watch,
+            templates: NotificationTemplateStore(database: store.database),
+            settings: { snapshots.configuration },
+            host: hostName,
+            logger: logger
+        )
+    }
+
+    /// Brings the notifier up to what file and database say of channels.
+    func publishNotificationChannels() throws {
+        let channels = NotificationChannelStore(database: store.database, masterKey: masterKey)
+        let file = configuration.notifications.channels
+        try channels.adopt(file)
+        notifier.use(try channels.all(file: file))
     }
 
     /// From here on `/health` says so: recovery is done and every listener is bound.
@@ -147,12 +197,13 @@ package final class GatewayServer: Service {
         // Closing brings each write-ahead log into its database.
         try audit.files.close()
         try telemetry.store.close()
+        try notifier.log.close()
         try store.database.close()
     }
 
     /// What runs beside the data plane, and must end after it.
     package var services: [any Service] {
-        [telemetry, audit, keeper, LimitKeeper(limiter: limiter, logger: logger), scheduler]
+        [telemetry, audit, keeper, notifier, LimitKeeper(limiter: limiter, logger: logger), scheduler]
     }
 
     /// Reads the file again; an invalid one changes nothing.
@@ -169,6 +220,7 @@ package final class GatewayServer: Service {
         } install: { [self] certificate in
             listener.renew(certificate)
         }
+        try publishNotificationChannels()
         for section in before.sectionsThatNeedRestart(comparedTo: after) {
             logger.warning(
                 "this section has changed and takes effect at the next start",

@@ -12,12 +12,14 @@ final class Limiter: Sendable {
     /// Those that quotas have been looked at by last.
     private let rolledOver = Mutex<QuotaEnds?>(nil)
 
+    private let inbox: NotificationInbox
     let clock: LimitClock
 
-    /// `zone`: of days, weeks and months.
+    /// `zone`: of days, weeks and months; `inbox` is told of refusals.
     ///
     /// - Throws: `SystemError` when the file of counts cannot be made or mapped.
-    init(path: String, zone: String) throws(SystemError) {
+    init(path: String, zone: String, inbox: NotificationInbox) throws(SystemError) {
+        self.inbox = inbox
         let file = try WindowFile(path: path, LimitClock.Reading.now())
         clock = file.clock
         self.file = Mutex(file)
@@ -43,7 +45,7 @@ final class Limiter: Sendable {
         switch decision {
         case .admitted(let admitted): return admitted
         case .refused(let refused):
-            throw refusal(refused, figures)
+            throw refusal(refused, figures, upstream: upstream.id, clientKey: clientKey.countsAs)
         }
     }
 
@@ -55,12 +57,28 @@ final class Limiter: Sendable {
         var changed = admitted
         let refused = state.withLock { $0.reserve(tokens: tokens, for: &changed) }
         admitted = changed
-        if let refused { throw refusal(refused, admitted.figures) }
+        if let refused {
+            throw refusal(refused, admitted.figures, upstream: 0, clientKey: admitted.quota?.key ?? 0)
+        }
     }
 
-    private func refusal(_ refused: LimiterState.Refused, _ figures: ScopeWindows.Figures?) -> Refusal {
-        refusals.withLock { $0[refused.parameter, default: 0] += 1 }
-        return refused.refusal(figures, now: WallClock.now().microseconds)
+    private func refusal(
+        _ refused: LimiterState.Refused,
+        _ figures: ScopeWindows.Figures?,
+        upstream: Int,
+        clientKey: Int
+    ) -> Refusal {
+        let now = WallClock.now().microseconds
+        let parameter = refused.parameter
+        refusals.withLock { $0[parameter, default: 0] += 1 }
+        let refusal = refused.refusal(figures, now: now)
+        let place = refused.place(parameter, upstream: upstream, clientKey: clientKey)
+        inbox.put(place, now: now) {
+            var data = refused.data
+            data["reason"] = refusal.message
+            return data
+        }
+        return refusal
     }
 
     /// Ends what `admit` has begun, as `LimiterState.release` says.
@@ -210,6 +228,34 @@ final class Limiter: Sendable {
 }
 
 extension LimiterState.Refused {
+    /// What tells this refusal apart from others.
+    func place(_ parameter: String, upstream: Int, clientKey: Int) -> NotificationInbox.Place {
+        switch self {
+        case .limit(.global, _): .init(event: .rateLimitExceeded, detail: parameter)
+        case .limit(.upstream, _): .init(event: .rateLimitExceeded, upstream: upstream, detail: parameter)
+        case .limit: .init(event: .rateLimitExceeded, id: clientKey, detail: parameter)
+        case .quota: .init(event: .quotaExceeded, id: clientKey, detail: parameter)
+        }
+    }
+
+    /// What operators are told of it.
+    var data: [String: String] {
+        switch self {
+        case .limit(let scope, let breach):
+            switch breach.kind {
+            case .window(let window):
+                ["scope": scope.rawValue, "window": window.rawValue, "limit": "\(breach.limit)"]
+            case .concurrency:
+                ["scope": scope.rawValue, "window": "concurrency", "limit": "\(breach.limit)"]
+            }
+        case .quota(let quota, let end, _, _):
+            [
+                "scope": LimitScope.clientKey.rawValue, "limit": "\(quota.total)",
+                "resets_at": end == 0 ? "" : "\(Timestamp(microseconds: end))",
+            ]
+        }
+    }
+
     /// `client_key.minute`, `global.concurrency`, `client_key.quota`.
     var parameter: String {
         switch self {

@@ -146,6 +146,13 @@ extension GatewayOperations {
 
 /// What the kernel says of this process.
 enum ProcessFacts {
+    /// The machine's name, for messages that come from several.
+    static func hostName() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "fastgate" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// 0 when the kernel does not say.
     static func residentBytes() -> Int {
         // `/proc/self/statm` is missing only where /proc is not mounted.

@@ -2,28 +2,58 @@ package import Operations
 import Synchronization
 
 extension GatewayOperations {
-    package func upstreamKeys(upstream: Int?, by user: Operator) async throws -> Page<UpstreamKey> {
-        let all = try keyViews(try upstreamStore.all())
-        return Page(items: all.filter { upstream == nil || $0.upstreamId == upstream })
+    package func upstreamKeys(_ query: UpstreamKeyQuery, by user: Operator) async throws -> Page<UpstreamKey>
+    {
+        let after = try query.cursor.map(Cursor.number) ?? 0
+        let limit = min(max(query.limit, 1), 1000)
+        let page = try keyPage(upstream: query.upstream, name: query.name, after: after, limit: limit + 1)
+        let items = page.items.prefix(limit).map(\.view)
+        let next = page.items.count > limit ? items.last.map { Cursor.text($0.id) } : nil
+        return Page(items: Array(items), nextCursor: next)
+    }
+
+    /// Keys behind an id, and the last row that was looked at; nil when there is none.
+    func keyPage(
+        upstream: Int?,
+        name: String? = nil,
+        after: Int,
+        limit: Int
+    ) throws -> (items: [(view: UpstreamKey, value: Secret)], last: Int?) {
+        let upstreams = Dictionary(uniqueKeysWithValues: try upstreamStore.upstreamRows().map { ($0.id, $0) })
+        var items: [(view: UpstreamKey, value: Secret)] = []
+        var last: Int?
+        // Rows of keys that have left the file are passed over, so that one page may take several looks.
+        while items.count < limit {
+            let wanted = limit - items.count
+            let rows = try upstreamStore.keys(
+                ofUpstream: upstream,
+                name: name,
+                after: last ?? after,
+                limit: wanted
+            )
+            last = rows.last?.id ?? last
+            for row in rows {
+                guard let upstream = upstreams[row.upstreamID] else { continue }
+                if let found = try view(row, upstream) { items.append(found) }
+            }
+            if rows.count < wanted { break }
+        }
+        return (items, last)
     }
 
     package func upstreamKey(_ id: Int, by user: Operator) async throws -> UpstreamKey {
-        guard let found = try keyViews(try upstreamStore.all()).first(where: { $0.id == id }) else {
+        guard let (upstream, row) = try upstreamStore.find(key: id), let found = try view(row, upstream)
+        else {
             throw OperationsError(.notFound, "there is no upstream key \(id)")
         }
-        return found
-    }
-
-    func keyViews(_ rows: (upstreams: [UpstreamRow], keys: [UpstreamKeyRow])) throws -> [UpstreamKey] {
-        let upstreams = Dictionary(uniqueKeysWithValues: rows.upstreams.map { ($0.id, $0) })
-        return try rows.keys.compactMap { row in
-            guard let upstream = upstreams[row.upstreamID] else { return nil }
-            return try view(row, upstream)
-        }
+        return found.view
     }
 
     /// nil for a key that has left the configuration file.
-    private func view(_ row: UpstreamKeyRow, _ upstream: UpstreamRow) throws -> UpstreamKey? {
+    private func view(
+        _ row: UpstreamKeyRow,
+        _ upstream: UpstreamRow
+    ) throws -> (view: UpstreamKey, value: Secret)? {
         let definition: UpstreamKeyDefinition
         let value: Secret
         if row.source == .file {
@@ -67,7 +97,7 @@ extension GatewayOperations {
         view.lastError = counters.lastError
         let lastUse = counters.lastUsedAt.load(ordering: .relaxed)
         view.lastUsedAt = lastUse == 0 ? nil : Timestamp(microseconds: lastUse * 1000)
-        return view
+        return (view, value)
     }
 
     /// Enough to tell keys apart, and too little to use: nothing of a short one.
@@ -78,7 +108,7 @@ extension GatewayOperations {
 
     package func createUpstreamKey(_ draft: UpstreamKeyDraft, by user: Operator) async throws -> UpstreamKey {
         try user.require(.operator)
-        guard try upstreamStore.all().upstreams.contains(where: { $0.id == draft.upstreamId }) else {
+        guard try upstreamStore.upstreamRows().contains(where: { $0.id == draft.upstreamId }) else {
             throw OperationsError(
                 .invalid,
                 "there is no upstream \(draft.upstreamId)",
@@ -100,9 +130,12 @@ extension GatewayOperations {
         let value = Secret(draft.keyValue)
         try Self.check(definition, value)
         let masterKey = gateway.masterKey
-        let id = try upstreamStore.insertKey(definition, upstream: draft.upstreamId, by: user) { id in
-            try masterKey.seal(value, place: UpstreamKeyRow.place(id))
-        }
+        let id = try upstreamStore.insertKey(
+            definition,
+            upstream: draft.upstreamId,
+            by: user,
+            digest: masterKey.digest(of: value)
+        ) { try masterKey.seal(value, place: UpstreamKeyRow.place($0)) }
         try await gateway.snapshots.publishUpstreams()
         return try await upstreamKey(id, by: user)
     }
@@ -139,6 +172,7 @@ extension GatewayOperations {
             }
             try Self.check(row.definition, value)
             row.sealed = try masterKey.seal(value, place: place)
+            row.digest = masterKey.digest(of: value)
         }
         try await gateway.snapshots.publishUpstreams()
         let key = try await upstreamKey(id, by: user)
@@ -187,26 +221,35 @@ extension GatewayOperations {
         by user: Operator
     ) async throws -> UpstreamKey {
         try user.require(.operator)
-        let action =
-            switch state {
-            case .active: "enable"
-            case .banned: "ban"
-            case .disabled: "disable"
-            case .cooling, .exhausted:
-                throw OperationsError(.invalid, "is what the gateway finds out by itself", parameter: "state")
-            }
-        let words = reason ?? "by \(user.name)"
+        let (action, health) = try Self.change(to: state, reason ?? "by \(user.name)")
         let key = try await upstreamKey(id, by: user)
-        let pool = gateway.pools.pool(ofUpstream: key.upstreamId)
-        let health = Self.health(state, words)
         try upstreamStore.updateKey(id, ifVersion: nil, by: user, action: action) { $0.health = health }
-        pool.set(id) { $0 = health }
-        // Whoever brings a key back wants it tried now.
-        if state == .active {
-            pool.resetUpstream()
-            if let quota = pool.standing(id)?.quota, !quota.allows(1) { pool.set(used: 0, of: id) }
-        }
+        bring(id, ofUpstream: key.upstreamId, to: health)
         return try await upstreamKey(id, by: user)
+    }
+
+    /// What an operator's word for a state makes of a key, and what it is called in the operators' audit.
+    static func change(
+        to state: KeyState,
+        _ reason: String
+    ) throws(OperationsError) -> (action: String, health: HealthStateMachine) {
+        switch state {
+        case .active: return ("enable", health(state, reason))
+        case .banned: return ("ban", health(state, reason))
+        case .disabled: return ("disable", health(state, reason))
+        case .cooling, .exhausted:
+            throw OperationsError(.invalid, "is what the gateway finds out by itself", parameter: "status")
+        }
+    }
+
+    /// Has the pool go by what an operator has said of a key.
+    func bring(_ id: Int, ofUpstream upstream: Int, to health: HealthStateMachine) {
+        let pool = gateway.pools.pool(ofUpstream: upstream)
+        pool.set(id) { $0 = health }
+        guard health.name == .active else { return }
+        // Whoever brings a key back wants it tried now.
+        pool.resetUpstream()
+        if let quota = pool.standing(id)?.quota, !quota.allows(1) { pool.set(used: 0, of: id) }
     }
 
     private static func health(_ state: KeyState, _ reason: String) -> HealthStateMachine {

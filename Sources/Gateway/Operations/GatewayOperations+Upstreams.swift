@@ -14,13 +14,12 @@ extension GatewayOperations {
     }
 
     private func views() throws -> [Upstream] {
-        let rows = try upstreamStore.all()
-        let keys = Dictionary(grouping: try keyViews(rows), by: \.upstreamId)
         let files = gateway.configuration.upstreams
-        return rows.upstreams.compactMap { row in
+        let entries = Dictionary(uniqueKeysWithValues: gateway.snapshots.upstreams.map { ($0.id, $0) })
+        return try upstreamStore.upstreamRows().compactMap { row in
             let file = row.source == .file ? files.first { $0.slug == row.slug } : nil
             guard let definition = file?.definition ?? row.definition else { return nil }
-            var view = Self.view(row, definition, keys: keys[row.id] ?? [])
+            var view = Self.view(row, definition, entries[row.id])
             view.lastProbe = gateway.probes.last(ofUpstream: row.id)
             if view.health == "up", !gateway.pools.pool(ofUpstream: row.id).upstreamHealth.mayBeUsed {
                 view.health = "cooling"
@@ -32,7 +31,7 @@ extension GatewayOperations {
     private static func view(
         _ row: UpstreamRow,
         _ definition: UpstreamDefinition,
-        keys: [UpstreamKey]
+        _ entry: UpstreamEntry?
     ) -> Upstream {
         var view = Upstream(
             id: row.id,
@@ -53,9 +52,9 @@ extension GatewayOperations {
         view.maxCooldown = definition.maxCooldown.text
         view.caFile = definition.caFile
         view.probe = definition.probe?.text
-        view.keys = keys.count
+        view.keys = entry?.keys.count ?? 0
         view.version = row.version
-        let hasKey = keys.isEmpty || keys.contains { $0.state == .active }
+        let hasKey = entry?.pool.hasUsableKey ?? true
         view.health = row.isEnabled ? hasKey ? "up" : "no_usable_key" : "disabled"
         return view
     }

@@ -32,12 +32,12 @@ final class KeyPool: Sendable {
     /// Told of what is to be kept and shown; called outside the lock.
     private let changed: @Sendable ([PoolChange]) -> Void
     /// Told of each rule that has acted, and when.
-    private let acted: @Sendable (Int, Int) -> Void
+    private let acted: @Sendable (RuleActed, Int) -> Void
 
     init(
         limiter: Limiter,
         changed: @escaping @Sendable ([PoolChange]) -> Void,
-        acted: @escaping @Sendable (Int, Int) -> Void
+        acted: @escaping @Sendable (RuleActed, Int) -> Void
     ) {
         self.limiter = limiter
         self.changed = changed
@@ -88,16 +88,21 @@ final class KeyPool: Sendable {
 
     func choose(_ wish: KeyPoolState.Wish, now: Int) -> Choice {
         let moment = KeyPoolState.Moment(now: now, counting: limiter.clock.now())
-        return content.withLock { content in
-            guard !content.entries.isEmpty else { return .unneeded }
+        let (choice, spent) = content.withLock { content -> (Choice, [PoolChange]) in
+            guard !content.entries.isEmpty else { return (.unneeded, []) }
+            let choice: Choice
             switch content.state.choose(wish, moment) {
             case .key(let id):
-                guard let entry = content.entries[id] else { return .none(retryAfter: nil) }
-                return .key(entry, isTrial: content.state.isOnTrial(id))
+                choice =
+                    content.entries[id].map { .key($0, isTrial: content.state.isOnTrial(id)) }
+                    ?? .none(retryAfter: nil)
             case .none(let returnsAt):
-                return .none(retryAfter: returnsAt.map { max(1, ($0 - now + 999_999) / 1_000_000) })
+                choice = .none(retryAfter: returnsAt.map { max(1, ($0 - now + 999_999) / 1_000_000) })
             }
+            return (choice, content.state.spent.isEmpty ? [] : content.state.takeSpent())
         }
+        if !spent.isEmpty { changed(spent) }
+        return choice
     }
 
     /// How many keys may be used, some of those that may not, and how many more of those there are.
@@ -117,7 +122,18 @@ final class KeyPool: Sendable {
         let judgement = OutcomeJudge(rules: rules).judge(outcome, now: now) { rule in
             content.withLock { $0.thresholds.reached(rule, key: key, now: now) }
         }
-        if let rule = judgement.ruleID { acted(rule, now) }
+        if let rule = judgement.ruleID {
+            acted(
+                RuleActed(
+                    rule: rule,
+                    name: judgement.ruleName ?? "",
+                    key: key,
+                    reason: outcome.summary,
+                    notifies: judgement.notifies && !judgement.verdict.isToldAnyway
+                ),
+                now
+            )
+        }
         return judgement
     }
 
@@ -229,10 +245,12 @@ final class PoolRegistry: Sendable {
     private let pools = Mutex<[Int: KeyPool]>([:])
     private let keeper: PoolKeeper
     private let limiter: Limiter
+    private let news: PoolNews
 
-    init(keeper: PoolKeeper, limiter: Limiter) {
+    init(keeper: PoolKeeper, limiter: Limiter, news: PoolNews) {
         self.keeper = keeper
         self.limiter = limiter
+        self.news = news
     }
 
     func rollOver(_ ends: QuotaEnds, now: Int) {
@@ -264,10 +282,12 @@ final class PoolRegistry: Sendable {
     func pool(ofUpstream id: Int) -> KeyPool {
         pools.withLock { pools in
             if let found = pools[id] { return found }
-            let made = KeyPool(limiter: limiter) { [keeper] changes in
+            let made = KeyPool(limiter: limiter) { [keeper, news] changes in
                 keeper.take(changes, ofUpstream: id)
-            } acted: { [keeper] rule, now in
-                keeper.took(rule: rule, now: now)
+                news.take(changes, ofUpstream: id, now: WallClock.now().microseconds)
+            } acted: { [keeper, news] acted, now in
+                keeper.took(rule: acted.rule, now: now)
+                if acted.notifies { news.matched(acted, ofUpstream: id, now: now) }
             }
             pools[id] = made
             return made

@@ -6,6 +6,7 @@ extension KeyPoolState {
     mutating func hold(_ index: Int, _ moment: Moment) {
         if let quota = slots[index].quota, !quota.allows(1) {
             let end = quota.count.end
+            if case .spent = slots[index].hold {} else { spent.append(slots[index].member.id) }
             slots[index].hold = .spent(total: quota.quota.total, until: end == 0 ? nil : end)
             return
         }
@@ -17,11 +18,21 @@ extension KeyPoolState {
         }
     }
 
+    /// Whose quota was used up since the last time.
+    mutating func takeSpent() -> [PoolChange] {
+        defer { spent = [] }
+        return spent.compactMap { id in
+            slot(id)?.quota.map { .spent(id, total: $0.quota.total) }
+        }
+    }
+
     /// The key has another quota from now on, or none.
     mutating func setQuota(_ id: Int, _ quota: CountedQuota?, _ moment: Moment) {
         guard let index = places[id] else { return }
         slots[index].quota = quota
         hold(index, moment)
+        // That it was used up before is no news.
+        spent.removeAll { $0 == id }
         settle(index)
     }
 

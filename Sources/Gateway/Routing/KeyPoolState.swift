@@ -24,6 +24,8 @@ struct KeyPoolState: Sendable {
     private(set) var resting: [Int] = []
     private var returns = Heap<Return>()
     var trouble = SharedTrouble()
+    /// Keys whose quota was used up since somebody asked; told of once.
+    var spent: [Int] = []
     /// The last key that was asked about because it may come back.
     var lastProbed = 0
     /// Whether nobody has said yet how the upstream was.

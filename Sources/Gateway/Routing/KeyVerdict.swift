@@ -22,6 +22,14 @@ enum KeyVerdict: Equatable, Sendable {
     case exhausted(until: Int?, String)
     case disabled(String, HealthStateMachine.Cause = .credential)
     case banned(String)
+
+    /// Whether operators are told of what it does to the key, whoever asks for it.
+    var isToldAnyway: Bool {
+        switch self {
+        case .exhausted, .disabled, .banned: true
+        case .untold, .good, .transient, .rest, .modelRest, .upstreamRest: false
+        }
+    }
 }
 
 /// What a question that costs nothing has told of a key: only 2xx heals, and only a refusal of the credential harms.
@@ -35,6 +43,19 @@ enum ProbeVerdict: Equatable, Sendable {
 enum PoolChange: Equatable, Sendable {
     case key(Int, HealthStateMachine)
     case upstream(HealthStateMachine)
+    /// A key has used up the quota that an operator has set for it.
+    case spent(Int, total: Int)
+}
+
+/// A rule that has acted on the outcome of an attempt.
+struct RuleActed: Sendable, Equatable {
+    let rule: Int
+    let name: String
+    let key: Int
+    /// What it has acted on.
+    let reason: String
+    /// Whether it says so, and does nothing to the key that is told anyway.
+    let notifies: Bool
 }
 
 /// Failures of an upstream's keys with no success between them.

@@ -33,6 +33,8 @@ final class PoolKeeper: Service {
                 switch change {
                 case .key(let id, let health): unwritten.keys[id] = health
                 case .upstream(let health): unwritten.upstreams[upstream] = health
+                // The count is in the file of counts.
+                case .spent: break
                 }
             }
         }

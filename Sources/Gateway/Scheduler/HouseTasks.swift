@@ -8,6 +8,7 @@ struct HouseTasks: Sendable {
     let pools: PoolRegistry
     let probes: HealthProbes
     let snapshots: SnapshotPublisher
+    let notifications: NotificationLog
     let database: DatabasePool
 
     private static let second = Duration.seconds(1)
@@ -63,7 +64,8 @@ struct HouseTasks: Sendable {
             ),
             TaskDefinition(
                 name: .recordCleanup,
-                summary: "Forgets remembered answers, counts and rests that nobody will ask for again",
+                summary:
+                    "Forgets remembered answers, counts, rests and notifications that nobody will ask for again",
                 interval: Self.hour,
                 allowed: .seconds(60)...Self.day,
                 work: { _ in try cleanUp() }
@@ -123,7 +125,9 @@ struct HouseTasks: Sendable {
         let notes = OperatorNotes(database: database)
         let answers = try notes.forgetAnswers(before: now.seconds - GatewayOperations.idempotencyTime)
         let records = pools.cleanUp(now: now.microseconds)
-        return "\(Self.count(answers, "answer")) and \(Self.count(records, "record")) of keys forgotten"
+        let told = try notifications.cleanUp(now: now.microseconds)
+        return "\(Self.count(answers, "answer")), \(Self.count(records, "record")) of keys and "
+            + "\(Self.count(told, "notification")) forgotten"
     }
 
     private static func count(_ number: Int, _ what: String) -> String {

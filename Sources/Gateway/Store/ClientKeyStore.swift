@@ -192,18 +192,20 @@ struct ClientKeyStore: Sendable {
     }
 
     func delete(_ id: Int, by user: Operator) throws {
-        try database.write { db in
-            let before = try JSONForm.text(try Self.find(id, db).key)
-            try db.execute(sql: "DELETE FROM client_keys WHERE id = ?", arguments: [id])
-            let record = ChangeRecord(
-                user: user,
-                action: "delete",
-                object: "client_key",
-                objectID: id,
-                before: before
-            )
-            try Store.record(record, db)
-        }
+        try database.write { try Self.delete(id, by: user, $0) }
+    }
+
+    static func delete(_ id: Int, by user: Operator, _ db: Database) throws {
+        let before = try JSONForm.text(try Self.find(id, db).key)
+        try db.execute(sql: "DELETE FROM client_keys WHERE id = ?", arguments: [id])
+        let record = ChangeRecord(
+            user: user,
+            action: "delete",
+            object: "client_key",
+            objectID: id,
+            before: before
+        )
+        try Store.record(record, db)
     }
 
     /// When keys were last used, by id, in microseconds since 1970; no operator did this.

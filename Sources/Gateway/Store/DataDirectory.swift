@@ -45,6 +45,7 @@ package final class DataDirectory: Sendable {
     package var adminTokenFile: String { path + "/admin.token" }
     package var socket: String { path + "/fastgate.sock" }
     var telemetryDatabase: String { path + "/telemetry.db" }
+    var notificationsDatabase: String { path + "/notifications.db" }
     /// What rate limits have counted; no database, since it is mapped into memory.
     var limitsFile: String { path + "/limits.counts" }
     var journalFolder: String { path + "/journal" }

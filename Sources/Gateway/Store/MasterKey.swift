@@ -12,11 +12,17 @@ import Glibc
 /// Seals upstream key values with AES-256-GCM under the operator's master key.
 struct MasterKey: Sendable {
     private let key: SymmetricKey
+    private let digestKey: SymmetricKey
 
     /// `base64` is 32 bytes.
     init?(base64: String) {
         guard let bytes = Data(base64Encoded: base64), bytes.count == 32 else { return nil }
         key = SymmetricKey(data: bytes)
+        digestKey = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: key,
+            info: Data("fastgate digests of upstream keys".utf8),
+            outputByteCount: 32
+        )
     }
 
     static func generateText() -> String {
@@ -34,6 +40,12 @@ struct MasterKey: Sendable {
         let box = try AES.GCM.SealedBox(combined: sealed)
         let bytes = try AES.GCM.open(box, using: key, authenticating: Data(place.utf8))
         return Secret(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Tells equal secrets by: worthless without the key, and another one for another key.
+    func digest(of secret: Secret) -> Data {
+        let code = HMAC<SHA256>.authenticationCode(for: Data(secret.value.utf8), using: digestKey)
+        return Data(code.prefix(16))
     }
 
     /// The cipher gave no combined form, which it always does for 96-bit nonces.

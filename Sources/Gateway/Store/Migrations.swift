@@ -99,6 +99,36 @@ enum Migrations {
                     """
             )
         }
+        migrator.registerMigration("9 notification channels and templates") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE notification_channels (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT,
+                        name TEXT NOT NULL UNIQUE,
+                        source TEXT NOT NULL,
+                        enabled INTEGER NOT NULL DEFAULT 1,
+                        definition TEXT,
+                        sealed BLOB,
+                        version INTEGER NOT NULL DEFAULT 1
+                    ) STRICT;
+                    CREATE TABLE notification_templates (
+                        event TEXT NOT NULL,
+                        channel_id INTEGER NOT NULL,
+                        title TEXT NOT NULL,
+                        body TEXT NOT NULL,
+                        PRIMARY KEY (event, channel_id)
+                    ) STRICT;
+                    """
+            )
+        }
+        migrator.registerMigration("10 digests of upstream keys") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE upstream_keys ADD COLUMN digest BLOB;
+                    CREATE INDEX upstream_keys_digest ON upstream_keys (upstream_id, digest) WHERE digest IS NOT NULL;
+                    """
+            )
+        }
         return migrator
     }
 

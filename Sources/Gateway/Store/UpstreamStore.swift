@@ -26,6 +26,8 @@ struct UpstreamKeyRow: Sendable {
     var source: Source
     var definition: UpstreamKeyDefinition
     var sealed: Data?
+    /// Of the value; nil for one of the file.
+    var digest: Data?
     /// As it was last written down; the pool knows better while the gateway runs.
     var health: HealthStateMachine
     var version: Int
@@ -178,6 +180,7 @@ struct UpstreamStore: Sendable {
         _ definition: UpstreamKeyDefinition,
         upstream id: Int,
         by user: Operator,
+        digest: Data,
         seal: @Sendable (Int) throws -> Data
     ) throws -> Int {
         try database.write { db in
@@ -197,12 +200,12 @@ struct UpstreamStore: Sendable {
                 sql: """
                     INSERT INTO upstream_keys
                     (upstream_id, name, source, location, param_name, value_prefix, weight, priority, limits,
-                    quota) VALUES (?, ?, 'database', ?, ?, ?, ?, ?, ?, ?)
+                    quota, digest) VALUES (?, ?, 'database', ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     id, definition.name, definition.location.rawValue, definition.paramName,
                     definition.valuePrefix, definition.weight, definition.priority,
-                    try RateLimitsColumn.text(definition.limits), try JSONForm.text(definition.quota),
+                    try RateLimitsColumn.text(definition.limits), try JSONForm.text(definition.quota), digest,
                 ]
             )
             let keyID = Int(db.lastInsertedRowID)
@@ -248,7 +251,7 @@ struct UpstreamStore: Sendable {
                 sql: """
                     UPDATE upstream_keys SET name = ?, location = ?, param_name = ?, value_prefix = ?, sealed = ?,
                     weight = ?, priority = ?, limits = ?, quota = ?, state = ?, reason = ?, cause = ?, until = ?, rests = ?,
-                    version = ?
+                    digest = ?, version = ?
                     WHERE id = ?
                     """,
                 arguments: [
@@ -257,7 +260,7 @@ struct UpstreamStore: Sendable {
                     try RateLimitsColumn.text(row.definition.limits), try JSONForm.text(row.definition.quota),
                     row.health.name.rawValue, row.health.reason, row.health.cause?.rawValue,
                     row.health.returnsAt,
-                    row.health.rests, row.version + 1, id,
+                    row.health.rests, row.digest, row.version + 1, id,
                 ]
             )
             let record = ChangeRecord(
@@ -303,7 +306,7 @@ struct UpstreamStore: Sendable {
         )
     }
 
-    private static func upstream(_ row: Row) throws -> UpstreamRow {
+    static func upstream(_ row: Row) throws -> UpstreamRow {
         let text: String? = row["definition"]
         let definition = try text.map {
             try JSONForm.value(StoredDefinition.self, from: Data($0.utf8)).definition()
@@ -319,7 +322,7 @@ struct UpstreamStore: Sendable {
         )
     }
 
-    private static func key(_ row: Row) throws -> UpstreamKeyRow {
+    static func key(_ row: Row) throws -> UpstreamKeyRow {
         var definition = UpstreamKeyDefinition(name: row["name"])
         definition.location = (row["location"] as String?).flatMap(KeyLocation.init) ?? .header
         definition.paramName = row["param_name"] ?? definition.paramName
@@ -336,6 +339,7 @@ struct UpstreamStore: Sendable {
             source: row["source"] == "file" ? .file : .database,
             definition: definition,
             sealed: row["sealed"],
+            digest: row["digest"],
             health: health(row),
             version: row["version"]
         )
@@ -351,7 +355,7 @@ extension UpstreamRow {
 }
 
 extension UpstreamKeyRow {
-    fileprivate var audited: [String: String] {
+    var audited: [String: String] {
         [
             "name": definition.name, "state": health.name.rawValue, "reason": health.reason ?? "",
             "param_name": definition.paramName,

@@ -37,7 +37,11 @@ import Testing
 
     @Test func `quotas are looked at when a period has begun, and not every second`() throws {
         let folder = try TemporaryFolder()
-        let limiter = try Gateway.Limiter(path: folder.path + "/counts", zone: "UTC")
+        let limiter = try Gateway.Limiter(
+            path: folder.path + "/counts",
+            zone: "UTC",
+            inbox: NotificationInbox()
+        )
         let day = 86_400_000_000
         let midnight = Self.ends()[.day]
         #expect(limiter.rollOver(zone: "UTC", now: Self.noon) != nil, "once at the start")

@@ -65,6 +65,12 @@ import Testing
             return
         }
         #expect(reason.hasPrefix("too many scripts wait") && pool.queue.count == 3)
+        // Those of one language are no reason to refuse another's.
+        for (id, isTaken) in [(5, true), (6, true), (7, true), (8, false)] {
+            let action = pool.submit(job(id, .python), now: 0)
+            let isRefused = if case .refuse = action { true } else { false }
+            #expect(isRefused != isTaken, "\(id)")
+        }
     }
 
     @Test func `a script that was stopped fills an eighth of the queue at most`() {

@@ -72,15 +72,18 @@ enum UpstreamKeyRoutes {
             "/keys",
             "upstream keys",
             "List upstream keys; values are masked",
-            query: [.init(name: "upstream_id", type: "integer", summary: "Keys of this upstream")]
+            query: [
+                .init(name: "upstream_id", type: "integer", summary: "Keys of this upstream"),
+                .init(name: "name", type: "string", summary: "Exactly this name"),
+                .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
+                .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
+            ]
         ) { request in
-            let upstream = try request.text("upstream_id").map { text in
-                guard let id = Int(text) else {
-                    throw OperationsError(.invalid, "must be a whole number", parameter: "upstream_id")
-                }
-                return id
-            }
-            return try request.json(try await request.port.upstreamKeys(upstream: upstream, by: request.user))
+            var query = UpstreamKeyQuery()
+            (query.upstream, query.name) = (try request.optionalNumber("upstream_id"), request.text("name"))
+            query.limit = try request.number("limit", default: 100, in: 1...1000)
+            query.cursor = request.text("cursor")
+            return try request.json(try await request.port.upstreamKeys(query, by: request.user))
         },
         .change(
             .post,

@@ -200,7 +200,7 @@ enum DashboardView {
         if problems.isEmpty {
             canvas.write("\(glyphs.good) ", x: area.x + 1, y: area.y, .ok)
             canvas.write(
-                "audit, upstreams, keys, traffic: all well",
+                "audit, upstreams, keys, scripts, traffic: all well",
                 x: area.x + 3,
                 y: area.y,
                 width: area.width - 3

@@ -26,11 +26,24 @@ enum HeaderForm {
                     "Script",
                     rule?.script ?? "",
                     placeholder: "return new Date().toISOString(); or result = …",
-                    limit: ScriptTest.sizeLimit
+                    limit: ScriptTest.sizeLimit + 1
                 )
             )
         }
-        fields += [
+        fields += commonFields(rule)
+        fields.append(
+            .text("position", "Place", rule.map { "\($0.position)" } ?? "", placeholder: "behind the others")
+        )
+        return Form(
+            title: rule.map { "Edit \($0.name) of \(slug)" } ?? "New header of \(slug)",
+            submitLabel: rule == nil ? "Create" : "Save",
+            fields: fields
+        )
+    }
+
+    /// What becomes of a failure, and how long a value is kept; the form that saves a script has them, too.
+    static func commonFields(_ rule: HeaderRule?) -> [Form.Field] {
+        [
             .choice(
                 "on_failure",
                 "On failure",
@@ -50,13 +63,7 @@ enum HeaderForm {
                 rule.map { seconds($0.cacheSeconds) } ?? "",
                 placeholder: "one request; 60s for those of one client key"
             ),
-            .text("position", "Place", rule.map { "\($0.position)" } ?? "", placeholder: "behind the others"),
         ]
-        return Form(
-            title: rule.map { "Edit \($0.name) of \(slug)" } ?? "New header of \(slug)",
-            submitLabel: rule == nil ? "Create" : "Save",
-            fields: fields
-        )
     }
 
     static func field(of parameter: String) -> String? { parameter }
@@ -76,7 +83,7 @@ enum HeaderForm {
         checkCommon(&form, isComplete: isComplete)
     }
 
-    /// What the form that saves a script has, too.
+    /// Of `commonFields`.
     static func checkCommon(_ form: inout Form, isComplete: Bool) {
         let isFallback = form.choice("on_failure") == HeaderFailurePolicy.fallback.rawValue
         if isComplete, isFallback, form.text("fallback").isEmpty {

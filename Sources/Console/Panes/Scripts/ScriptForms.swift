@@ -13,26 +13,7 @@ enum ScriptForms {
             fields: [
                 .choice("upstream_id", "Upstream", upstreams.all.map(\.slug), slug),
                 .text("name", "Header", rule?.name ?? "", placeholder: "X-Signature"),
-                .choice(
-                    "on_failure",
-                    "On failure",
-                    HeaderFailurePolicy.allCases.map(\.rawValue),
-                    rule?.onFailure.rawValue
-                ),
-                .text(
-                    "fallback",
-                    "Fallback",
-                    rule?.fallback ?? "",
-                    placeholder: "what takes its place",
-                    limit: HeaderForm.valueLimit
-                ),
-                .text(
-                    "cache_seconds",
-                    "Kept for",
-                    rule.map { HeaderForm.seconds($0.cacheSeconds) } ?? "",
-                    placeholder: "one request; 60s for those of one client key"
-                ),
-            ]
+            ] + HeaderForm.commonFields(rule)
         )
     }
 

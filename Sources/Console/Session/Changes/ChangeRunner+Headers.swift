@@ -28,18 +28,11 @@ extension ChangeRunner {
             let undo = done == 0 ? nil : ConsoleChange.header(.restore(Array(rules.prefix(done))))
             return (try result("deleted", .header(edit), done, of: rules.count, failure), undo)
         case .restore(let rules):
-            // The first ones first, so that each finds its place.
-            let sorted = rules.sorted { $0.position < $1.position }
-            let (done, failure) = await each(Array(sorted.indices)) { place in
-                _ = try await port.createHeaderRule(HeaderRuleDraft(sorted[place]), by: user)
-            }
-            let rest = Array(sorted.dropFirst(done))
-            let undo = rest.isEmpty ? nil : ConsoleChange.header(.restore(rest))
-            if done == 0, let failure {
-                // Nothing is lost: it can be tried again.
-                return (.partly("brought none back: \(PortFeed.reason(failure))"), undo)
-            }
-            return (try result("brought back", .header(edit), done, of: sorted.count, failure), undo)
+            return try await bringBack(
+                rules.sorted { $0.position < $1.position },
+                { .header(.restore($0)) },
+                create: { _ = try await port.createHeaderRule(HeaderRuleDraft($0), by: user) }
+            )
         case .reorder(let ids, let before, let name):
             _ = try await port.reorderHeaderRules(ids, by: user)
             return (.done("moved “\(name)”"), .header(.reorder(before, before: ids, name: name)))

@@ -105,18 +105,11 @@ extension ChangeRunner {
             let undo = done == 0 ? nil : ConsoleChange.rule(.restore(Array(rules.prefix(done))))
             return (try result("deleted", .rule(edit), done, of: rules.count, failure), undo)
         case .restore(let rules):
-            // The first ones first, so that each finds its place.
-            let sorted = rules.sorted { $0.position < $1.position }
-            let (done, failure) = await each(Array(sorted.indices)) { place in
-                _ = try await port.createRule(RuleDraft(sorted[place]), by: user)
-            }
-            let rest = Array(sorted.dropFirst(done))
-            let undo = rest.isEmpty ? nil : ConsoleChange.rule(.restore(rest))
-            if done == 0, let failure {
-                // Nothing is lost: it can be tried again.
-                return (.partly("brought none back: \(PortFeed.reason(failure))"), undo)
-            }
-            return (try result("brought back", .rule(edit), done, of: sorted.count, failure), undo)
+            return try await bringBack(
+                rules.sorted { $0.position < $1.position },
+                { .rule(.restore($0)) },
+                create: { _ = try await port.createRule(RuleDraft($0), by: user) }
+            )
         case .reorder(let ids, let before, let name):
             _ = try await port.reorderRules(ids, by: user)
             return (.done("moved “\(name)”"), .rule(.reorder(before, before: ids, name: name)))

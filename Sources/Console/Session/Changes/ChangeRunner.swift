@@ -78,6 +78,22 @@ struct ChangeRunner {
         return .partly("\(verb) \(done) of \(count), then: \(PortFeed.reason(failure))")
     }
 
+    /// Makes rows again that were deleted, in the order in which they stood, so that each finds its place.
+    func bringBack<Row>(
+        _ rows: [Row],
+        _ change: ([Row]) -> ConsoleChange,
+        create: (Row) async throws -> Void
+    ) async throws -> (ChangeOutcome.Result, ConsoleChange?) {
+        let (done, failure) = await each(Array(rows.indices)) { try await create(rows[$0]) }
+        let rest = Array(rows.dropFirst(done))
+        let undo = rest.isEmpty ? nil : change(rest)
+        if done == 0, let failure {
+            // Nothing is lost: it can be tried again.
+            return (.partly("brought none back: \(PortFeed.reason(failure))"), undo)
+        }
+        return (try result("brought back", change(rows), done, of: rows.count, failure), undo)
+    }
+
     private func edit(
         _ id: Int,
         _ version: Int,

@@ -1,0 +1,403 @@
+import GRDB
+import Operations
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The queue of messages and the history of them, in a database of its own, so that a restart loses none.
+///
+/// Synchronous like every store; used by the notifier and by operators' requests.
+struct NotificationLog: Sendable {
+    /// News with the channels that want them.
+    struct Entry: Sendable, Equatable {
+        var news: NotificationInbox.News
+        var subject: String
+        var channels: [NotificationChannelSettings]
+    }
+
+    /// A message that waits to be handed over.
+    struct Message: Sendable, Equatable {
+        var id: Int
+        /// When it was put together; microseconds since 1970.
+        var at: Int
+        var entries: [NotificationEntry]
+    }
+
+    /// Waiting on one channel; older ones are left out beyond that.
+    static let queueLimit = 1000
+    /// Rows of the history.
+    private static let historyLimit = 100_000
+    private static let historyTime = 30 * 86_400_000_000
+    /// What no channel wants is told apart for so long.
+    private static let unroutedDedupe = 300_000_000
+
+    private let database: DatabasePool
+
+    init(path: String) throws {
+        var configuration = GRDB.Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 2
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
+        do {
+            database = try DatabasePool(path: path, configuration: configuration)
+            try database.write { try $0.execute(sql: Self.schema) }
+        } catch let error as DatabaseError {
+            throw StartFailure(
+                "\(path) cannot be used: \(error.message ?? "unknown fault"); move it away to begin a new history"
+            )
+        }
+    }
+
+    func close() throws { try database.close() }
+
+    private static let schema = """
+        CREATE TABLE IF NOT EXISTS notifications (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL,
+            last_at INTEGER NOT NULL,
+            event TEXT NOT NULL,
+            place TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            data TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            channel_id INTEGER,
+            channel TEXT,
+            status TEXT NOT NULL,
+            reason TEXT,
+            message_id INTEGER,
+            sent_at INTEGER
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS notifications_pending ON notifications (channel_id, id) WHERE status = 'pending';
+        CREATE INDEX IF NOT EXISTS notifications_place ON notifications (place, channel_id, id);
+        CREATE INDEX IF NOT EXISTS notifications_message ON notifications (message_id) WHERE message_id IS NOT NULL;
+        CREATE TABLE IF NOT EXISTS messages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            channel_id INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            size INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE IF NOT EXISTS tries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            message_id INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            succeeded INTEGER NOT NULL,
+            detail TEXT NOT NULL,
+            duration_ms INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS tries_message ON tries (message_id);
+        """
+
+    // MARK: News
+
+    /// Writes down what has happened, once for each channel that wants it.
+    func add(_ entries: [Entry], now: Int) throws {
+        try database.write { db in
+            var touched: Set<Int> = []
+            for entry in entries {
+                if entry.channels.isEmpty {
+                    try Self.add(entry, to: nil, dedupe: Self.unroutedDedupe, db)
+                }
+                for channel in entry.channels {
+                    try Self.add(entry, to: channel, dedupe: channel.dedupe.milliseconds * 1000, db)
+                    touched.insert(channel.id)
+                }
+            }
+            for channel in touched { try Self.drop(channel, db) }
+        }
+    }
+
+    private static func add(
+        _ entry: Entry,
+        to channel: NotificationChannelSettings?,
+        dedupe: Int,
+        _ db: Database
+    ) throws {
+        let place =
+            "\(entry.news.place.event.rawValue)|\(entry.news.place.upstream)|\(entry.news.place.id)|"
+            + entry.news.place.detail
+        let earlier = try Int.fetchOne(
+            db,
+            sql:
+                "SELECT id FROM notifications WHERE place = ? AND channel_id IS ? AND at > ? ORDER BY id DESC LIMIT 1",
+            arguments: [place, channel?.id, entry.news.first - dedupe]
+        )
+        if let earlier {
+            try db.execute(
+                sql: "UPDATE notifications SET count = count + ?, last_at = max(last_at, ?) WHERE id = ?",
+                arguments: [entry.news.count, entry.news.last, earlier]
+            )
+            return
+        }
+        try db.execute(
+            sql: """
+                INSERT INTO notifications
+                (at, last_at, event, place, subject, data, count, channel_id, channel, status)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                entry.news.first, entry.news.last, entry.news.place.event.rawValue, place, entry.subject,
+                try JSONForm.text(entry.news.data), entry.news.count, channel?.id, channel?.name,
+                channel == nil
+                    ? NotificationRecord.Status.unrouted.rawValue
+                    : NotificationRecord.Status.pending.rawValue,
+            ]
+        )
+    }
+
+    /// Leaves out what waits longest where too much waits; a message that was put together already stays.
+    private static func drop(_ channel: Int, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE notifications SET status = 'dropped', reason = ? WHERE id IN (
+                    SELECT id FROM notifications WHERE channel_id = ? AND status = 'pending' AND message_id IS NULL
+                    ORDER BY id DESC LIMIT -1 OFFSET ?
+                )
+                """,
+            arguments: ["more than \(queueLimit) waited", channel, queueLimit]
+        )
+    }
+
+    // MARK: Messages
+
+    /// How many wait, by channel.
+    func waiting() throws -> [Int: Int] {
+        try database.read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql:
+                    "SELECT channel_id, count(*) AS n FROM notifications WHERE status = 'pending' GROUP BY channel_id"
+            )
+            return Dictionary(rows.compactMap { row in (row["channel_id"] as Int?).map { ($0, row["n"]) } }) {
+                $1
+            }
+        }
+    }
+
+    /// The message that was put together and is not handed over yet, else a new one of what waits.
+    ///
+    /// `critical`: only what is.
+    func message(for channel: Int, _ plan: DigestPlan, critical: Bool, now: Int) throws -> Message? {
+        try database.write { db in
+            if let open = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT id, at FROM messages WHERE id = (
+                        SELECT message_id FROM notifications
+                        WHERE channel_id = ? AND status = 'pending' AND message_id IS NOT NULL LIMIT 1
+                    )
+                    """,
+                arguments: [channel]
+            ) {
+                return Message(id: open["id"], at: open["at"], entries: try Self.entries(of: open["id"], db))
+            }
+            let waiting = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT id, event FROM notifications
+                    WHERE channel_id = ? AND status = 'pending' AND message_id IS NULL ORDER BY id
+                    """,
+                arguments: [channel]
+            ).compactMap { row -> Int? in
+                let event = NotificationEvent(rawValue: row["event"])
+                return !critical || event?.severity == .critical ? row["id"] : nil
+            }
+            let chosen = waiting.prefix(plan.count(of: waiting.count))
+            guard !chosen.isEmpty else { return nil }
+            try db.execute(
+                sql: "INSERT INTO messages (channel_id, at, size) VALUES (?, ?, ?)",
+                arguments: [channel, now, chosen.count]
+            )
+            let id = Int(db.lastInsertedRowID)
+            let update = try db.cachedStatement(sql: "UPDATE notifications SET message_id = ? WHERE id = ?")
+            for entry in chosen { try update.execute(arguments: [id, entry]) }
+            return Message(id: id, at: now, entries: try Self.entries(of: id, db))
+        }
+    }
+
+    private static func entries(of message: Int, _ db: Database) throws -> [NotificationEntry] {
+        try Row.fetchAll(
+            db,
+            sql: "SELECT * FROM notifications WHERE message_id = ? AND status = 'pending' ORDER BY id",
+            arguments: [message]
+        ).compactMap { row in
+            // An event of a newer version is nothing that this one can tell of.
+            guard let event = NotificationEvent(rawValue: row["event"]) else { return nil }
+            return NotificationEntry(
+                id: row["id"],
+                event: event,
+                subject: row["subject"],
+                data: try JSONForm.value([String: String].self, from: Data((row["data"] as String).utf8)),
+                at: row["at"],
+                count: row["count"]
+            )
+        }
+    }
+
+    /// Writes down how a try ended. `isOver`: nothing is tried any more.
+    func tried(_ message: Int, _ outcome: DeliveryOutcome, isOver: Bool, began: Int, now: Int) throws {
+        try database.write { db in
+            try db.execute(
+                sql:
+                    "INSERT INTO tries (message_id, at, succeeded, detail, duration_ms) VALUES (?, ?, ?, ?, ?)",
+                arguments: [message, began, outcome.isDelivered, outcome.detail, (now - began) / 1000]
+            )
+            let status: NotificationRecord.Status = outcome.isDelivered ? .sent : isOver ? .dead : .pending
+            try db.execute(
+                sql: """
+                    UPDATE notifications SET status = ?, reason = ?, sent_at = ?
+                    WHERE message_id = ? AND status = 'pending'
+                    """,
+                arguments: [
+                    status.rawValue, outcome.isDelivered ? nil : outcome.detail,
+                    outcome.isDelivered ? now : nil, message,
+                ]
+            )
+        }
+    }
+
+    /// Puts a dead letter back into the queue.
+    func resend(_ id: Int) throws {
+        try database.write { db in
+            let status = try String.fetchOne(
+                db,
+                sql: "SELECT status FROM notifications WHERE id = ?",
+                arguments: [id]
+            )
+            guard let status else { throw OperationsError(.notFound, "there is no notification \(id)") }
+            guard
+                status == NotificationRecord.Status.dead.rawValue
+                    || status == NotificationRecord.Status.dropped.rawValue
+            else {
+                throw OperationsError(.conflict, "it is \(status): only dead or dropped ones are sent again")
+            }
+            try db.execute(
+                sql:
+                    "UPDATE notifications SET status = 'pending', reason = NULL, message_id = NULL WHERE id = ?",
+                arguments: [id]
+            )
+        }
+    }
+
+    /// What waits on a channel that is gone is told to nobody.
+    func forget(channel: Int) throws {
+        try database.write { db in
+            try db.execute(
+                sql: """
+                    UPDATE notifications SET status = 'dropped', reason = 'the channel was deleted'
+                    WHERE channel_id = ? AND status = 'pending'
+                    """,
+                arguments: [channel]
+            )
+        }
+    }
+
+    /// Writes a test down as a message of its own, which waits for nothing.
+    func begin(test news: NotificationInbox.News, on channel: NotificationChannelSettings) throws -> Message {
+        try database.write { db in
+            try Self.add(
+                Entry(news: news, subject: channel.name, channels: [channel]),
+                to: channel,
+                dedupe: 0,
+                db
+            )
+            let id = Int(db.lastInsertedRowID)
+            try db.execute(
+                sql: "INSERT INTO messages (channel_id, at, size) VALUES (?, ?, 1)",
+                arguments: [channel.id, news.first]
+            )
+            let message = Int(db.lastInsertedRowID)
+            try db.execute(
+                sql: "UPDATE notifications SET message_id = ? WHERE id = ?",
+                arguments: [message, id]
+            )
+            return Message(id: message, at: news.first, entries: try Self.entries(of: message, db))
+        }
+    }
+
+    // MARK: History
+
+    /// Newest first; `limit` + 1 rows where there are more.
+    func history(_ query: NotificationQuery, before id: Int) throws -> [NotificationRecord] {
+        try database.read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT n.*, m.size FROM notifications n LEFT JOIN messages m ON m.id = n.message_id
+                    WHERE n.id < ?1 AND (?2 IS NULL OR n.channel_id = ?2) AND (?3 IS NULL OR n.event = ?3)
+                    AND (?4 IS NULL OR n.status = ?4) ORDER BY n.id DESC LIMIT ?5
+                    """,
+                arguments: [
+                    id, query.channel, query.event?.rawValue, query.status?.rawValue, query.limit + 1,
+                ]
+            )
+            return try rows.compactMap { try Self.record($0, db) }
+        }
+    }
+
+    func record(_ id: Int) throws -> NotificationRecord? {
+        try database.read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT n.*, m.size FROM notifications n LEFT JOIN messages m ON m.id = n.message_id WHERE n.id = ?
+                    """,
+                arguments: [id]
+            )
+            return try row.flatMap { try Self.record($0, db) }
+        }
+    }
+
+    private static func record(_ row: Row, _ db: Database) throws -> NotificationRecord? {
+        guard let event = NotificationEvent(rawValue: row["event"]),
+            let status = NotificationRecord.Status(rawValue: row["status"])
+        else { return nil }
+        var record = NotificationRecord(
+            id: row["id"],
+            time: Timestamp(microseconds: row["at"]),
+            event: event,
+            subject: row["subject"],
+            data: try JSONForm.value([String: String].self, from: Data((row["data"] as String).utf8))
+        )
+        (record.channelId, record.channel) = (row["channel_id"], row["channel"])
+        (record.status, record.reason) = (status, row["reason"])
+        (record.count, record.lastTime) = (row["count"], Timestamp(microseconds: row["last_at"]))
+        record.digest = row["size"] ?? 1
+        record.sentAt = (row["sent_at"] as Int?).map { Timestamp(microseconds: $0) }
+        record.tries = try Row.fetchAll(
+            db,
+            sql: "SELECT * FROM tries WHERE message_id = ? ORDER BY id",
+            arguments: [row["message_id"] as Int?]
+        ).map { row in
+            NotificationTry(
+                time: Timestamp(microseconds: row["at"]),
+                succeeded: row["succeeded"],
+                detail: row["detail"],
+                durationMs: row["duration_ms"]
+            )
+        }
+        return record
+    }
+
+    /// - Returns: how much was too old, or too much.
+    func cleanUp(now: Int) throws -> Int {
+        try database.write { db in
+            try db.execute(
+                sql: """
+                    DELETE FROM notifications WHERE status != 'pending'
+                    AND (at < ? OR id <= (SELECT max(id) FROM notifications) - ?)
+                    """,
+                arguments: [now - Self.historyTime, Self.historyLimit]
+            )
+            let count = db.changesCount
+            try db.execute(
+                sql:
+                    "DELETE FROM messages WHERE id NOT IN (SELECT message_id FROM notifications WHERE message_id IS NOT NULL)"
+            )
+            try db.execute(sql: "DELETE FROM tries WHERE message_id NOT IN (SELECT id FROM messages)")
+            return count
+        }
+    }
+}
