@@ -10,7 +10,8 @@ struct FastGateCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, ConsoleCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self,
             PoolCommand.self, UpstreamsCommand.self, RulesCommand.self, LimitsCommand.self, TasksCommand.self,
-            HeadersCommand.self, ScriptCommand.self, NotificationsCommand.self,
+            HeadersCommand.self, ScriptCommand.self, NotificationsCommand.self, ImportCommand.self,
+            ExportCommand.self,
             LogsCommand.self, ReloadCommand.self, CheckCommand.self,
             MockUpstreamCommand.self, DocsCommand.self,
         ]

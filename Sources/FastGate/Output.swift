@@ -13,6 +13,11 @@ enum Output {
         write(text + "\n", to: STDOUT_FILENO)
     }
 
+    /// A file that was asked for, as it is.
+    static func plain(_ text: String) { bytes(Array(text.utf8)) }
+
+    static func bytes(_ bytes: [UInt8]) { write(bytes[...], to: STDOUT_FILENO) }
+
     static func errorLine(_ text: String) {
         write(safe(text) + "\n", to: STDERR_FILENO)
     }
@@ -32,7 +37,11 @@ enum Output {
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        var bytes = Array(text.utf8)[...]
+        write(Array(text.utf8)[...], to: descriptor)
+    }
+
+    private static func write(_ all: ArraySlice<UInt8>, to descriptor: Int32) {
+        var bytes = all
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
@@ -41,4 +50,28 @@ enum Output {
             bytes = bytes.dropFirst(count)
         }
     }
+}
+
+/// One line on a terminal that says how far long work has got; nothing where nobody watches.
+final class ProgressLine: Sendable {
+    private static let width = 24
+    private let isShown = isatty(STDERR_FILENO) == 1
+
+    func show(_ verb: String, _ count: Int, of total: Int, unit: String) {
+        guard isShown else { return }
+        let share = total > 0 ? min(1, Double(count) / Double(total)) : 0
+        let filled = Int(share * Double(Self.width))
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
+        let amount = total > 0 ? "\(Int(share * 100)) %" : "\(count)"
+        Output.progress("\r[\(bar)] \(verb) \(amount) \(total > 0 ? "of \(total) " : "")\(unit)   ")
+    }
+
+    func clear() {
+        if isShown { Output.progress("\r\u{1B}[K") }
+    }
+}
+
+extension Output {
+    /// Ours alone: nothing that others wrote is in it.
+    fileprivate static func progress(_ text: String) { write(text, to: STDERR_FILENO) }
 }

@@ -77,7 +77,7 @@ struct KeyRowReader: Sendable {
         var definition = UpstreamKeyDefinition(name: name)
         definition.location = try choice(row, .location) ?? .header
         definition.paramName = given(row, .paramName) ?? definition.paramName
-        // Its spaces are a part of it, and so is emptiness where the column is there.
+        // Its spaces are a part of it.
         definition.valuePrefix = row[.valuePrefix] ?? (definition.location == .header ? "Bearer " : "")
         definition.weight = try number(row, .weight, DefinitionRules.weights) ?? 1
         definition.priority = try number(row, .priority, DefinitionRules.priorities) ?? 0

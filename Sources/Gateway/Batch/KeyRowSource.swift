@@ -117,7 +117,10 @@ struct KeyRowSource {
             return .fault(RowFault(row: record.number, error: error))
         }
         var row = KeyRow(number: record.number)
-        for (column, text) in zip(columns, record.fields) { row[column] = CSVWriter.original(text) }
+        for (column, text) in zip(columns, record.fields) where !text.isEmpty {
+            // What is left empty has its default; a lone apostrophe is how spreadsheets write that there is nothing.
+            row[column] = text == "'" && column == .valuePrefix ? "" : CSVWriter.original(text)
+        }
         return .row(row)
     }
 

@@ -11,8 +11,10 @@ import Foundation
 import Glibc
 #endif
 
-/// Rows that wait for the rest of their file: on the disk, in a file that nobody else can open, sealed with a key that
-/// is nowhere but here. Whatever ends the process leaves nothing behind.
+/// Rows that wait for the rest of their file, on the disk.
+///
+/// In a file that nobody else can open, sealed with a key that is nowhere but here: whatever ends the process leaves
+/// nothing behind.
 final class RowSpool {
     /// Rows go to the disk in pieces of about this size.
     private static let pieceSize = 256 << 10

@@ -236,7 +236,9 @@ struct NotificationLog: Sendable {
         }
     }
 
-    /// Writes down how a try ended. `isOver`: nothing is tried any more.
+    /// Writes down how a try ended.
+    ///
+    /// `isOver`: nothing is tried any more.
     func tried(_ message: Int, _ outcome: DeliveryOutcome, isOver: Bool, began: Int, now: Int) throws {
         try database.write { db in
             try db.execute(

@@ -135,7 +135,7 @@ extension GatewayOperations {
             case .keyValue: value
             case .location: key.location.rawValue
             case .paramName: key.paramName
-            case .valuePrefix: key.valuePrefix
+            case .valuePrefix: key.valuePrefix.isEmpty && key.location == .header ? "'" : key.valuePrefix
             case .enableQuota: "\(key.enableQuota)"
             case .quotaTotal: key.quotaTotal.map(String.init) ?? ""
             case .quotaPeriod: key.quotaPeriod.rawValue

@@ -1,0 +1,61 @@
+import AdminAPI
+import ArgumentParser
+import Operations
+
+extension ExportForm: ExpressibleByArgument {}
+
+/// Keys as a file.
+struct ExportCommand: AsyncParsableCommand {
+    /// What can be exported.
+    enum Kind: String, CaseIterable, ExpressibleByArgument {
+        case pool
+        case keys
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Write upstream keys (pool) or client keys (keys) to standard output.",
+        discussion: """
+            Values of upstream keys are masked, unless --values: that needs an admin, asks before it does, and is written down.
+            What is exported with values can be imported again. What callers send is known to nobody.
+
+            Examples:
+              fastgate export pool --upstream miniai > keys.csv
+              fastgate export pool --values --yes --format jsonl > keys.jsonl
+              fastgate export keys > client-keys.csv
+            """
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "pool or keys.")
+    var kind: Kind = .pool
+    @Option(help: "csv or jsonl.")
+    var format: ExportForm = .csv
+    @Option(help: "Only upstream keys of this upstream.")
+    var upstream: String?
+    @Flag(help: "Write values as they are.")
+    var values = false
+    @Flag(help: "Do not ask about --values.")
+    var yes = false
+
+    func run() async throws {
+        try await CommandRun.run {
+            let client = try connection.client()
+            var export = KeyExport(format: connection.json ? .jsonl : format, revealsValues: values)
+            export.upstream = try await RuleArgument.upstream(upstream, client)
+            if values, !yes { try Self.confirm() }
+            let file =
+                kind == .pool
+                ? try await client.exportUpstreamKeys(export, by: GatewayConnection.me)
+                : try await client.exportClientKeys(export.format, by: GatewayConnection.me)
+            for try await piece in file { Output.bytes(piece) }
+        }
+    }
+
+    private static func confirm() throws {
+        Output.errorLine(
+            "Every value of the pool will be written in the clear, and the operators' audit will say so."
+        )
+        Output.errorLine("Type “reveal” to go on:")
+        guard readLine() == "reveal" else { throw ValidationError("nothing was exported") }
+    }
+}

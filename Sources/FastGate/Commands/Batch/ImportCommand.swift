@@ -1,0 +1,141 @@
+import AdminAPI
+import ArgumentParser
+import Foundation
+import Operations
+
+/// A file of upstream keys, taken in by the running gateway.
+struct ImportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Import upstream keys from a CSV or JSON file.",
+        discussion: """
+            CSV has a line of column names: upstream_id (or upstream, a slug), name and key_value, and any of the others that
+            fastgate import --template shows. Rows that do not hold are told and left out, unless --all-or-nothing.
+
+            Examples:
+              fastgate import --template > keys.csv
+              fastgate import keys.csv --dry-run
+              fastgate import keys.csv --all-or-nothing
+              fastgate import - --format json < keys.json
+            """
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The file, or - for standard input.")
+    var file: String?
+    @Option(help: "csv or json; by the file's name when not given.")
+    var format: ImportFormat?
+    @Flag(help: "Say what would be done, and do nothing.")
+    var dryRun = false
+    @Flag(help: "Take no row unless all of them hold.")
+    var allOrNothing = false
+    @Flag(help: "Print a file to fill in.")
+    var template = false
+
+    private static let shownFaults = 20
+
+    func run() async throws {
+        try await CommandRun.run {
+            let client = try connection.client()
+            if template { return Output.plain(try await client.text("/batch/template/keys-csv")) }
+            guard let file else { throw ValidationError("name the file, or --template") }
+            var options = ImportOptions(format: format ?? Self.format(of: file))
+            options.mode = allOrNothing ? .allOrNothing : .keepGood
+            options.dryRun = dryRun
+            // Answered when the file is there, so that there is something to show while it goes on.
+            options.isAsync = true
+            let progress = ProgressLine()
+            let source = try FileSource(file) { progress.show("sent", $0, of: $1, unit: "bytes") }
+            let started = try await client.importUpstreamKeys(
+                source.stream,
+                options,
+                by: GatewayConnection.me
+            )
+            let job = try await Self.end(of: started, client, progress)
+            progress.clear()
+            try show(job)
+        }
+    }
+
+    private static func format(of file: String) -> ImportFormat {
+        file.lowercased().hasSuffix(".json") ? .json : .csv
+    }
+
+    private static func end(
+        of job: BatchJob,
+        _ client: AdminClient,
+        _ progress: ProgressLine
+    ) async throws -> BatchJob {
+        var job = job
+        while !job.isOver {
+            progress.show("written", job.written, of: job.rows, unit: "rows")
+            try await Task.sleep(for: .milliseconds(200))
+            job = try await client.batchJob(job.id, by: GatewayConnection.me)
+        }
+        return job
+    }
+
+    private func show(_ job: BatchJob) throws {
+        guard let result = job.result else {
+            throw OperationsError(.internalError, job.error ?? "the import has failed")
+        }
+        if connection.json {
+            try CommandRun.showJSON(result)
+        } else {
+            for fault in result.errors.prefix(Self.shownFaults) {
+                Output.errorLine("row \(fault.row): \(fault.error)")
+            }
+            let more = result.failedCount - Self.shownFaults
+            if more > 0 {
+                Output.errorLine("… and \(more) more; --json lists up to \(BatchResult.faultLimit)")
+            }
+            let verb = dryRun ? "would be imported" : "imported"
+            Output.line("\(result.successCount) \(verb), \(result.failedCount) left out")
+        }
+        if result.failedCount > 0 { throw ExitCode(1) }
+    }
+}
+
+extension ImportFormat: ExpressibleByArgument {}
+
+/// A file as it is read, piece by piece.
+struct FileSource {
+    private static let pieceSize = 256 << 10
+
+    let stream: ByteStream
+
+    /// `progress`: told how much was read, of how much where that is known.
+    init(_ path: String, progress: @escaping @Sendable (Int, Int) -> Void) throws {
+        let handle: FileHandle
+        do {
+            handle = path == "-" ? .standardInput : try FileHandle(forReadingFrom: URL(filePath: path))
+        } catch {
+            throw OperationsError(.badRequest, "\(path) cannot be read")
+        }
+        // Of what is no file the size is not known.
+        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        let place = ReadPlace(handle)
+        stream = ByteStream {
+            guard let piece = try place.next(Self.pieceSize) else { return nil }
+            progress(place.count, size)
+            return piece
+        }
+    }
+
+    /// Where the reading has got to.
+    ///
+    /// `@unchecked`: a stream asks for the next piece only once it has the one before.
+    private final class ReadPlace: @unchecked Sendable {
+        private let handle: FileHandle
+        private(set) var count = 0
+
+        init(_ handle: FileHandle) {
+            self.handle = handle
+        }
+
+        func next(_ size: Int) throws -> [UInt8]? {
+            guard let data = try handle.read(upToCount: size), !data.isEmpty else { return nil }
+            count += data.count
+            return Array(data)
+        }
+    }
+}
