@@ -30,7 +30,7 @@ package struct Dashboard: Codable, Sendable {
 
 /// Something that an operator should look at.
 package struct Problem: Codable, Sendable, Equatable {
-    package enum Severity: String, Codable, Sendable {
+    package enum Severity: String, Codable, Sendable, CaseIterable {
         case error
         case warning
     }

@@ -23,3 +23,13 @@ package enum JSONForm {
         return try decoder.decode(type, from: data)
     }
 }
+
+extension CodingUserInfoKey {
+    /// Set by a decoder that has no data and asks types what they look like.
+    package static var describesTypes: CodingUserInfoKey {
+        guard let key = CodingUserInfoKey(rawValue: "fastgate.describes-types") else {
+            preconditionFailure("a constant name")
+        }
+        return key
+    }
+}

@@ -31,7 +31,7 @@ package enum AcceptEncoding: String, Codable, Sendable, CaseIterable {
 }
 
 /// Where an object was defined; what the file defines is read-only to operators.
-package enum Source: String, Codable, Sendable {
+package enum Source: String, Codable, Sendable, CaseIterable {
     case file
     case database
 }

@@ -9,6 +9,24 @@ struct AdminRoute: Sendable {
         let name: String
         let type: String
         let summary: String
+        /// Of a number.
+        var range: ClosedRange<Int>?
+        /// What it may be; empty for anything.
+        var choices: [String] = []
+
+        /// How many of a list.
+        static let limit = Parameter(
+            name: "limit",
+            type: "integer",
+            summary: "1 to 1000, default 100",
+            range: 1...1000
+        )
+        /// Where a list goes on.
+        static let cursor = Parameter(
+            name: "cursor",
+            type: "string",
+            summary: "next_cursor of the page before"
+        )
     }
 
     let method: HTTPRequest.Method
@@ -23,6 +41,8 @@ struct AdminRoute: Sendable {
     var requiredFields: [String] = []
     var status = HTTPResponse.Status.ok
     var contentType = "application/json"
+    /// What the answer may be written in.
+    var contentTypes: [String] { contentType == "text/csv" && path == "/logs/export" ? ["text/csv", "application/x-ndjson"] : [contentType] }
     /// Content types of a file that the body is; nil where it is none.
     var uploads: [String]?
     let handler: @Sendable (AdminRequest) async throws -> Response

@@ -130,7 +130,7 @@ package struct AdminServer: Service {
 
     private func makeRouter() -> Router<AdminContext> {
         let router = Router(context: AdminContext.self)
-        router.add(middleware: ErrorAnswers())
+        router.add(middleware: ErrorAnswers(allowed: AllowedMethods(Self.routes)))
         if addresses.metricsArePublic { addMetrics(to: router) }
         let admin = router.group().add(middleware: OperatorAuthentication(access: access))
         let snapshotEvents = SnapshotEvents()

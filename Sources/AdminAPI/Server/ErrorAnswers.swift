@@ -8,6 +8,8 @@ import Operations
 struct ErrorAnswers: RouterMiddleware {
     typealias Context = AdminContext
 
+    let allowed: AllowedMethods
+
     func handle(
         _ request: Request,
         context: AdminContext,
@@ -25,6 +27,12 @@ struct ErrorAnswers: RouterMiddleware {
             answer.headers[.retryAfter] = "60"
             return answer
         } catch let error as any HTTPResponseError {
+            if error.status == .notFound, let methods = allowed.methods(request.uri.path) {
+                let refusal = OperationsError(.badRequest, "this can be asked \(methods) and not \(request.method)")
+                var answer = Self.answer(refusal, status: .methodNotAllowed)
+                answer.headers[.allow] = methods
+                return answer
+            }
             let code: OperationsError.Code = error.status == .notFound ? .notFound : .badRequest
             let message = error.status == .notFound ? "there is nothing here" : "the request cannot be read"
             return Self.answer(OperationsError(code, message), status: error.status)

@@ -13,6 +13,7 @@ extension ConsoleState {
             return switch pane {
             case .logs, .dashboard: "the log stands in the order of time"
             case .system: "changes stand in the order of time"
+            case .alerts: "what was told stands in the order of time, the rest by itself"
             case .upstreams where upstreams.headers.isFocused:
                 "headers stand in the order in which they are added; K and J move one"
             case .scripts: "there is no table here"
@@ -36,7 +37,7 @@ extension ConsoleState {
             return keys.table.targets.allSatisfy { $0.revokedAt != nil } ? "already revoked" : nil
         case .deleteKey, .keyLogs: return refusalOfKey
         case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
-            .deletePoolKey, .poolKeyLogs:
+            .deletePoolKey, .poolKeyLogs, .importPool:
             return refusalOfPool(id)
         case .newUpstream, .editUpstream, .toggleUpstream, .testUpstream, .deleteUpstream, .upstreamLogs:
             return refusalOfUpstreams(id)
@@ -46,6 +47,9 @@ extension ConsoleState {
             return refusalOfRules(id)
         case .focusHeaders, .newHeader, .editHeader, .toggleHeader, .headerUp, .headerDown, .deleteHeader:
             return refusalOfHeaders(id)
+        case .newChannel, .editChannel, .toggleChannel, .testChannel, .deleteChannel, .resend, .runTask,
+            .taskInterval, .showTemplate, .editTemplate:
+            return refusalOfAlerts(id)
         case .runScript, .saveScript, .saveScriptAs, .undoScript, .redoScript: return refusalOfScripts(id)
         case .sameCaller:
             return logs.table.selection?.clientKey == nil ? "this request had no client key" : nil
@@ -74,6 +78,7 @@ extension ConsoleState {
         case .upstreams: upstreams.headers.isFocused ? copyOfHeaders() == nil : copyOfUpstreams() == nil
         case .rules: rules.table.selection == nil
         case .scripts: scripts.part == .result && scripts.result.copyText == nil
+        case .alerts: copyOfAlerts() == nil
         case .system: system.changes.selection == nil
         }
     }

@@ -17,6 +17,11 @@ enum CommandContext: String, CaseIterable, Sendable {
     case scripts
     /// The script, also while keys are typed into it.
     case editor
+    case alerts
+    /// Parts of the alerts.
+    case channels
+    case tasks
+    case history
     case system
 }
 
@@ -41,6 +46,7 @@ enum CommandID: String, CaseIterable, Sendable {
     case showUpstreams = "pane.upstreams"
     case showRules = "pane.rules"
     case showScripts = "pane.scripts"
+    case showAlerts = "pane.alerts"
     case showSystem = "pane.system"
     case filter = "filter.edit"
     case clearFilter = "filter.clear"
@@ -105,6 +111,7 @@ enum CommandID: String, CaseIterable, Sendable {
     case testPoolKey = "pool.test"
     case deletePoolKey = "pool.delete"
     case poolKeyLogs = "pool.logs"
+    case importPool = "pool.import"
 
     case newUpstream = "upstreams.new"
     case editUpstream = "upstreams.edit"
@@ -144,6 +151,17 @@ enum CommandID: String, CaseIterable, Sendable {
     case findInScript = "scripts.find"
     case goToLine = "scripts.line"
     case externalEditor = "scripts.editor"
+
+    case newChannel = "channels.new"
+    case editChannel = "channels.edit"
+    case toggleChannel = "channels.toggle"
+    case testChannel = "channels.test"
+    case deleteChannel = "channels.delete"
+    case resend = "history.resend"
+    case runTask = "tasks.run"
+    case taskInterval = "tasks.interval"
+    case showTemplate = "templates.show"
+    case editTemplate = "templates.edit"
 
     case reload = "system.reload"
 }

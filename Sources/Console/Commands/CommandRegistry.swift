@@ -2,7 +2,8 @@
 enum CommandRegistry {
     static let all: [Command] =
         everywhere + list + dashboard + logs + record + keys + pool
-        + upstreams + headers + rules + scripts + editor + system
+        + upstreams + headers + rules + scripts + editor
+        + channels + tasks + history + alerts + system
 
     static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
 
@@ -43,6 +44,7 @@ enum CommandRegistry {
         Command(id: .showUpstreams, title: "Show the upstreams", keys: ["6"], context: .everywhere),
         Command(id: .showRules, title: "Show the rules", keys: ["7"], context: .everywhere),
         Command(id: .showScripts, title: "Show the scripts", keys: ["8"], context: .everywhere),
+        Command(id: .showAlerts, title: "Show alerts and tasks", keys: ["9"], context: .everywhere),
         Command(id: .showSystem, title: "Show the system", keys: ["0"], context: .everywhere),
         Command(id: .clearFilter, title: "Clear the filter", keys: ["\\"], context: .everywhere),
         Command(id: .nextFocus, title: "Next part of the pane", keys: ["tab"], context: .everywhere),
@@ -214,6 +216,14 @@ enum CommandRegistry {
             isChange: true
         ),
         Command(id: .deletePoolKey, title: "Delete", keys: ["D"], context: .pool, isChange: true),
+        Command(
+            id: .importPool,
+            title: "Import a file of keys",
+            keys: ["i"],
+            context: .pool,
+            hint: "import",
+            isChange: true
+        ),
         Command(
             id: .poolKeyLogs,
             title: "Its requests in the logs",

@@ -44,6 +44,10 @@ package enum KeysPage {
         case .rules: "Rules"
         case .scripts: "Scripts"
         case .editor: "Scripts, also while typing"
+        case .alerts: "Alerts"
+        case .channels: "Alerts: channels"
+        case .tasks: "Alerts: tasks"
+        case .history: "Alerts: history"
         case .system: "System"
         }
     }

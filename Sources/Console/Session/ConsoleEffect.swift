@@ -18,6 +18,10 @@ enum ConsoleEffect: Sendable, Equatable {
     case loadUpstreams
     case loadRules
     case loadHeaders
+    case loadAlerts
+    case importKeys(path: String, ImportOptions)
+    /// To be edited.
+    case loadTemplate(NotificationEvent)
     case runScript(ScriptTest, number: Int)
     /// In a program of the operator's, which gets the terminal meanwhile.
     case editExternally(String, suffix: String)
@@ -61,6 +65,8 @@ package enum ConsoleEnd: Sendable, Equatable {
 enum ConsoleQuestion: Sendable, Equatable {
     case upstream(id: Int, slug: String)
     case upstreamKey(id: Int, name: String)
+    case channel(id: Int, name: String)
+    case template(NotificationEvent)
     /// `of`: what they are tried on, in words.
     case rules(RuleTest, of: String)
 }
@@ -77,12 +83,13 @@ enum ConsoleChange: Sendable, Equatable {
     case upstream(UpstreamEdit)
     case rule(RuleEdit)
     case header(HeaderEdit)
+    case alert(AlertEdit)
     case reload
 
     /// The client keys that it is about.
     var ids: [Int] {
         switch self {
-        case .createKey, .reload, .pool, .upstream, .rule, .header: []
+        case .createKey, .reload, .pool, .upstream, .rule, .header, .alert: []
         case .editKey(let id, _, _, _), .rotate(let id, _, _): [id]
         case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids
         }
@@ -99,6 +106,7 @@ enum ConsoleChange: Sendable, Equatable {
         case .upstream(let edit): edit.object
         case .rule(let edit): edit.object
         case .header(let edit): edit.object
+        case .alert(let edit): edit.object
         case .reload: "the configuration"
         }
     }

@@ -33,8 +33,14 @@ enum ConsoleEvent: Sendable {
         case upstreams([Upstream])
         case rules([Rule])
         case headers([HeaderRule])
+        case channels([NotificationChannel])
+        case tasks([ScheduledTask])
+        case notifications([NotificationRecord])
+        case template(NotificationTemplate)
         /// Of the run that was asked for with this number.
         case ran(Result<ScriptTestResult, OperationsError>, number: Int)
+        case importing(count: Int, total: Int, unit: String)
+        case imported(path: String, ImportOptions, Result<BatchResult, OperationsError>)
         case told(ConsoleQuestion, Result<[TextView.Line], OperationsError>)
         case usage([Int: KeyUsage])
         case status(Status)
@@ -46,7 +52,7 @@ enum ConsoleEvent: Sendable {
 
     /// What a failure was about.
     enum LoadKind: Sendable, Equatable {
-        case charts, recent, stats, logs, keys, pool, upstreams, rules, headers, system, settings
+        case charts, recent, stats, logs, keys, pool, upstreams, rules, headers, alerts, system, settings
     }
 }
 

@@ -105,6 +105,23 @@ struct ConsoleLayout {
         )
     }
 
+    // MARK: Alerts
+
+    /// Channels, tasks and history above each other; where there is no room, the one that has the keys.
+    func alerts(_ alerts: AlertsState) -> [AlertsState.Part: Rect] {
+        var rest = body
+        _ = rest.cutBottom(1)
+        guard rest.height >= 18 else { return [alerts.part: rest] }
+        let channels = rest.cutTop(min(max(alerts.channels.rows.count + 3, 4), rest.height / 3))
+        let tasks = rest.cutTop(min(max(alerts.tasks.rows.count + 3, 4), rest.height / 2))
+        return [.channels: channels, .tasks: tasks, .history: rest]
+    }
+
+    var alertsStatus: Rect {
+        var rest = body
+        return rest.cutBottom(1)
+    }
+
     // MARK: Lists of the other panes
 
     var list: Rect {

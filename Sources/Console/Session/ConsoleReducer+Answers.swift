@@ -83,7 +83,13 @@ extension ConsoleState {
             upstreams.headers.fault = nil
             applyHeaders()
             refreshScriptRule()
+        case .channels(let channels): take(channels: channels)
+        case .tasks(let tasks): take(tasks: tasks)
+        case .notifications(let records): alerts.history.replace(records, isNewestFirst: true)
+        case .template(let template): return take(template)
         case .ran(let result, let number): take(result, ofRun: number)
+        case .importing(let count, let total, let unit): importing(count, of: total, unit)
+        case .imported(let path, let options, let result): return imported(path, options, result)
         case .told(let question, let result): return take(result, of: question)
         case .usage(let usage): keys.usage.merge(usage) { $1 }
         case .status(let status):
@@ -111,9 +117,10 @@ extension ConsoleState {
         case .upstreams: return pane == .upstreams || pane == .rules || pane == .keys
         case .rules: return pane == .rules
         case .headers: return pane == .upstreams
+        case .channels, .tasks, .notifications: return pane == .alerts
         case .ran: return pane == .scripts
         case .status, .operators, .changes: return pane == .system
-        case .live, .changed, .failed, .told: return true
+        case .live, .changed, .failed, .told, .template, .importing, .imported: return true
         }
     }
 
@@ -156,6 +163,9 @@ extension ConsoleState {
         case .headers:
             upstreams.headers.fault = message
             upstreams.headers.isLoading = false
+        case .alerts:
+            alerts.fault = message
+            alerts.isLoading = false
         case .system:
             system.fault = message
             system.isLoading = false
@@ -222,11 +232,11 @@ extension ConsoleState {
             refuse(form, error)
         }
         // A test may have brought a key back, or taken one out.
-        return pane == .pool || pane == .upstreams ? loads : []
+        return [.pool, .upstreams, .alerts].contains(pane) ? loads : []
     }
 
     /// Gives a form back to its operator, with what was said against it beside its field.
-    private mutating func refuse(_ place: Int, _ error: OperationsError) {
+    mutating func refuse(_ place: Int, _ error: OperationsError) {
         guard case .form(var form, let purpose) = overlays[place] else { return }
         form.isBusy = false
         if let parameter = error.parameter, let field = purpose.field(of: parameter), form.has(field) {
@@ -252,6 +262,7 @@ extension ConsoleState {
                 if case .pool(let edit) = outcome.change { pool.table.unmark(edit.ids) }
                 if case .rule(let edit) = outcome.change { rules.table.unmark(edit.ids) }
                 if case .header(let edit) = outcome.change { upstreams.headers.table.unmark(edit.ids) }
+                if case .alert(let edit) = outcome.change { alerts.history.unmark(edit.ids) }
             }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
@@ -259,6 +270,7 @@ extension ConsoleState {
             switch outcome.change {
             case .rule(.create(let draft)): rules.wanted = draft.name
             case .upstream(.create(let draft)): upstreams.wanted = draft.slug
+            case .alert(.create(let draft)): alerts.wanted = draft.name
             case .pool(.add(let draft, let upstream)): pool.wanted = "\(upstream)/\(draft.name)"
             case .header(.create):
                 if case .header(.delete(let made)) = outcome.undo {

@@ -16,6 +16,7 @@ extension ConsoleState {
         case .showUpstreams: return show(.upstreams)
         case .showRules: return show(.rules)
         case .showScripts: return show(.scripts)
+        case .showAlerts: return show(.alerts)
         case .showSystem: return show(.system)
         case .filter:
             let prompt = Prompt(kind: .filter, editor: LineEditor(filter.text), before: filter.text)
@@ -59,7 +60,7 @@ extension ConsoleState {
         case .pauseLogs, .nextError, .previousError, .sameCaller, .jumpToTime, .copyCurl: return runLogs(id)
         case .newKey, .editKey, .toggleKey, .rotateKey, .revokeKey, .deleteKey, .keyLogs: return runKeys(id)
         case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
-            .deletePoolKey, .poolKeyLogs:
+            .deletePoolKey, .poolKeyLogs, .importPool:
             return runPool(id)
         case .newUpstream, .editUpstream, .toggleUpstream, .testUpstream, .deleteUpstream, .upstreamLogs:
             return runUpstreams(id)
@@ -73,6 +74,9 @@ extension ConsoleState {
             .runScript, .saveScript, .saveScriptAs, .undoScript, .redoScript, .findInScript, .goToLine,
             .externalEditor:
             return runScripts(id)
+        case .newChannel, .editChannel, .toggleChannel, .testChannel, .deleteChannel, .resend, .runTask,
+            .taskInterval, .showTemplate, .editTemplate:
+            return runAlerts(id)
         case .reload: return [.change(.reload)]
         }
         return []
@@ -109,7 +113,7 @@ extension ConsoleState {
             // In so many steps, and the filter of the other panes is none of this one's.
             if scripts.isTyping { scripts.isTyping = false } else { scripts.part = .editor }
             return []
-        case .keys, .pool, .rules, .system: break
+        case .keys, .pool, .rules, .alerts, .system: break
         case .dashboard:
             if dashboard.cursor != nil {
                 dashboard.cursor = nil
@@ -165,7 +169,7 @@ extension ConsoleState {
             case .editor: scripts.editor.move(movement, page: rects.editor.height - 1)
             case .result: scripts.result.move(movement, page: rects.result.height - 1)
             }
-        case .keys, .pool, .upstreams, .rules, .system:
+        case .keys, .pool, .upstreams, .rules, .alerts, .system:
             let page = listRect.height - 1
             list?.move(movement, page: page)
             if pane == .upstreams { applyHeaders() }
@@ -192,6 +196,7 @@ extension ConsoleState {
             guard let rule = rules.table.selection else { return [] }
             show("Rule \(rule.name)", RulesView.details(rule, upstreams, now: now, width: textWidth))
         case .scripts: return runScripts(.typeScript)
+        case .alerts: openAlert()
         case .keys: return refusal(of: .editKey) == nil ? runKeys(.editKey) : runKeys(.keyLogs)
         case .system:
             guard let change = system.changes.selection else { return [] }
@@ -201,7 +206,7 @@ extension ConsoleState {
     }
 
     /// What a text that floats over the panes has room for.
-    private var textWidth: Int { size.columns - 2 * min(4, size.columns / 8) - 6 }
+    var textWidth: Int { size.columns - 2 * min(4, size.columns / 8) - 6 }
 
     mutating func show(_ title: String, _ lines: [TextView.Line]) {
         overlays.append(.text(title: title, TextView(lines)))
@@ -233,6 +238,7 @@ extension ConsoleState {
             case .upstreams: upstreams.headers.isFocused ? copyOfHeaders() : copyOfUpstreams()
             case .rules: copyOfRules()
             case .scripts: scripts.part == .result ? scripts.result.copyText : scripts.editor.text
+            case .alerts: copyOfAlerts()
             case .system: system.changes.selection.map { ChangeText.line($0, zone: zone) }
             }
         guard let text else { return [] }
@@ -258,6 +264,9 @@ extension ConsoleState {
             if logs.record != nil, !logs.isRecordFull { logs.isRecordFocused.toggle() }
         case .upstreams: upstreams.headers.isFocused.toggle()
         case .scripts: scripts.part = scripts.part == .editor ? .result : .editor
+        case .alerts:
+            let count = AlertsState.Part.allCases.count
+            alerts.part = AlertsState.Part(rawValue: (alerts.part.rawValue + step + count) % count) ?? .channels
         case .keys, .pool, .rules, .system: break
         }
     }
@@ -273,7 +282,7 @@ extension ConsoleState {
         case .logs:
             logs.isLoading = true
             return [.loadLogs(filter: filter.text, cursor: nil, to: logs.target)]
-        case .keys, .pool, .upstreams, .rules, .scripts, .system: return loads
+        case .keys, .pool, .upstreams, .rules, .scripts, .alerts, .system: return loads
         }
     }
 
@@ -286,6 +295,7 @@ extension ConsoleState {
         case .upstreams: [.loadUpstreams, .loadPool, .loadHeaders]
         case .rules: [.loadRules, .loadUpstreams]
         case .scripts: [.loadHeaders, .loadUpstreams]
+        case .alerts: [.loadAlerts]
         case .system: [.loadSystem]
         }
     }

@@ -14,6 +14,7 @@ extension ConsoleState {
             }
         case .prompt(let prompt): return pressPrompt(prompt, key)
         case .scripts(let picker): return pressScripts(picker, key)
+        case .templates(let picker, let isEdit): return pressTemplates(picker, isEdit: isEdit, key)
         case .sort(let picker): return pressSort(picker, key)
         case .columns(let picker): return pressColumns(picker, key)
         case .themes(let picker, let before): return pressThemes(picker, before, key)
@@ -74,6 +75,9 @@ extension ConsoleState {
         case .scripts(var picker):
             picker.paste(text)
             overlays.append(.scripts(picker))
+        case .templates(var picker, let isEdit):
+            picker.paste(text)
+            overlays.append(.templates(picker, isEdit: isEdit))
         default: overlays.append(overlay)
         }
         return []
@@ -287,6 +291,10 @@ extension ConsoleState {
             if case .form = overlays.last { overlays.removeLast() }
             return []
         case .openScript(let script): return take(script)
+        case .importKeys(let path, let options):
+            say("importing \(path) \(glyphs.ellipsis)", .info, for: 30)
+            if case .text = overlays.last { overlays.removeLast() }
+            return [.importKeys(path: path, options)]
         case .saveScript(let change):
             scripts.saving = change
             return [.change(change)]

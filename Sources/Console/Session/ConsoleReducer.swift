@@ -15,8 +15,12 @@ extension ConsoleState {
             effects = []
         case .answer(let answer): effects = take(answer)
         case .edited(let edited):
-            take(edited)
-            effects = []
+            if let template = alerts.template {
+                effects = take(edited, of: template)
+            } else {
+                take(edited)
+                effects = []
+            }
         case .themes(let library):
             themes = library
             if let fault = library.faults.first { say(fault, .error, for: 10) }
@@ -67,6 +71,10 @@ extension ConsoleState {
         let width = script.editor.width - EditorView.gutter(scripts.editor)
         scripts.editor.settle(height: script.editor.height, width: width, glyphs: glyphs)
         scripts.result.settle(height: script.result.height)
+        let places = layout.alerts(alerts)
+        alerts.channels.settle(height: (places[.channels]?.height ?? 0) - 2)
+        alerts.tasks.settle(height: (places[.tasks]?.height ?? 0) - 2)
+        alerts.history.settle(height: (places[.history]?.height ?? 0) - 2)
         system.changes.settle(height: layout.changes.height - 1)
         if case .text(let title, var view) = overlays.last {
             view.settle(height: max(1, size.lines - 6))
@@ -111,6 +119,12 @@ extension ConsoleState {
                 ? [.headers, .list, .everywhere] : [.upstreams, .list, .everywhere]
         case .rules: [.rules, .list, .everywhere]
         case .scripts: [.scripts, .editor, .list, .everywhere]
+        case .alerts:
+            switch alerts.part {
+            case .channels: [.channels, .alerts, .list, .everywhere]
+            case .tasks: [.tasks, .alerts, .list, .everywhere]
+            case .history: [.history, .alerts, .list, .everywhere]
+            }
         case .system: [.system, .list, .everywhere]
         }
     }
@@ -163,6 +177,8 @@ extension ConsoleState {
             if isDue(2) { effects += [.loadUpstreams, .loadPool, .loadHeaders] }
         case .rules:
             if isDue(5) { effects.append(.loadRules) }
+        case .alerts:
+            if isDue(2) { effects.append(.loadAlerts) }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
         case .logs, .scripts: break

@@ -9,6 +9,7 @@ enum PaneID: String, CaseIterable, Sendable {
     case upstreams = "Upstreams"
     case rules = "Rules"
     case scripts = "Scripts"
+    case alerts = "Alerts"
     case system = "System"
 
     var number: String {
@@ -20,6 +21,7 @@ enum PaneID: String, CaseIterable, Sendable {
         case .upstreams: "6"
         case .rules: "7"
         case .scripts: "8"
+        case .alerts: "9"
         case .system: "0"
         }
     }
@@ -33,6 +35,7 @@ enum PaneID: String, CaseIterable, Sendable {
         case .upstreams: .showUpstreams
         case .rules: .showRules
         case .scripts: .showScripts
+        case .alerts: .showAlerts
         case .system: .showSystem
         }
     }
@@ -85,6 +88,7 @@ struct ConsoleState: Sendable {
     var upstreams = UpstreamsState()
     var rules = RulesState()
     var scripts = ScriptsState()
+    var alerts = AlertsState()
     var system = SystemState()
     var live: LiveSnapshot?
     /// The new exchanges that have been asked for.
@@ -135,6 +139,8 @@ enum Overlay: Sendable {
     case columns(Picker)
     case themes(Picker, before: String)
     case scripts(Picker)
+    /// Events whose text is to be shown or edited.
+    case templates(Picker, isEdit: Bool)
     case form(Form, FormPurpose)
     case dialog(Dialog, DialogPurpose)
     case secret(Secret)
@@ -155,6 +161,10 @@ enum Overlay: Sendable {
         case editHeader(HeaderRule, Upstream)
         case saveScript
         case scriptContext
+        case newChannel
+        case editChannel(NotificationChannel)
+        case taskInterval(ScheduledTask)
+        case importKeys
     }
 
     /// What the buttons of a dialog do.
@@ -168,6 +178,8 @@ enum Overlay: Sendable {
         case discard
         /// Save the script although it fails.
         case saveScript(ConsoleChange)
+        /// Take a file in that was looked at.
+        case importKeys(path: String, ImportOptions)
         /// Throw away what is in the editor.
         case openScript(ScriptSource)
     }

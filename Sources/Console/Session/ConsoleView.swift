@@ -38,6 +38,7 @@ enum ConsoleView {
             case .upstreams: UpstreamsView.draw(state, layout, on: &canvas)
             case .rules: RulesView.draw(state, layout, on: &canvas)
             case .scripts: typing = ScriptsView.draw(state, layout, on: &canvas)
+            case .alerts: AlertsView.draw(state, layout, on: &canvas)
             case .system: SystemView.draw(state, layout, on: &canvas)
             }
             FooterView.draw(state, on: &canvas, in: layout.footer)
@@ -61,7 +62,7 @@ enum ConsoleView {
         for overlay in state.overlays {
             switch overlay {
             case .palette(let picker), .help(let picker), .sort(let picker), .columns(let picker),
-                .themes(let picker, _), .scripts(let picker):
+                .themes(let picker, _), .scripts(let picker), .templates(let picker, _):
                 cursor = picker.draw(on: &canvas, in: area)
             case .form(let form, _): cursor = form.draw(on: &canvas, in: area)
             case .dialog(let dialog, _): cursor = dialog.draw(on: &canvas, in: area)
@@ -192,7 +193,7 @@ enum FooterView {
     private static func overlayHints(_ overlay: Overlay, _ glyphs: Glyphs) -> [(key: String, text: String)] {
         let arrows = "\(glyphs.up)\(glyphs.down)"
         return switch overlay {
-        case .palette, .help, .sort, .themes, .columns, .scripts:
+        case .palette, .help, .sort, .themes, .columns, .scripts, .templates:
             [(arrows, "choose"), ("Enter", "take"), ("Esc", "back")]
         case .form:
             [
@@ -237,6 +238,9 @@ enum FooterView {
                 return (key.description, "enable")
             }
             if command.id == .toggleHeader, state.upstreams.headers.table.selection?.enabled == false {
+                return (key.description, "on")
+            }
+            if command.id == .toggleChannel, state.alerts.channels.selection?.enabled == false {
                 return (key.description, "on")
             }
             if command.id == .toggleRule, state.rules.table.selection?.enabled == false {

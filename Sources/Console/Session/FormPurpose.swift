@@ -12,6 +12,9 @@ extension ConsoleState {
         case .newHeader, .editHeader: HeaderForm.check(&form, isComplete: isComplete)
         case .saveScript: ScriptForms.checkSave(&form, scripts, upstreams, isComplete: isComplete)
         case .scriptContext: ScriptForms.checkContext(&form, isComplete: isComplete)
+        case .newChannel, .editChannel: ChannelForm.check(&form, isComplete: isComplete)
+        case .taskInterval: ChannelForm.checkInterval(&form)
+        case .importKeys: Self.checkImport(&form, isComplete: isComplete)
         }
     }
 
@@ -46,6 +49,12 @@ extension ConsoleState {
             }
         case .saveScript:
             return ScriptForms.edit(form, scripts, upstreams).map { .change(.header($0)) }
+        case .newChannel: return ChannelForm.edit(form, of: nil).map { .change(.alert($0)) }
+        case .editChannel(let channel): return ChannelForm.edit(form, of: channel).map { .change(.alert($0)) }
+        case .taskInterval(let task):
+            let edit = AlertEdit.setInterval(task.name.rawValue, form.given("interval"), before: task.interval)
+            return .change(.alert(edit))
+        case .importKeys: return Self.importEffect(form)
         // Nothing that the gateway has to know of.
         case .scriptContext: return nil
         }
@@ -61,6 +70,9 @@ extension Overlay.FormPurpose {
         case .newUpstream, .editUpstream: UpstreamForm.field(of: parameter)
         case .newRule, .editRule, .testRules: RuleForm.field(of: parameter)
         case .newHeader, .editHeader, .saveScript: HeaderForm.field(of: parameter)
+        case .newChannel, .editChannel, .taskInterval: ChannelForm.field(of: parameter)
+        // What does not hold of a file is what does not hold of its place here.
+        case .importKeys: "path"
         case .scriptContext: nil
         }
     }
@@ -81,6 +93,7 @@ extension ConsoleChange {
         case .upstream: [.loadUpstreams, .loadPool, .loadKeys]
         case .rule: [.loadRules]
         case .header: [.loadHeaders]
+        case .alert: [.loadAlerts]
         default: [.loadKeys]
         }
     }
@@ -92,6 +105,8 @@ extension ConsoleQuestion {
         case .upstream(_, let slug): "Test of \(slug)"
         case .upstreamKey(_, let name): "Test of \(name)"
         case .rules: "What the rules make of it"
+        case .channel(_, let name): "Test of \(name)"
+        case .template(let event): "Text for \(event.rawValue)"
         }
     }
 }

@@ -27,6 +27,12 @@ extension ConsoleState {
             case .upstreams: upstreams.headers.isFocused ? upstreams.headers.table : upstreams.table
             case .rules: rules.table
             case .scripts: nil
+            case .alerts:
+                switch alerts.part {
+                case .channels: alerts.channels
+                case .tasks: alerts.tasks
+                case .history: alerts.history
+                }
             case .system: system.changes
             }
         }
@@ -38,6 +44,9 @@ extension ConsoleState {
             case let table as TableState<Upstream>: upstreams.table = table
             case let table as TableState<Rule>: rules.table = table
             case let table as TableState<HeaderRule>: upstreams.headers.table = table
+            case let table as TableState<NotificationChannel>: alerts.channels = table
+            case let table as TableState<TaskRow>: alerts.tasks = table
+            case let table as TableState<NotificationRecord>: alerts.history = table
             case let table as TableState<OperatorChange>: system.changes = table
             default: break
             }
@@ -53,6 +62,10 @@ extension ConsoleState {
         case .upstreams where upstreams.headers.isFocused: layout.upstreams(upstreams).headers
         case .upstreams: layout.upstreams(upstreams).list
         case .keys, .pool, .rules: layout.list
+        case .alerts:
+            layout.alerts(alerts)[alerts.part].map {
+                Rect(x: $0.x, y: $0.y + 1, width: $0.width, height: max(0, $0.height - 1))
+            } ?? Rect(x: 0, y: 0, width: 0, height: 0)
         case .system: layout.changes
         }
     }
@@ -60,6 +73,7 @@ extension ConsoleState {
     /// Rows of it can be marked.
     var hasMarks: Bool {
         [.logs, .keys, .pool, .rules].contains(pane) || pane == .upstreams && upstreams.headers.isFocused
+            || pane == .alerts && alerts.part == .history
     }
 
     struct ColumnTitle {
@@ -75,6 +89,12 @@ extension ConsoleState {
         }
         return switch pane {
         case .dashboard, .scripts, .system: []
+        case .alerts:
+            switch alerts.part {
+            case .channels: titles(AlertsView.channelColumns(self))
+            case .tasks: titles(AlertsView.taskColumns(self))
+            case .history: titles(AlertsView.historyColumns(self))
+            }
         case .logs: titles(LogsView.columns(self))
         case .keys: titles(KeysView.columns(self))
         case .pool: titles(PoolView.columns(self))
@@ -87,7 +107,7 @@ extension ConsoleState {
     var sortOrder: SortOrder? {
         get {
             switch pane {
-            case .dashboard, .logs, .rules, .scripts, .system: nil
+            case .dashboard, .logs, .rules, .scripts, .alerts, .system: nil
             case .keys: keys.sort
             case .pool: pool.sort
             case .upstreams: upstreams.sort
@@ -96,7 +116,7 @@ extension ConsoleState {
         set {
             guard let newValue else { return }
             switch pane {
-            case .dashboard, .logs, .rules, .scripts, .system: break
+            case .dashboard, .logs, .rules, .scripts, .alerts, .system: break
             case .keys: keys.sort = newValue
             case .pool: pool.sort = newValue
             case .upstreams: upstreams.sort = newValue

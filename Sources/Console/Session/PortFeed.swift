@@ -145,6 +145,10 @@ final class PortFeed: Sendable {
             case .loadRules: mailbox.post(.rules(try await port.rules(by: user).items))
             case .loadHeaders:
                 mailbox.post(.headers(try await port.headerRules(ofUpstream: nil, by: user).items))
+            case .loadAlerts: try await loadAlerts()
+            case .importKeys(let path, let options): await importKeys(path, options)
+            case .loadTemplate(let event):
+                mailbox.post(.template(try await port.notificationTemplate(event, channel: nil, by: user)))
             case .runScript(let test, let number): await runScript(test, number)
             case .ask(let question): await ask(question)
             case .loadSystem: try await loadSystem()
@@ -172,6 +176,7 @@ final class PortFeed: Sendable {
         case .loadUpstreams: .upstreams
         case .loadRules: .rules
         case .loadHeaders: .headers
+        case .loadAlerts, .loadTemplate: .alerts
         case .loadSystem: .system
         default: .settings
         }
@@ -267,6 +272,13 @@ final class PortFeed: Sendable {
                     ProbeLines.lines(try await port.testUpstream(id, path: nil, by: user), zone: Self.zone)
                 case .upstreamKey(let id, _):
                     ProbeLines.lines(try await port.testUpstreamKey(id, path: nil, by: user), zone: Self.zone)
+                case .channel(let id, _):
+                    AlertsView.details(
+                        try await port.testNotificationChannel(id, by: user),
+                        width: Self.detailWidth
+                    )
+                case .template(let event):
+                    AlertsView.lines(try await port.notificationTemplate(event, channel: nil, by: user))
                 case .rules(let test, let what):
                     RulesView.lines(try await port.testRules(test, by: user), of: what)
                 }
@@ -287,6 +299,18 @@ final class PortFeed: Sendable {
     }
 
     private static var zone: Int { WallTime.secondsEastOfUTC() }
+
+    /// Of what is told of a test, on any screen.
+    private static let detailWidth = 68
+    private static let historyLimit = 200
+
+    private func loadAlerts() async throws {
+        mailbox.post(.channels(try await port.notificationChannels(by: user).items))
+        mailbox.post(.tasks(try await port.tasks(by: user).items))
+        var query = NotificationQuery()
+        query.limit = Self.historyLimit
+        mailbox.post(.notifications(try await port.notificationHistory(query, by: user).items))
+    }
 
     private func loadSystem() async throws {
         mailbox.post(.status(try await port.status(by: user)))

@@ -62,6 +62,8 @@ struct Form: Equatable, Sendable {
     /// Of a field, then the two buttons.
     private(set) var focus = 0
     private var initial: [String: String] = [:]
+    /// What stands in fields, or stood there before others took their place.
+    private var aside: [String: Field.Kind] = [:]
     /// What is wrong with a field, by its id.
     var errors: [String: String] = [:]
     /// What a field means, by its id.
@@ -83,6 +85,23 @@ struct Form: Equatable, Sendable {
 
     /// Whether a field of text is as it was.
     func isUntouched(_ id: String) -> Bool { initial[id] == text(id) }
+
+    /// Takes other fields in the place of its own; what was typed into one of the same name stays, also while it is away.
+    mutating func adopt(_ new: [Field]) {
+        let focused = fields.indices.contains(focus) ? fields[focus].id : nil
+        for field in fields { aside[field.id] = field.kind }
+        let before = fields.map(\.id)
+        fields = new.map { field in
+            var field = field
+            if let kind = aside[field.id] { field.kind = kind }
+            return field
+        }
+        guard fields.map(\.id) != before else { return }
+        for field in new where initial[field.id] == nil {
+            if case .text(let editor) = field.kind { initial[field.id] = editor.text }
+        }
+        if let focused { focus(on: focused) }
+    }
 
     var isFieldFocused: Bool { focus < fields.count }
 

@@ -74,6 +74,8 @@ enum KnownFields {
     }
 
     static func check<Key: CodingKey & CaseIterable>(_ decoder: any Decoder, _ known: Key.Type) throws {
+        // Who only wants to know what there is brings nothing unknown.
+        guard decoder.userInfo[.describesTypes] == nil else { return }
         let container = try decoder.container(keyedBy: AnyKey.self)
         for key in container.allKeys
         where !known.allCases.contains(where: { $0.stringValue == key.stringValue }) {

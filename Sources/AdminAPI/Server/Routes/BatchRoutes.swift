@@ -16,7 +16,8 @@ enum BatchRoutes {
         .init(
             name: "mode",
             type: "string",
-            summary: "keep_good (default): rows that do not hold are left out; all_or_nothing"
+            summary: "keep_good (default): rows that do not hold are left out; all_or_nothing",
+            choices: ImportMode.allCases.map(\.rawValue)
         ),
         .init(
             name: "async",
@@ -73,7 +74,7 @@ enum BatchRoutes {
     // MARK: Export
 
     private static let exportQuery: [AdminRoute.Parameter] = [
-        .init(name: "upstream_id", type: "integer", summary: "Keys of this upstream"),
+        .init(name: "upstream_id", type: "integer", summary: "Keys of this upstream", range: 0...Int.max),
         .init(
             name: "values",
             type: "boolean",

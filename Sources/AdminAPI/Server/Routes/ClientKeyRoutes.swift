@@ -16,8 +16,8 @@ enum ClientKeyRoutes {
             query: [
                 .init(name: "search", type: "string", summary: "Part of a name, owner or prefix"),
                 .init(name: "owner", type: "string", summary: "Exactly this owner"),
-                .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
-                .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
+                .limit,
+                .cursor,
             ]
         ) { request in
             var query = ClientKeyQuery()

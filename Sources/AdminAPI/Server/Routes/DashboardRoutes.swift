@@ -23,7 +23,8 @@ enum DashboardRoutes {
                 .init(
                     name: "metric",
                     type: "string",
-                    summary: Metric.allCases.map(\.rawValue).joined(separator: ", ")
+                    summary: "requests when it is absent",
+                    choices: Metric.allCases.map(\.rawValue)
                 ),
                 filter,
                 .init(name: "from", type: "string", summary: "Default five minutes before to"),
@@ -65,7 +66,8 @@ enum DashboardRoutes {
                 .init(
                     name: "by",
                     type: "string",
-                    summary: StatsGrouping.allCases.map(\.rawValue).joined(separator: ", ")
+                    summary: "client_key when it is absent",
+                    choices: StatsGrouping.allCases.map(\.rawValue)
                 ),
                 filter,
                 .init(name: "from", type: "string", summary: "Only exchanges that began then or later"),

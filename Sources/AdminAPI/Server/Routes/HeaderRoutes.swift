@@ -12,7 +12,14 @@ enum HeaderRoutes {
             "/headers",
             "headers",
             "List header rules in order",
-            query: [.init(name: "upstream_id", type: "integer", summary: "Of this upstream only")]
+            query: [
+                .init(
+                    name: "upstream_id",
+                    type: "integer",
+                    summary: "Of this upstream only",
+                    range: 0...Int.max
+                )
+            ]
         ) { request in
             let isOne = request.text("upstream_id") != nil
             let upstream = isOne ? try request.number("upstream_id", default: 0, in: 0...Int.max) : nil

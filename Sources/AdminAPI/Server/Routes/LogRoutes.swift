@@ -26,9 +26,14 @@ enum LogRoutes {
             "logs",
             "List exchanges, newest first",
             query: range + [
-                .init(name: "order", type: "string", summary: "newest or oldest first, default newest"),
-                .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
-                .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
+                .init(
+                    name: "order",
+                    type: "string",
+                    summary: "newest or oldest first, default newest",
+                    choices: LogOrder.allCases.map(\.rawValue)
+                ),
+                .limit,
+                .cursor,
             ]
         ) { request in
             var query = try Self.query(request)
@@ -46,7 +51,8 @@ enum LogRoutes {
                 .init(
                     name: "max_per_second",
                     type: "integer",
-                    summary: "1 to 1000, default 100; more are skipped"
+                    summary: "1 to 1000, default 100; more are skipped",
+                    range: 1...1000
                 ),
             ],
             contentType: "text/event-stream"
@@ -67,7 +73,7 @@ enum LogRoutes {
             "/logs/export",
             "logs",
             "Export exchanges, newest first",
-            query: range + [.init(name: "format", type: "string", summary: "csv or jsonl")],
+            query: range + [.init(name: "format", type: "string", summary: "csv or jsonl", choices: ["csv", "jsonl"])],
             contentType: "text/csv"
         ) { request in
             let format = try request.choice("format", default: ExportFormat.csv)

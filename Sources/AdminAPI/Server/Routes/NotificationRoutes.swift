@@ -73,11 +73,21 @@ enum NotificationRoutes {
             tag,
             "What was told, newest first, with every try",
             query: [
-                .init(name: "channel_id", type: "integer", summary: "Of this channel"),
-                .init(name: "event", type: "string", summary: NotificationEvent.names),
-                .init(name: "status", type: "string", summary: NotificationRecord.Status.names),
-                .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
-                .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
+                .init(name: "channel_id", type: "integer", summary: "Of this channel", range: 0...Int.max),
+                .init(
+                    name: "event",
+                    type: "string",
+                    summary: "Of this event",
+                    choices: NotificationEvent.allCases.map(\.rawValue)
+                ),
+                .init(
+                    name: "status",
+                    type: "string",
+                    summary: "That ended so",
+                    choices: NotificationRecord.Status.allCases.map(\.rawValue)
+                ),
+                .limit,
+                .cursor,
             ]
         ) { request in
             var query = NotificationQuery()
@@ -105,7 +115,8 @@ enum NotificationRoutes {
     private static let channelParameter = AdminRoute.Parameter(
         name: "channel",
         type: "integer",
-        summary: "Of this channel; of all when it is absent"
+        summary: "Of this channel; of all when it is absent",
+        range: 0...Int.max
     )
 
     private static let templates: [AdminRoute] = [

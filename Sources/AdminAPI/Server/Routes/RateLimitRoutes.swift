@@ -8,8 +8,13 @@ enum RateLimitRoutes {
             "limits",
             "How every window that has a limit stands",
             query: [
-                .init(name: "scope", type: "string", summary: "global, upstream, client_key or upstream_key"),
-                .init(name: "id", type: "integer", summary: "Of the upstream or key"),
+                .init(
+                    name: "scope",
+                    type: "string",
+                    summary: "Of one kind",
+                    choices: LimitScope.allCases.map(\.rawValue)
+                ),
+                .init(name: "id", type: "integer", summary: "Of the upstream or key", range: 0...Int.max),
             ]
         ) { request in
             let scope: LimitScope? =

@@ -46,8 +46,8 @@ enum SystemRoutes {
             "operators",
             "Who changed what, newest first",
             query: [
-                .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
-                .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
+                .limit,
+                .cursor,
             ]
         ) { request in
             let limit = try request.number("limit", default: 100, in: 1...1000)

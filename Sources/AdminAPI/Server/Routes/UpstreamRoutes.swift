@@ -73,10 +73,15 @@ enum UpstreamKeyRoutes {
             "upstream keys",
             "List upstream keys; values are masked",
             query: [
-                .init(name: "upstream_id", type: "integer", summary: "Keys of this upstream"),
+                .init(
+                    name: "upstream_id",
+                    type: "integer",
+                    summary: "Keys of this upstream",
+                    range: 0...Int.max
+                ),
                 .init(name: "name", type: "string", summary: "Exactly this name"),
-                .init(name: "limit", type: "integer", summary: "1 to 1000, default 100"),
-                .init(name: "cursor", type: "string", summary: "next_cursor of the page before"),
+                .limit,
+                .cursor,
             ]
         ) { request in
             var query = UpstreamKeyQuery()

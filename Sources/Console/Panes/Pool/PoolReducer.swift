@@ -41,6 +41,7 @@ extension ConsoleState {
         case .editPoolKey:
             guard let key = pool.table.selection else { return [] }
             overlays.append(.form(PoolForm.make(key, upstreams.all), .editPoolKey(key)))
+        case .importPool: overlays.append(.form(Self.importForm(), .importKeys))
         case .togglePoolKey: return toggle()
         case .banPoolKey: askToBan()
         case .resetPoolKey: return [.change(.pool(edit(pool.table.targets, .active)))]
@@ -120,7 +121,7 @@ extension ConsoleState {
 
     /// Why a command on the selected key is not to be had.
     func refusalOfPool(_ id: CommandID) -> String? {
-        if id == .newPoolKey { return nil }
+        if id == .newPoolKey || id == .importPool { return nil }
         let targets = pool.table.targets
         guard let key = pool.table.selection else { return "there is no key in the pool" }
         switch id {

@@ -49,6 +49,7 @@ struct ChangeRunner {
         case .upstream(let edit): return try await perform(edit)
         case .rule(let edit): return try await perform(edit)
         case .header(let edit): return try await perform(edit)
+        case .alert(let edit): return try await perform(edit)
         case .reload:
             try await port.reload(by: user)
             return (.done("the configuration has been read again"), nil)
