@@ -25,7 +25,7 @@ import Testing
                 }
             }
         }
-        for pane in [PaneID.keys, .pool, .upstreams, .rules, .scripts, .system] {
+        for pane in [PaneID.keys, .pool, .upstreams, .rules, .scripts, .alerts, .system] {
             screens.append(Screen(pane: pane, columns: 80, lines: 24, glyphs: .ascii, depths: [.mono]))
             screens.append(
                 Screen(pane: pane, columns: 120, lines: 40, glyphs: .unicode, depths: [.truecolor])

@@ -35,7 +35,8 @@ import Testing
     func `no sequence of keys, answers and sizes breaks it`(seed: UInt64) {
         var random = SeededRandom(seed: seed)
         let names =
-            Array(Key.named).sorted() + "1234567890/:?jkgGsCpynNdeRXDLvhltY=[]<>\\ uabc".map { String($0) }
+            Array(Key.named).sorted()
+            + "1234567890/:?jkgGsCpynNdeRXDLvhltYmMix=[]<>\\ uabc".map { String($0) }
         var console = ConsoleDriver()
         console.fill()
         for step in 0..<500 {

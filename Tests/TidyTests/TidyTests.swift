@@ -145,7 +145,7 @@ import Testing
             encoding: .utf8
         )
         let readers = Self.sources.filter { $0.path.contains("Sections.swift") }
-        #expect(readers.count == 2)
+        #expect(readers.count == 3)
         var count = 0
         for file in readers {
             for match in file.text.matches(of: /section\.read\("([a-z_]+)"/) {

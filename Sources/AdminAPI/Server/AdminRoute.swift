@@ -42,7 +42,10 @@ struct AdminRoute: Sendable {
     var status = HTTPResponse.Status.ok
     var contentType = "application/json"
     /// What the answer may be written in.
-    var contentTypes: [String] { contentType == "text/csv" && path == "/logs/export" ? ["text/csv", "application/x-ndjson"] : [contentType] }
+    var contentTypes: [String] {
+        contentType == "text/csv" && path == "/logs/export"
+            ? ["text/csv", "application/x-ndjson"] : [contentType]
+    }
     /// Content types of a file that the body is; nil where it is none.
     var uploads: [String]?
     let handler: @Sendable (AdminRequest) async throws -> Response
@@ -190,7 +193,7 @@ struct AdminRequest: Sendable {
     func ifMatch() throws -> Int? {
         guard let text = request.headers[.ifMatch], text != "*" else { return nil }
         guard let version = Int(text.filter { $0 != "\"" }) else {
-            throw OperationsError(.preconditionFailed, "If-Match must be the object's version or ETag")
+            throw OperationsError(.badRequest, "If-Match must be the object's version or ETag")
         }
         return version
     }

@@ -20,7 +20,10 @@ struct AllowedMethods: Sendable {
             route.parts.count == parts.count
                 && zip(route.parts, parts).allSatisfy { $0 == $1 || $0.hasPrefix("{") }
         }
-        guard !found.isEmpty else { return nil }
-        return Set(found.map(\.method.rawValue)).sorted().joined(separator: ", ")
+        // A path that stands there word for word is not the one with a name in its place.
+        let names = found.map { route in route.parts.count { $0.hasPrefix("{") } }
+        guard let fewest = names.min() else { return nil }
+        let nearest = zip(found, names).filter { $0.1 == fewest }.map(\.0)
+        return Set(nearest.map(\.method.rawValue)).sorted().joined(separator: ", ")
     }
 }

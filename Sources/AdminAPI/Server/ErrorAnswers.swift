@@ -23,12 +23,16 @@ struct ErrorAnswers: RouterMiddleware {
             return Self.answer(StrictBody.explain(error), status: .unprocessableContent)
         } catch is TooManyFailures {
             let error = OperationsError(.unauthorized, "too many wrong tokens; wait a minute")
-            var answer = Self.answer(error, status: .tooManyRequests)
+            // The same status as for one wrong token: whoever guesses learns nothing, and waits.
+            var answer = Self.answer(error, status: .unauthorized)
             answer.headers[.retryAfter] = "60"
             return answer
         } catch let error as any HTTPResponseError {
             if error.status == .notFound, let methods = allowed.methods(request.uri.path) {
-                let refusal = OperationsError(.badRequest, "this can be asked \(methods) and not \(request.method)")
+                let refusal = OperationsError(
+                    .badRequest,
+                    "this can be asked \(methods) and not \(request.method)"
+                )
                 var answer = Self.answer(refusal, status: .methodNotAllowed)
                 answer.headers[.allow] = methods
                 return answer

@@ -266,7 +266,8 @@ extension ConsoleState {
         case .scripts: scripts.part = scripts.part == .editor ? .result : .editor
         case .alerts:
             let count = AlertsState.Part.allCases.count
-            alerts.part = AlertsState.Part(rawValue: (alerts.part.rawValue + step + count) % count) ?? .channels
+            alerts.part =
+                AlertsState.Part(rawValue: (alerts.part.rawValue + step + count) % count) ?? .channels
         case .keys, .pool, .rules, .system: break
         }
     }

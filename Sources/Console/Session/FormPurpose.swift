@@ -52,7 +52,11 @@ extension ConsoleState {
         case .newChannel: return ChannelForm.edit(form, of: nil).map { .change(.alert($0)) }
         case .editChannel(let channel): return ChannelForm.edit(form, of: channel).map { .change(.alert($0)) }
         case .taskInterval(let task):
-            let edit = AlertEdit.setInterval(task.name.rawValue, form.given("interval"), before: task.interval)
+            let edit = AlertEdit.setInterval(
+                task.name.rawValue,
+                form.given("interval"),
+                before: task.interval
+            )
             return .change(.alert(edit))
         case .importKeys: return Self.importEffect(form)
         // Nothing that the gateway has to know of.

@@ -9,7 +9,8 @@ enum ImportFile {
     private static let pieceSize = 256 << 10
 
     /// - Throws: `OperationsError` for a file that cannot be read.
-    static func stream(_ path: String, progress: @escaping @Sendable (Int, Int) -> Void) throws -> ByteStream {
+    static func stream(_ path: String, progress: @escaping @Sendable (Int, Int) -> Void) throws -> ByteStream
+    {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw refusal(path) }
         var status = stat()
@@ -59,7 +60,9 @@ extension PortFeed {
     func importKeys(_ path: String, _ options: ImportOptions) async {
         let mailbox = mailbox
         do {
-            let file = try ImportFile.stream(path) { mailbox.post(.importing(count: $0, total: $1, unit: "bytes read")) }
+            let file = try ImportFile.stream(path) {
+                mailbox.post(.importing(count: $0, total: $1, unit: "bytes read"))
+            }
             var options = options
             options.isAsync = true
             var job = try await port.importUpstreamKeys(file, options, by: user)

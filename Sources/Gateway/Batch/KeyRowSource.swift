@@ -211,13 +211,12 @@ private struct JSONScalar: Decodable {
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
+        // Each in turn: a value is of one kind, and no other fits.
         if container.decodeNil() {
             text = nil
         } else if let value = try? container.decode(String.self) {
-            // Each in turn: a value is of one kind, and no other fits.
             text = value
         } else if let value = try? container.decode(Bool.self) {
-            // As above.
             text = value ? "true" : "false"
         } else {
             text = "\(try container.decode(Int.self))"

@@ -29,12 +29,12 @@ struct NotificationLog: Sendable {
     /// Waiting on one channel; older ones are left out beyond that.
     static let queueLimit = 1000
     /// Rows of the history.
-    private static let historyLimit = 100_000
-    private static let historyTime = 30 * 86_400_000_000
+    static let historyLimit = 100_000
+    static let historyTime = 30 * 86_400_000_000
     /// What no channel wants is told apart for so long.
     private static let unroutedDedupe = 300_000_000
 
-    private let database: DatabasePool
+    let database: DatabasePool
 
     init(path: String) throws {
         var configuration = GRDB.Configuration()
@@ -316,90 +316,6 @@ struct NotificationLog: Sendable {
                 arguments: [message, id]
             )
             return Message(id: message, at: news.first, entries: try Self.entries(of: message, db))
-        }
-    }
-
-    // MARK: History
-
-    /// Newest first; `limit` + 1 rows where there are more.
-    func history(_ query: NotificationQuery, before id: Int) throws -> [NotificationRecord] {
-        try database.read { db in
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT n.*, m.size FROM notifications n LEFT JOIN messages m ON m.id = n.message_id
-                    WHERE n.id < ?1 AND (?2 IS NULL OR n.channel_id = ?2) AND (?3 IS NULL OR n.event = ?3)
-                    AND (?4 IS NULL OR n.status = ?4) ORDER BY n.id DESC LIMIT ?5
-                    """,
-                arguments: [
-                    id, query.channel, query.event?.rawValue, query.status?.rawValue, query.limit + 1,
-                ]
-            )
-            return try rows.compactMap { try Self.record($0, db) }
-        }
-    }
-
-    func record(_ id: Int) throws -> NotificationRecord? {
-        try database.read { db in
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT n.*, m.size FROM notifications n LEFT JOIN messages m ON m.id = n.message_id WHERE n.id = ?
-                    """,
-                arguments: [id]
-            )
-            return try row.flatMap { try Self.record($0, db) }
-        }
-    }
-
-    private static func record(_ row: Row, _ db: Database) throws -> NotificationRecord? {
-        guard let event = NotificationEvent(rawValue: row["event"]),
-            let status = NotificationRecord.Status(rawValue: row["status"])
-        else { return nil }
-        var record = NotificationRecord(
-            id: row["id"],
-            time: Timestamp(microseconds: row["at"]),
-            event: event,
-            subject: row["subject"],
-            data: try JSONForm.value([String: String].self, from: Data((row["data"] as String).utf8))
-        )
-        (record.channelId, record.channel) = (row["channel_id"], row["channel"])
-        (record.status, record.reason) = (status, row["reason"])
-        (record.count, record.lastTime) = (row["count"], Timestamp(microseconds: row["last_at"]))
-        record.digest = row["size"] ?? 1
-        record.sentAt = (row["sent_at"] as Int?).map { Timestamp(microseconds: $0) }
-        record.tries = try Row.fetchAll(
-            db,
-            sql: "SELECT * FROM tries WHERE message_id = ? ORDER BY id",
-            arguments: [row["message_id"] as Int?]
-        ).map { row in
-            NotificationTry(
-                time: Timestamp(microseconds: row["at"]),
-                succeeded: row["succeeded"],
-                detail: row["detail"],
-                durationMs: row["duration_ms"]
-            )
-        }
-        return record
-    }
-
-    /// - Returns: how much was too old, or too much.
-    func cleanUp(now: Int) throws -> Int {
-        try database.write { db in
-            try db.execute(
-                sql: """
-                    DELETE FROM notifications WHERE status != 'pending'
-                    AND (at < ? OR id <= (SELECT max(id) FROM notifications) - ?)
-                    """,
-                arguments: [now - Self.historyTime, Self.historyLimit]
-            )
-            let count = db.changesCount
-            try db.execute(
-                sql:
-                    "DELETE FROM messages WHERE id NOT IN (SELECT message_id FROM notifications WHERE message_id IS NOT NULL)"
-            )
-            try db.execute(sql: "DELETE FROM tries WHERE message_id NOT IN (SELECT id FROM messages)")
-            return count
         }
     }
 }

@@ -329,6 +329,9 @@ extension ConsoleDriver {
         answer(.upstreams(Fixture.upstreams()))
         answer(.rules(Fixture.rules()))
         answer(.headers(Fixture.headers()))
+        answer(.channels(Fixture.channels()))
+        answer(.tasks(Fixture.tasks()))
+        answer(.notifications(Fixture.notifications()))
         answer(.usage([1: KeyUsage(today: 1204, parts: [1, 2, 2, 5, 7, 6, 3, 2])]))
         answer(.status(Fixture.status()))
         answer(

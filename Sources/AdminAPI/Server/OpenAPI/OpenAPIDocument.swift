@@ -61,7 +61,9 @@ enum OpenAPIDocument {
         for type in types {
             switch type {
             case "multipart/form-data":
-                let file: JSONValue = .object(["type": "string", "contentMediaType": "application/octet-stream"])
+                let file: JSONValue = .object([
+                    "type": "string", "contentMediaType": "application/octet-stream",
+                ])
                 content[type] = .object([
                     "schema": .object([
                         "type": "object", "properties": .object(["file": file]), "required": .array(["file"]),
@@ -126,7 +128,11 @@ enum OpenAPIDocument {
             )
         }
         if route.method == .patch, route.path.hasSuffix("{id}") {
-            add("If-Match", "The object's version or ETag: 412 when it is another", ["type": "string"])
+            add(
+                "If-Match",
+                "The object's version or ETag: 412 when it is another",
+                ["type": "string", "pattern": "^(\\*|[0-9]{1,18}|\"[0-9]{1,18}\")$"]
+            )
         }
         return parameters
     }

@@ -35,7 +35,7 @@ private struct SchemaKeyedContainer<Key: CodingKey>: KeyedDecodingContainerProto
 
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
         let (schema, value) = try TypeSchema.probe(type, direction)
-        recorder.set(key.stringValue, schema, isRequired: true)
+        recorder.set(key.stringValue, schema, isRequired: true, direction)
         return value
     }
 
@@ -46,7 +46,8 @@ private struct SchemaKeyedContainer<Key: CodingKey>: KeyedDecodingContainerProto
         recorder.set(
             key.stringValue,
             direction == .request && !isShown ? TypeSchema.nullable(schema) : schema,
-            isRequired: isShown && direction == .response
+            isRequired: isShown && direction == .response,
+            direction
         )
         return nil
     }
@@ -61,7 +62,8 @@ private struct SchemaKeyedContainer<Key: CodingKey>: KeyedDecodingContainerProto
         recorder.set(
             key.stringValue,
             direction == .request ? TypeSchema.nullable(schema) : schema,
-            isRequired: false
+            isRequired: false,
+            direction
         )
         return nil
     }
@@ -103,7 +105,7 @@ private struct FieldDecoder: Decoder {
 
     func singleValueContainer() -> any SingleValueDecodingContainer {
         SchemaValueContainer(recorder: SchemaRecorder(), direction: direction) { schema in
-            parent.set(name, schema, isRequired: false)
+            parent.set(name, schema, isRequired: false, direction)
         }
     }
 }
@@ -132,7 +134,9 @@ private struct SchemaListContainer: UnkeyedDecodingContainer {
         return value
     }
 
-    mutating func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type) -> KeyedDecodingContainer<Nested> {
+    mutating func nestedContainer<Nested: CodingKey>(
+        keyedBy type: Nested.Type
+    ) -> KeyedDecodingContainer<Nested> {
         currentIndex += 1
         return KeyedDecodingContainer(
             SchemaKeyedContainer<Nested>(recorder: SchemaRecorder(), direction: direction)

@@ -44,7 +44,9 @@ enum TypeSchema {
     /// The same, or null.
     static func nullable(_ schema: JSONValue) -> JSONValue {
         guard case .object(var fields) = schema, !fields.isEmpty else { return schema }
-        guard case .string(let type)? = fields["type"] else { return .object(["anyOf": .array([schema, scalar("null")])]) }
+        guard case .string(let type)? = fields["type"] else {
+            return .object(["anyOf": .array([schema, scalar("null")])])
+        }
         fields["type"] = .array([.string(type), "null"])
         if case .array(let values)? = fields["enum"] { fields["enum"] = .array(values + [.null]) }
         return .object(fields)
@@ -101,12 +103,12 @@ final class SchemaRecorder {
     func set(list schema: JSONValue) { shape = .list(schema) }
     func beginObject() { shape = .object }
 
-    func set(_ name: String, _ schema: JSONValue, isRequired: Bool) {
+    func set(_ name: String, _ schema: JSONValue, isRequired: Bool, _ direction: TypeSchema.Direction) {
         if name == Self.anyKey {
             values = schema
             return
         }
-        properties[Self.snakeCase(name)] = schema
+        properties[Self.snakeCase(name)] = FieldRules.narrowed(schema, Self.snakeCase(name), direction)
         if isRequired { required.append(Self.snakeCase(name)) }
     }
 

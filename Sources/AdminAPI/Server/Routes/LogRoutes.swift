@@ -73,7 +73,9 @@ enum LogRoutes {
             "/logs/export",
             "logs",
             "Export exchanges, newest first",
-            query: range + [.init(name: "format", type: "string", summary: "csv or jsonl", choices: ["csv", "jsonl"])],
+            query: range + [
+                .init(name: "format", type: "string", summary: "csv or jsonl", choices: ["csv", "jsonl"])
+            ],
             contentType: "text/csv"
         ) { request in
             let format = try request.choice("format", default: ExportFormat.csv)

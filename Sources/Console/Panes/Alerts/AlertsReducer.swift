@@ -64,7 +64,9 @@ extension ConsoleState {
         let waiting = channel.pending == 0 ? "" : " \(channel.pending) that wait are told to nobody."
         let dialog = Dialog(
             title: "Delete \(channel.name)",
-            text: ["Nothing is sent to \(AlertsView.target(channel)) any more.\(waiting) This cannot be undone."],
+            text: [
+                "Nothing is sent to \(AlertsView.target(channel)) any more.\(waiting) This cannot be undone."
+            ],
             buttons: [.init(label: "Delete", key: Key("y"))]
         )
         overlays.append(.dialog(dialog, .change(.alert(.delete(channel)))))
@@ -146,7 +148,8 @@ extension ConsoleState {
             guard let channel = alerts.channels.selection else { return "there is no channel" }
             return channel.source == .file
                 ? "the configuration file defines it; change it there and reload (Ctrl-R in System)" : nil
-        case .toggleChannel, .testChannel: return alerts.channels.selection == nil ? "there is no channel" : nil
+        case .toggleChannel, .testChannel:
+            return alerts.channels.selection == nil ? "there is no channel" : nil
         case .runTask:
             guard let task = alerts.tasks.selection?.task else { return "there is no task" }
             return task.running ? "it is running" : nil

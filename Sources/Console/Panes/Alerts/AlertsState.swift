@@ -50,7 +50,8 @@ enum AlertEdit: Sendable, Equatable {
         switch self {
         case .create(let draft): "“\(draft.name)”"
         case .change(let channel, _), .setEnabled(let channel, _), .delete(let channel): "“\(channel.name)”"
-        case .resend(let records): records.count == 1 ? "“\(records[0].subject)”" : "\(records.count) notifications"
+        case .resend(let records):
+            records.count == 1 ? "“\(records[0].subject)”" : "\(records.count) notifications"
         case .runTask(let name), .setInterval(let name, _, _): name
         case .template(let template, _): "the text for \(template.event.rawValue)"
         }

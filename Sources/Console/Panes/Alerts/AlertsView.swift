@@ -15,9 +15,13 @@ enum AlertsView {
                 StyledText(channel.enabled ? channel.state : "off", role(channel))
             },
             Column(id: "events", title: "EVENTS", width: 12, stretch: 2, priority: 3) { channel in
-                StyledText(channel.events.isEmpty ? "all" : channel.events.map(\.rawValue).joined(separator: " "))
+                StyledText(
+                    channel.events.isEmpty ? "all" : channel.events.map(\.rawValue).joined(separator: " ")
+                )
             },
-            Column(id: "from", title: "FROM", width: 8, priority: 4) { StyledText($0.minSeverity.rawValue, .muted) },
+            Column(id: "from", title: "FROM", width: 8, priority: 4) {
+                StyledText($0.minSeverity.rawValue, .muted)
+            },
             Column(id: "waiting", title: "WAITING", width: 7, isRight: true, priority: 1) { channel in
                 StyledText(channel.pending == 0 ? "" : NumberText.count(channel.pending), .warning)
             },
@@ -74,7 +78,10 @@ enum AlertsView {
             Column(id: "next", title: "NEXT", width: 9, priority: 2) { row in
                 let seconds = row.task.nextRunAt.seconds - now.seconds
                 return StyledText(
-                    row.task.running ? "running" : seconds <= 0 ? "now" : TimeText.uptime(seconds),
+                    row.task.running
+                        ? "running"
+                        : seconds <= 0
+                            ? "now" : seconds < 60 ? "in \(seconds) s" : "in \(TimeText.uptime(seconds))",
                     .muted
                 )
             },
@@ -92,9 +99,11 @@ enum AlertsView {
         let zone = state.zone
         return [
             Column(id: "time", title: "TIME", width: 14) { record in
-                StyledText("\(TimeText.date(record.time, zone: zone).suffix(5)) \(TimeText.clock(record.time, zone: zone))")
+                StyledText(
+                    "\(TimeText.date(record.time, zone: zone).suffix(5)) \(TimeText.clock(record.time, zone: zone))"
+                )
             },
-            Column(id: "event", title: "EVENT", width: 20) { record in
+            Column(id: "event", title: "EVENT", width: 22) { record in
                 StyledText("\(severityMark(record.severity, glyphs)) ", role(record.severity))
                     .appending(record.event.rawValue)
             },
@@ -112,7 +121,10 @@ enum AlertsView {
                 StyledText(record.tries.isEmpty ? "" : "\(record.tries.count)", .muted)
             },
             Column(id: "why", title: "WHY", width: 14, stretch: 3, priority: 4) { record in
-                StyledText(record.reason ?? record.data["reason"] ?? "", record.reason == nil ? .muted : .error)
+                StyledText(
+                    record.reason ?? record.data["reason"] ?? "",
+                    record.reason == nil ? .muted : .error
+                )
             },
         ]
     }
@@ -178,7 +190,8 @@ enum AlertsView {
         in rect: Rect
     ) {
         let alerts = state.alerts
-        let waiting = alerts.fault.map { "\(canvas.glyphs.bad) \($0)" }
+        let waiting =
+            alerts.fault.map { "\(canvas.glyphs.bad) \($0)" }
             ?? (alerts.isLoading ? "loading \(canvas.glyphs.ellipsis)" : nil)
         switch part {
         case .channels:
@@ -218,15 +231,26 @@ enum AlertsView {
         var facts: [(String, String)] = [
             ("name", channel.name), ("kind", channel.kind.rawValue), ("to", target(channel)),
             ("on", channel.enabled ? "yes" : "no"), ("state", channel.state),
-            ("events", channel.events.isEmpty ? "all" : channel.events.map(\.rawValue).joined(separator: ", ")),
+            (
+                "events",
+                channel.events.isEmpty ? "all" : channel.events.map(\.rawValue).joined(separator: ", ")
+            ),
             ("from severity", channel.minSeverity.rawValue),
-            ("quiet hours", channel.quietHours.map { "\($0.from) to \($0.to), but for what is critical" } ?? "none"),
-            ("same again", "after \(channel.dedupe)"), ("a minute", "\(channel.maxPerMinute) messages at most"),
+            (
+                "quiet hours",
+                channel.quietHours.map { "\($0.from) to \($0.to), but for what is critical" } ?? "none"
+            ),
+            ("same again", "after \(channel.dedupe)"),
+            ("a minute", "\(channel.maxPerMinute) messages at most"),
         ]
         if channel.kind == .email {
             facts += [
-                ("server", "\(channel.smtpHost ?? ""):\(channel.smtpPort ?? 0), \(channel.smtpSecurity?.rawValue ?? "")"),
-                ("user", channel.smtpUser ?? "none"), ("password", channel.hasSmtpPassword == true ? "set" : "none"),
+                (
+                    "server",
+                    "\(channel.smtpHost ?? ""):\(channel.smtpPort ?? 0), \(channel.smtpSecurity?.rawValue ?? "")"
+                ),
+                ("user", channel.smtpUser ?? "none"),
+                ("password", channel.hasSmtpPassword == true ? "set" : "none"),
                 ("from", channel.fromEmail ?? ""),
             ]
         } else {
@@ -237,7 +261,8 @@ enum AlertsView {
         }
         facts += [
             ("waiting", "\(channel.pending)"), ("last sent", TimeText.ago(channel.lastSentAt, now: now)),
-            ("last error", channel.lastError ?? "none"), ("tried again", channel.nextTryAt?.description ?? ""),
+            ("last error", channel.lastError ?? "none"),
+            ("tried again", channel.nextTryAt?.description ?? ""),
             ("source", channel.source.rawValue),
         ]
         return DetailText.lines(facts.filter { !$0.1.isEmpty }, width: width)
@@ -268,7 +293,10 @@ enum AlertsView {
         facts += record.data.sorted { $0.key < $1.key }.map { ($0.key.replacing("_", with: " "), $0.value) }
         for (index, one) in record.tries.enumerated() {
             facts.append(
-                ("try \(index + 1)", "\(one.time)  \(one.succeeded ? "ok" : "failed")  \(one.durationMs) ms  \(one.detail)")
+                (
+                    "try \(index + 1)",
+                    "\(one.time)  \(one.succeeded ? "ok" : "failed")  \(one.durationMs) ms  \(one.detail)"
+                )
             )
         }
         return DetailText.lines(facts, width: width)
@@ -287,7 +315,9 @@ enum AlertsView {
             TextView.Line(StyledText(String($0)), copy: String($0))
         }
         lines += [TextView.Line(StyledText()), TextView.Line(StyledText("As it is written", .heading))]
-        lines += ([template.title] + template.body.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+        lines +=
+            ([template.title]
+            + template.body.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
             .map { TextView.Line(StyledText($0, .muted), copy: $0) }
         lines += [
             TextView.Line(StyledText()), TextView.Line(StyledText("It may name", .heading)),

@@ -6,7 +6,9 @@ enum ChannelForm {
         let kind = channel?.kind ?? kind
         var fields: [Form.Field] = []
         if channel == nil {
-            fields.append(.choice("kind", "Kind", NotificationChannelKind.allCases.map(\.rawValue), kind.rawValue))
+            fields.append(
+                .choice("kind", "Kind", NotificationChannelKind.allCases.map(\.rawValue), kind.rawValue)
+            )
         }
         fields.append(.text("name", "Name", channel?.name ?? "", placeholder: "what it is called here"))
         fields += kind == .email ? mailFields(channel) : hookFields(channel, kind)
@@ -97,7 +99,9 @@ enum ChannelForm {
         form.errors = [:]
         if isComplete, form.word("name").isEmpty { form.errors["name"] = "needs a name" }
         let isNew = kind != nil
-        for (id, what) in [("smtp_host", "a server"), ("from_email", "an address"), ("to_emails", "an address")]
+        for (id, what) in [
+            ("smtp_host", "a server"), ("from_email", "an address"), ("to_emails", "an address"),
+        ]
         where isComplete && form.has(id) && form.word(id).isEmpty {
             form.errors[id] = "needs \(what)"
         }
@@ -123,7 +127,8 @@ enum ChannelForm {
 
     private static func quiet(_ form: Form) -> QuietHours? {
         let parts = form.word("quiet_hours").split(separator: "-").map { String($0).trimmingSpaces() }
-        guard parts.count == 2, parts[0] != parts[1], parts.allSatisfy({ QuietHours.minutes($0) != nil }) else {
+        guard parts.count == 2, parts[0] != parts[1], parts.allSatisfy({ QuietHours.minutes($0) != nil })
+        else {
             return nil
         }
         return QuietHours(from: parts[0], to: parts[1])
@@ -161,14 +166,20 @@ enum ChannelForm {
         if !form.isUntouched("events") { change.events = .set(events(form)) }
         if severity != channel.minSeverity { change.minSeverity = .set(severity) }
         if !form.isUntouched("quiet_hours") { change.quietHours = quiet(form).map { .set($0) } ?? .clear }
-        (change.smtpHost, change.smtpUser, change.fromEmail) = (text("smtp_host"), text("smtp_user"), text("from_email"))
+        (change.smtpHost, change.smtpUser, change.fromEmail) = (
+            text("smtp_host"), text("smtp_user"), text("from_email")
+        )
         if form.has("smtp_port"), !form.isUntouched("smtp_port") {
             change.smtpPort = Int(form.word("smtp_port")).map { .set($0) } ?? .clear
         }
-        if let security = form.choice("smtp_security").flatMap(SMTPSecurity.init), security != channel.smtpSecurity {
+        if let security = form.choice("smtp_security").flatMap(SMTPSecurity.init),
+            security != channel.smtpSecurity
+        {
             change.smtpSecurity = .set(security)
         }
-        if form.has("to_emails"), !form.isUntouched("to_emails") { change.toEmails = .set(form.list("to_emails")) }
+        if form.has("to_emails"), !form.isUntouched("to_emails") {
+            change.toEmails = .set(form.list("to_emails"))
+        }
         // What is not typed stays as it is: nobody here knows it.
         for (id, path) in [
             ("smtp_password", \NotificationChannelChange.smtpPassword), ("webhook_url", \.webhookUrl),

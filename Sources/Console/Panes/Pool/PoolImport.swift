@@ -7,7 +7,12 @@ extension ConsoleState {
             title: "Import upstream keys",
             submitLabel: "Look at it",
             fields: [
-                .text("path", "File", placeholder: "keys.csv or keys.json, on this console's machine", limit: 4096),
+                .text(
+                    "path",
+                    "File",
+                    placeholder: "keys.csv or keys.json, on this console's machine",
+                    limit: 4096
+                ),
                 .choice("mode", "Bad rows", ["are left out", "stop it all"], "are left out"),
             ]
         )
@@ -38,7 +43,8 @@ extension ConsoleState {
         _ result: Result<BatchResult, OperationsError>
     ) -> [ConsoleEffect] {
         toast = nil
-        let form = awaited == .importKeys(path: path, options) ? overlays.firstIndex(where: \.isBusyForm) : nil
+        let form =
+            awaited == .importKeys(path: path, options) ? overlays.firstIndex(where: \.isBusyForm) : nil
         switch result {
         case .failure(let error):
             guard let form else {
@@ -53,7 +59,11 @@ extension ConsoleState {
         }
     }
 
-    private mutating func ask(_ path: String, _ options: ImportOptions, _ result: BatchResult) -> [ConsoleEffect] {
+    private mutating func ask(
+        _ path: String,
+        _ options: ImportOptions,
+        _ result: BatchResult
+    ) -> [ConsoleEffect] {
         let lines = Self.lines(result)
         let isStopped = options.mode == .allOrNothing && result.failedCount > 0
         guard result.successCount > 0, !isStopped else {
@@ -64,7 +74,10 @@ extension ConsoleState {
         if result.failedCount > 0 { show("Rows of \(path) that do not hold", lines) }
         var options = options
         options.dryRun = false
-        let bad = result.failedCount == 0 ? "all of its rows hold" : "\(NumberText.count(result.failedCount)) rows do not hold and are left out"
+        let bad =
+            result.failedCount == 0
+            ? "all of its rows hold"
+            : "\(NumberText.count(result.failedCount)) rows do not hold and are left out"
         let dialog = Dialog(
             title: "Import \(NumberText.count(result.successCount)) keys",
             text: [

@@ -20,7 +20,9 @@ extension ChangeRunner {
             var change = NotificationChannelChange()
             change.enabled = .set(isOn)
             let after = try await port.changeNotificationChannel(channel.id, change, ifVersion: nil, by: user)
-            return (.done("\(isOn ? "enabled" : "disabled") “\(channel.name)”"), .alert(.setEnabled(after, !isOn)))
+            return (
+                .done("\(isOn ? "enabled" : "disabled") “\(channel.name)”"), .alert(.setEnabled(after, !isOn))
+            )
         case .delete(let channel):
             try await port.deleteNotificationChannel(channel.id, by: user)
             return (.done("deleted “\(channel.name)”"), nil)

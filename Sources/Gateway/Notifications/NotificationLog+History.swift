@@ -1,0 +1,93 @@
+import GRDB
+import Operations
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// What was told, as operators look at it.
+extension NotificationLog {
+    /// Newest first; `limit` + 1 rows where there are more.
+    func history(_ query: NotificationQuery, before id: Int) throws -> [NotificationRecord] {
+        try database.read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT n.*, m.size FROM notifications n LEFT JOIN messages m ON m.id = n.message_id
+                    WHERE n.id < ?1 AND (?2 IS NULL OR n.channel_id = ?2) AND (?3 IS NULL OR n.event = ?3)
+                    AND (?4 IS NULL OR n.status = ?4) ORDER BY n.id DESC LIMIT ?5
+                    """,
+                arguments: [
+                    id, query.channel, query.event?.rawValue, query.status?.rawValue, query.limit + 1,
+                ]
+            )
+            return try rows.compactMap { try Self.record($0, db) }
+        }
+    }
+
+    func record(_ id: Int) throws -> NotificationRecord? {
+        try database.read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT n.*, m.size FROM notifications n LEFT JOIN messages m ON m.id = n.message_id WHERE n.id = ?
+                    """,
+                arguments: [id]
+            )
+            return try row.flatMap { try Self.record($0, db) }
+        }
+    }
+
+    private static func record(_ row: Row, _ db: Database) throws -> NotificationRecord? {
+        guard let event = NotificationEvent(rawValue: row["event"]),
+            let status = NotificationRecord.Status(rawValue: row["status"])
+        else { return nil }
+        var record = NotificationRecord(
+            id: row["id"],
+            time: Timestamp(microseconds: row["at"]),
+            event: event,
+            subject: row["subject"],
+            data: try JSONForm.value([String: String].self, from: Data((row["data"] as String).utf8))
+        )
+        (record.channelId, record.channel) = (row["channel_id"], row["channel"])
+        (record.status, record.reason) = (status, row["reason"])
+        (record.count, record.lastTime) = (row["count"], Timestamp(microseconds: row["last_at"]))
+        record.digest = row["size"] ?? 1
+        record.sentAt = (row["sent_at"] as Int?).map { Timestamp(microseconds: $0) }
+        record.tries = try Row.fetchAll(
+            db,
+            sql: "SELECT * FROM tries WHERE message_id = ? ORDER BY id",
+            arguments: [row["message_id"] as Int?]
+        ).map { row in
+            NotificationTry(
+                time: Timestamp(microseconds: row["at"]),
+                succeeded: row["succeeded"],
+                detail: row["detail"],
+                durationMs: row["duration_ms"]
+            )
+        }
+        return record
+    }
+
+    /// - Returns: how much was too old, or too much.
+    func cleanUp(now: Int) throws -> Int {
+        try database.write { db in
+            try db.execute(
+                sql: """
+                    DELETE FROM notifications WHERE status != 'pending'
+                    AND (at < ? OR id <= (SELECT max(id) FROM notifications) - ?)
+                    """,
+                arguments: [now - Self.historyTime, Self.historyLimit]
+            )
+            let count = db.changesCount
+            try db.execute(
+                sql:
+                    "DELETE FROM messages WHERE id NOT IN (SELECT message_id FROM notifications WHERE message_id IS NOT NULL)"
+            )
+            try db.execute(sql: "DELETE FROM tries WHERE message_id NOT IN (SELECT id FROM messages)")
+            return count
+        }
+    }
+}
