@@ -31,7 +31,8 @@ import Testing
         console.press("x")
         #expect(console.takeChanges() == [.alert(.runTask("retention"))])
         console.pass(seconds: 26)
-        console.press("tab")
+        // The first one was sent.
+        console.press("tab", "j", "j")
         #expect(console.footer.contains("send again"))
     }
 
@@ -111,7 +112,11 @@ import Testing
         var change = NotificationChannelChange()
         change.events = .set([.keyBanned])
         #expect(console.takeChanges() == [.alert(.change(Fixture.channels()[0], change))])
-        console.press("esc", "d", "j", "e")
+    }
+
+    @Test func `what the file defines is said to be so`() {
+        var console = console()
+        console.press("j", "e")
         #expect(console.text.contains("the configuration file defines it"))
     }
 

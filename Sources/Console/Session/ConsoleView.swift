@@ -128,10 +128,10 @@ enum BreadcrumbView {
 /// The panes and their keys.
 enum TabBar {
     static func places(_ state: ConsoleState, _ rect: Rect) -> [(pane: PaneID, rect: Rect)] {
-        var x = rect.x + 1
         let whole = PaneID.allCases.reduce(0) { $0 + $1.number.count + 3 + $1.rawValue.count }
         // Where they would not all fit they stand closer.
         let gap = whole > rect.width ? 1 : 2
+        var x = rect.x + gap - 1
         return PaneID.allCases.map { pane in
             let width = pane.number.count + 1 + pane.rawValue.count
             defer { x += width + gap }

@@ -55,9 +55,9 @@ extension GatewayOperations {
         view.pending = channel.pending
         view.lastError = channel.lastError
         view.lastSentAt = channel.lastSentAt.map { Timestamp(microseconds: $0) }
-        if channel.pace.failures > 0 {
+        if channel.pace.failures > 0 || channel.lastError != nil {
             view.state = "failing"
-            view.nextTryAt = Timestamp(microseconds: channel.pace.retryAt)
+            view.nextTryAt = channel.pending > 0 ? Timestamp(microseconds: channel.pace.retryAt) : nil
         } else if channel.pending > 0, channel.waitsUntil != nil || channel.isQuiet {
             view.state = "waiting"
         } else if channel.lastSentAt != nil {
