@@ -133,6 +133,7 @@ let package = Package(
             swiftSettings: house
         ),
         .testTarget(name: "OperationsTests", dependencies: ["Operations"], swiftSettings: house),
+        .testTarget(name: "AdminAPITests", dependencies: ["AdminAPI"], swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
         .testTarget(
             name: "PartBenchmarks",

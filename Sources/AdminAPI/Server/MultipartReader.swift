@@ -20,6 +20,8 @@ struct MultipartReader {
     private var place = Place.outside
     /// What has not been told apart yet; begins with a line end, so that the first delimiter has one before it.
     private var rest = Array("\r\n".utf8)
+    /// Bytes of the header's end that stand before the file.
+    private var ahead = 0
     private(set) var hasFound = false
 
     /// `boundary`: of the request's content type; `field`: the name of the part.
@@ -61,14 +63,12 @@ struct MultipartReader {
             guard let start = Self.find(delimiter, in: rest) else {
                 // Its beginning may be at the end of what is there.
                 let safe = max(0, rest.count - delimiter.count)
-                if place == .file { found += rest[..<safe] }
-                rest.removeFirst(safe)
+                pass(safe, to: &found)
                 return false
             }
-            if place == .file { found += rest[..<start] }
-            let end = start + delimiter.count
+            pass(start, to: &found)
+            let end = delimiter.count
             guard rest.count >= end + 2 else {
-                rest.removeFirst(start)
                 place = .outside
                 return false
             }
@@ -87,13 +87,19 @@ struct MultipartReader {
             let isWanted = !hasFound && names(header)
             if isWanted { hasFound = true }
             place = isWanted ? .file : .outside
-            rest.removeFirst(end + 4)
-            // An empty part's delimiter begins with the line end of its header.
-            if rest.starts(with: delimiter.dropFirst(2)) {
-                rest.insert(contentsOf: delimiter.prefix(2), at: 0)
-            }
+            // An empty part's delimiter begins with the last line end of its header.
+            rest.removeFirst(end + 2)
+            ahead = 2
             return true
         }
+    }
+
+    /// Takes bytes off what is there, those of the file to whoever wants it.
+    private mutating func pass(_ count: Int, to found: inout [UInt8]) {
+        let skipped = min(ahead, count)
+        ahead -= skipped
+        if place == .file { found += rest[skipped..<count] }
+        rest.removeFirst(count)
     }
 
     private func names(_ header: String) -> Bool {

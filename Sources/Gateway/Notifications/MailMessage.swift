@@ -48,7 +48,7 @@ enum MailMessage {
         return Array((header.joined(separator: "\r\n") + "\r\n\r\n" + body + "\r\n").utf8)
     }
 
-    /// Encoded words of at most 75 characters, none of which cuts a character in two.
+    /// Encoded words, none of which cuts a scalar in two; a line of them has at most 76 characters, its name included.
     static func subject(_ title: String) -> String {
         let line = TextLine.safe(title)
         if line.utf8.allSatisfy({ $0 < 0x7F }), line.utf8.count <= 200 { return line }
@@ -58,10 +58,11 @@ enum MailMessage {
             if !piece.isEmpty { words.append("=?utf-8?B?\(Data(piece).base64EncodedString())?=") }
             piece = []
         }
-        for character in line {
-            // 45 bytes become 60 characters, and twelve are the frame.
-            if piece.count + character.utf8.count > 45 { end() }
-            piece += character.utf8
+        for scalar in line.unicodeScalars {
+            let bytes = String(scalar).utf8
+            // 39 bytes become 52 characters, and twelve are the frame.
+            if piece.count + bytes.count > 39 { end() }
+            piece += bytes
         }
         end()
         return words.joined(separator: "\r\n ")
