@@ -11,8 +11,8 @@ struct FastGateCommand: AsyncParsableCommand {
             ServeCommand.self, ConsoleCommand.self, DemoCommand.self, StatusCommand.self, KeysCommand.self,
             PoolCommand.self, UpstreamsCommand.self, RulesCommand.self, LimitsCommand.self, TasksCommand.self,
             HeadersCommand.self, ScriptCommand.self, NotificationsCommand.self, ImportCommand.self,
-            ExportCommand.self,
-            LogsCommand.self, ReloadCommand.self, CheckCommand.self,
+            ExportCommand.self, LogsCommand.self, ExchangesCommand.self, StatsCommand.self,
+            ReloadCommand.self, CheckCommand.self,
             MockUpstreamCommand.self, DocsCommand.self,
         ]
     )
@@ -31,7 +31,15 @@ extension FastGateCommand {
             }
         } catch {
             guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-            let message = message(for: error).split(separator: "\n").first.map(String.init) ?? "wrong usage"
+            let lines = message(for: error).split(separator: "\n").map {
+                $0.trimmingCharacters(in: .whitespaces)
+            }
+            // A list of choices has a line for each.
+            let choices = lines.first?.hasSuffix(":") == true ? lines.dropFirst() : []
+            let message =
+                ([lines.first ?? "wrong usage"]
+                + choices.filter { $0.hasPrefix("- ") }.map { String($0.dropFirst(2)) })
+                .joined(separator: " ")
             Output.errorLine("fastgate: \(message) (see --help)")
             Foundation.exit(2)
         }

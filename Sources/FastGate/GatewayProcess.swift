@@ -124,7 +124,7 @@ enum GatewayProcess {
             )
         )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
+            tasks.addTask(executorPreference: ServiceThreads.shared) { try await group.run() }
             tasks.addTask { await SignalLoop.run(gateway, group, logger) }
             defer { tasks.cancelAll() }
             try await tasks.next()

@@ -1,3 +1,5 @@
+import Operations
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -6,6 +8,11 @@ import Glibc
 enum Output {
     static func line(_ text: String) {
         write(safe(text) + "\n", to: STDOUT_FILENO)
+    }
+
+    /// A piece of a text, without a line end.
+    static func text(_ text: String) {
+        write(safe(text), to: STDOUT_FILENO)
     }
 
     /// For programs: exactly as it is.
@@ -17,6 +24,14 @@ enum Output {
     static func plain(_ text: String) { bytes(Array(text.utf8)) }
 
     static func bytes(_ bytes: [UInt8]) { write(bytes[...], to: STDOUT_FILENO) }
+
+    /// A piece of a file that somebody relies on.
+    ///
+    /// - Throws: `OperationsError` where it cannot be written, on a full disk for one.
+    static func file(_ bytes: [UInt8]) throws {
+        guard let code = write(bytes[...], to: STDOUT_FILENO), code != EPIPE else { return }
+        throw OperationsError(.unavailable, "the file is not whole: \(String(cString: strerror(code)))")
+    }
 
     static func errorLine(_ text: String) {
         write(safe(text) + "\n", to: STDERR_FILENO)
@@ -40,15 +55,18 @@ enum Output {
         write(Array(text.utf8)[...], to: descriptor)
     }
 
-    private static func write(_ all: ArraySlice<UInt8>, to descriptor: Int32) {
+    /// - Returns: why not all of it was written.
+    @discardableResult
+    private static func write(_ all: ArraySlice<UInt8>, to descriptor: Int32) -> Int32? {
         var bytes = all
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             // A reader that has gone away (`| head`) is no fault of ours, and there is nobody left to tell.
-            if count <= 0 { return }
+            if count <= 0 { return errno }
             bytes = bytes.dropFirst(count)
         }
+        return nil
     }
 }
 

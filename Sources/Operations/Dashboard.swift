@@ -36,7 +36,7 @@ package struct Problem: Codable, Sendable, Equatable {
     }
 
     package var severity: Severity
-    /// `audit`, `upstream`, `pool`, `key` or `traffic`.
+    /// `audit`, `upstream`, `pool`, `key`, `scripts`, `script`, `channel` or `traffic`.
     package var kind: String
     /// Which one of its kind; empty where there is but one.
     package var name: String

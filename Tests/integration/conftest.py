@@ -1,12 +1,15 @@
 """The real binary, on free ports, with the fake provider behind it."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -232,3 +235,35 @@ def shared_gateway(tmp_path_factory, mock):
     gateway = Gateway(tmp_path_factory.mktemp("shared"), mock.port).start()
     yield gateway
     gateway.stop()
+
+
+def make_somebody(gateway, tmp_path, role):
+    """Starts a gateway to which the user nobody has a role, and no other."""
+    folder = tmp_path / "socket"
+    folder.mkdir(mode=0o755)
+    known = f"admin: {{ port: 0, socket: {folder}/fastgate.sock, socket_group: nogroup, operators: [ {{ user: nobody, role: {role} }} ] }}"
+    gateway.config.write_text(gateway.config.read_text().replace("admin: { port: 0 }", known))
+    gateway.start()
+
+
+@contextlib.contextmanager
+def somebody(gateway, monkeypatch):
+    """Asks as that user: the socket knows its peer by the system's word."""
+    monkeypatch.chdir(Path(gateway.socket).parent)
+    connection = socket.socket(socket.AF_UNIX)
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        connection.connect(Path(gateway.socket).name)
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+    def ask(method, path, body=""):
+        connection.sendall(f"{method} /api/admin{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        answer = HTTPResponse(connection, method=method)
+        answer.begin()
+        return answer.status, answer.read().decode()
+
+    with connection:
+        yield ask

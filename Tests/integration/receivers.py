@@ -24,14 +24,20 @@ class FreePort(Controller):
 
 
 class Mailbox:
-    """A mail server; `failures`: answers to the first messages, such as `451 later`."""
+    """A mail server; `failures`: answers to the first messages, such as `451 later`; `refused`: who is not here."""
 
-    def __init__(self, failures=(), **options):
+    def __init__(self, failures=(), refused=(), **options):
         self.failures = list(failures)
         self.messages, self.logins, self.tries = [], [], 0
         mailbox = self
 
         class Handler:
+            async def handle_RCPT(self, server, session, envelope, address, options):
+                if address in refused:
+                    return "550 no such user"
+                envelope.rcpt_tos.append(address)
+                return "250 OK"
+
             async def handle_DATA(self, server, session, envelope):
                 mailbox.tries += 1
                 if mailbox.failures:

@@ -80,7 +80,7 @@ HOSTILE = [
     (HEADER + "\n1,a,sk-1,header,Host,,,\n", 0, [(2, "reserved")]),
     (HEADER + "\n1,a,sk-q,query,key,,,\n", 1, []),
     (HEADER.upper() + "\n1,shout,sk-shout,,,,,\n", 1, []),
-    ("name,key_value,upstream\nby-slug,sk-slug,miniai\nlost,sk-lost,nowhere\n", 1, [(3, "there is no upstream “nowhere”")]),
+    ("name,key_value,upstream\nby-slug,sk-slug,miniai\nlost,sk-lost,nowhere\n", 1, [(3, "there is no upstream of this slug")]),
 ]
 
 

@@ -312,6 +312,31 @@ def test_a_terminal_that_answers_no_more_is_sent_nothing_more(gateway, attach):
     assert fcntl.ioctl(terminal.slave, termios.FIONREAD, b"\0" * 4) == b"\0" * 4
 
 
+def test_a_file_of_keys_is_imported(gateway, attach, tmp_path):
+    file = tmp_path / "keys.csv"
+    file.write_text("upstream,name,key_value\nminiai,first,sk-one-000001\nminiai,,sk-two-000002\n")
+    terminal = attach()
+    terminal.press("5")
+    terminal.wait_for("sk-…0001")
+    for answer, end in [("Esc", None), ("y", "1 key imported, 1 left out")]:
+        terminal.press("i")
+        terminal.wait_for("Import upstream keys")
+        for letter in str(file):
+            terminal.press(letter)
+        terminal.press("Ctrl-S")
+        terminal.wait_for("Import 1 key")
+        assert "name must not be empty" in terminal.text
+        terminal.press(answer)
+        if end:
+            terminal.wait_for(end)
+        # What was said of the rows lies below the question.
+        terminal.wait_for(lambda: "Import 1 key" not in terminal.text)
+        terminal.press("Esc")
+        terminal.wait_for(lambda: "Import upstream keys" not in terminal.text and "that do not hold" not in terminal.text)
+    names = [key["name"] for key in gateway.admin("GET", "/keys").json["items"]]
+    assert "first" in names and len(names) == 2
+
+
 def test_a_storm_of_sizes(gateway, attach):
     terminal = attach()
     terminal.wait_for("serving")

@@ -2,13 +2,11 @@
 
 import os
 import re
-import socket
 import time
-from http.client import HTTPResponse
 
 import pytest
 
-from conftest import http, wait_until
+from conftest import http, make_somebody, somebody, wait_until
 
 STAMP = "return new Date().toISOString();"
 
@@ -324,32 +322,12 @@ result = " ".join(remember(context["client_key"]) + found + [str(len(context))])
 def test_a_viewer_sees_that_there_are_values_and_not_which(make_gateway, monkeypatch, tmp_path):
     """The socket knows its peer by the system's word."""
     gateway = make_gateway(start=False)
-    folder = tmp_path / "socket"
-    folder.mkdir(mode=0o755)
-    known = f"admin: {{ port: 0, socket: {folder}/fastgate.sock, socket_group: nogroup, operators: [ {{ user: nobody, role: viewer }} ] }}"
-    gateway.config.write_text(gateway.config.read_text().replace("admin: { port: 0 }", known))
-    gateway.start()
+    make_somebody(gateway, tmp_path, "viewer")
     ids = upstream(gateway)
     for fields in (dict(name="X-A", kind="static", value="canary"), dict(name="X-B", kind="javascript", script="throw new Error('canary')")):
         assert gateway.admin("POST", "/headers", {"upstream_id": ids, **fields}).status == 201
     assert gateway.chat(gateway.key()).status == 502
-    monkeypatch.chdir(folder)
-    connection = socket.socket(socket.AF_UNIX)
-    os.setegid(65534)
-    os.seteuid(65534)
-    try:
-        connection.connect("fastgate.sock")
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-    def ask(method, path, body=""):
-        connection.sendall(f"{method} /api/admin{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
-        answer = HTTPResponse(connection, method=method)
-        answer.begin()
-        return answer.status, answer.read().decode()
-
-    with connection:
+    with somebody(gateway, monkeypatch) as ask:
         status, text = ask("GET", "/headers")
         assert status == 200 and "canary" not in text and text.count("(for operators)") == 3, text
         assert ask("POST", "/headers", '{"upstream_id": 1, "name": "X-C", "kind": "static", "value": "1"}')[0] == 403

@@ -4,11 +4,13 @@ import collections
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
-from conftest import wait_until
+from conftest import make_somebody, somebody, wait_until
 from receivers import Hook, Mailbox, Robot, is_signed
 
 LOOPBACK = "notifications: { allow_addresses: [127.0.0.0/8] }\n"
@@ -77,9 +79,13 @@ def test_the_seeds_event_reaches_every_kind_of_channel_once_though_each_failed_t
     hook = receivers(Hook(lambda count: (503, {}, b"not yet") if count <= 2 else (200, {}, b"")))
     robot = receivers(Robot("SEC-robot", failures=2))
     gateway = make_gateway(extra=LOOPBACK)
-    channel(gateway, **mail(mailbox))
-    channel(gateway, name="hook", kind="webhook", webhook_url=f"{hook.url}/in", secret="hook-secret", headers={"X-Team": "ops"})
-    channel(gateway, name="robot", kind="dingtalk", webhook_url=robot.hook_url, secret="SEC-robot")
+    # An upstream without a key that can be used is news of its own.
+    only = {"events": ["key_disabled"]}
+    channel(gateway, **mail(mailbox), **only)
+    channel(
+        gateway, name="hook", kind="webhook", webhook_url=f"{hook.url}/in", secret="hook-secret", headers={"X-Team": "ops"}, **only
+    )
+    channel(gateway, name="robot", kind="dingtalk", webhook_url=robot.hook_url, secret="SEC-robot", **only)
     key = seeds_key(gateway)
     disable(gateway, key)
     items = settled(gateway, 3)
@@ -378,10 +384,10 @@ def test_templates_are_checked_shown_and_used(make_gateway, receivers):
     place = f"/notifications/templates/key_disabled?channel={made['id']}"
     assert gateway.admin("PUT", place, {"title": "{{key_name}} is out", "body": "why: {{reason}}"}).status == 200
     assert gateway.admin("GET", "/notifications/templates/key_disabled").json["is_default"]
-    disable(gateway, seeds_key(gateway), "{{severity}} *it*\n\n# broke")
+    disable(gateway, seeds_key(gateway), "{{severity}} *it* # broke")
     settled(gateway, 1)
     # What came from outside is filled in once and never read as a template.
-    assert hook.taken[0][1] == {"title": "Key 1 is out", "text": "why: {{severity}} *it*\n\n# broke"}
+    assert hook.taken[0][1] == {"title": "Key 1 is out", "text": "why: {{severity}} *it* # broke"}
     assert gateway.admin("PUT", place, {"body": None}).json["is_default"]
 
 
@@ -503,3 +509,96 @@ def test_a_name_that_changes_its_address_is_judged_anew(make_gateway, receivers,
     second = gateway.admin("POST", f"/notifications/channels/{made['id']}/test").json
     assert "127.0.0.1 is an internal address" in second["reason"], second
     assert hook.connections == 0
+
+
+# -- What must not happen
+
+
+def test_one_bad_address_keeps_nobody_else_from_being_told(make_gateway, receivers):
+    mailbox = receivers(Mailbox(refused={"gone@example.com"}))
+    gateway = make_gateway(extra=LOOPBACK)
+    channel(gateway, **{**mail(mailbox), "to_emails": ["gone@example.com", "ops@example.com"]}, events=["key_disabled"])
+    disable(gateway, seeds_key(gateway))
+    settled(gateway, 1)
+    assert [recipients for _, recipients, *_ in mailbox.messages] == [["ops@example.com"]]
+
+
+def test_a_test_is_sent_once_whatever_else_moves(make_gateway, receivers):
+    go = threading.Event()
+    hook = receivers(Hook(lambda count: (go.wait(10), (200, {}, b""))[1]))
+    gateway = make_gateway(extra=LOOPBACK)
+    made = channel(gateway, name="hook", kind="webhook", webhook_url=hook.url, events=["key_disabled"])
+    sent = []
+    path = f"/notifications/channels/{made['id']}"
+    tester = threading.Thread(target=lambda: sent.append(gateway.admin("POST", f"{path}/test", {}).json))
+    tester.start()
+    wait_until(lambda: hook.requests)
+    # Each has the notifier look at what waits.
+    for severity in ("warning", "info", "warning"):
+        assert gateway.admin("PATCH", path, {"min_severity": severity}).status == 200
+    disable(gateway, seeds_key(gateway))
+    wait_until(lambda: len(hook.requests) == 2, what="the event, while the test waits")
+    go.set()
+    tester.join(15)
+    assert sent[0]["status"] == "sent" and len(sent[0]["tries"]) == sent[0]["tries_count"] == 1
+    settled(gateway, 2)
+    assert sorted(json.loads(request[2])["event"] for request in hook.requests) == ["key_disabled", "test"]
+
+
+def test_what_was_given_up_does_not_swallow_what_comes_after(make_gateway, receivers):
+    hook = receivers(Hook())
+    gateway = make_gateway()
+    made = channel(gateway, name="hook", kind="webhook", webhook_url=hook.url, events=["key_disabled"])
+    key = seeds_key(gateway)
+    disable(gateway, key)
+    settled(gateway, 1, status="dead")
+    problem = next(one for one in gateway.admin("GET", "/dashboard").json["problems"] if one["kind"] == "channel")
+    assert problem["name"] == "hook" and "allow_addresses" in problem["detail"]
+    assert "hook: failing" in gateway.command("status").stdout
+    gateway.config.write_text(gateway.config.read_text() + LOOPBACK)
+    assert gateway.admin("POST", "/reload", {}).status == 200
+    assert gateway.admin("POST", f"/keys/{key}/enable", {}).status == 200
+    disable(gateway, key)
+    settled(gateway, 1)
+    assert len(hook.requests) == 1 and made["id"]
+    wait_until(lambda: "channel" not in [one["kind"] for one in gateway.admin("GET", "/dashboard").json["problems"]])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_secrets_are_not_sent_elsewhere_by_who_may_not_read_them(make_gateway, monkeypatch, tmp_path):
+    gateway = make_gateway(start=False)
+    make_somebody(gateway, tmp_path, "operator")
+    made = channel(
+        gateway, name="hook", kind="webhook", webhook_url="https://hooks.example.com/in", secret="s3cret", headers={"X": "y"}
+    )
+    path = f"/notifications/channels/{made['id']}"
+    url = "https://elsewhere.example.com"
+    with somebody(gateway, monkeypatch) as ask:
+
+        def change(**fields):
+            status, text = ask("PATCH", path, json.dumps(fields))
+            return status, json.loads(text).get("error", {}).get("param")
+
+        assert change(webhook_url=url) == (422, "secret")
+        assert change(webhook_url=url, secret="mine") == (422, "headers")
+        assert change(min_severity="warning") == (200, None)
+        assert change(webhook_url=url, secret="mine", headers=None) == (200, None)
+    assert gateway.admin("PATCH", path, {"webhook_url": "https://hooks.example.com/b"}).status == 200
+
+
+def test_what_was_told_is_not_told_again_where_it_cannot_be_written_down(make_gateway, receivers):
+    hook = receivers(Hook())
+    gateway = make_gateway(extra=LOOPBACK)
+    channel(gateway, name="hook", kind="webhook", webhook_url=hook.url, events=["key_disabled"], max_per_minute=100)
+    with sqlite3.connect(gateway.folder / "data" / "notifications.db") as history:
+        history.execute("CREATE TRIGGER full BEFORE INSERT ON tries BEGIN SELECT raise(ABORT, 'the disk is full'); END")
+    disable(gateway, seeds_key(gateway))
+    wait_until(lambda: hook.requests)
+    wait_until(lambda: "the history cannot be written" in gateway.admin("GET", "/notifications/channels").body.decode())
+    # Tried after one second, two, and four: what has to be tried is the writing.
+    wait_until(lambda: gateway.log().count("outcome cannot be written down") >= 3)
+    assert len(hook.requests) == 1
+    with sqlite3.connect(gateway.folder / "data" / "notifications.db") as history:
+        history.execute("DROP TRIGGER full")
+    (item,) = settled(gateway, 1)
+    assert len(hook.requests) == 1 and item["tries_count"] == 1

@@ -271,6 +271,7 @@ extension ConsoleState {
             case .rule(.create(let draft)): rules.wanted = draft.name
             case .upstream(.create(let draft)): upstreams.wanted = draft.slug
             case .alert(.create(let draft)): alerts.wanted = draft.name
+            case .alert(.template): alerts.unkept = nil
             case .pool(.add(let draft, let upstream)): pool.wanted = "\(upstream)/\(draft.name)"
             case .header(.create):
                 if case .header(.delete(let made)) = outcome.undo {

@@ -20,7 +20,7 @@ enum ImportFile {
             throw OperationsError(.invalid, "\(path) is no file", parameter: "path")
         }
         let size = Int(status.st_size)
-        let place = Place(descriptor)
+        let place = Place(descriptor, size: size)
         return ByteStream {
             guard let piece = try place.next(path) else { return nil }
             progress(place.count, size)
@@ -37,20 +37,30 @@ enum ImportFile {
     /// `@unchecked`: a stream asks for the next piece only once it has the one before.
     private final class Place: @unchecked Sendable {
         private let descriptor: Int32
+        private let size: Int
         private(set) var count = 0
 
-        init(_ descriptor: Int32) {
+        init(_ descriptor: Int32, size: Int) {
             self.descriptor = descriptor
+            self.size = size
         }
 
         deinit { close(descriptor) }
 
         func next(_ path: String) throws -> [UInt8]? {
+            var found = 0
             let piece = [UInt8](unsafeUninitializedCapacity: ImportFile.pieceSize) { buffer, count in
-                count = max(0, read(descriptor, buffer.baseAddress, buffer.count))
+                repeat {
+                    found = read(descriptor, buffer.baseAddress, buffer.count)
+                } while found < 0 && errno == EINTR
+                count = max(0, found)
             }
-            count += piece.count
-            return piece.isEmpty ? nil : piece
+            guard found >= 0 else { throw ImportFile.refusal(path) }
+            count += found
+            if found == 0, count < size {
+                throw OperationsError(.invalid, "\(path) has become shorter", parameter: "path")
+            }
+            return found == 0 ? nil : piece
         }
     }
 }
@@ -63,9 +73,9 @@ extension PortFeed {
             let file = try ImportFile.stream(path) {
                 mailbox.post(.importing(count: $0, total: $1, unit: "bytes read"))
             }
-            var options = options
-            options.isAsync = true
-            var job = try await port.importUpstreamKeys(file, options, by: user)
+            var sent = options
+            sent.isAsync = true
+            var job = try await port.importUpstreamKeys(file, sent, by: user)
             while !job.isOver {
                 mailbox.post(.importing(count: job.written, total: job.rows, unit: "rows written"))
                 try await Task.sleep(for: .milliseconds(200))

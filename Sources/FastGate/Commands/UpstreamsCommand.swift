@@ -358,15 +358,28 @@ struct UpstreamsDelete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
         abstract: "Delete an upstream with its keys.",
-        discussion: "Example: fastgate upstreams delete old"
+        discussion: """
+            Its keys go with it and cannot be brought back, so --yes has to be said where it has any.
+
+            Example: fastgate upstreams delete old --yes
+            """
     )
     @OptionGroup var connection: GatewayConnection
     @OptionGroup var upstream: UpstreamArgument
+    @Flag(help: "Delete its keys, too.")
+    var yes = false
 
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
             let found = try await upstream.find(client)
+            let keys = try await client.upstreamKeys(upstream: found.id, by: GatewayConnection.me)
+            guard yes || keys.items.isEmpty else {
+                throw OperationsError(
+                    .conflict,
+                    "\(found.slug) has provider keys (\(keys.items.count)), which would go with it; say --yes to delete them"
+                )
+            }
             try await client.deleteUpstream(found.id, by: GatewayConnection.me)
             Output.errorLine("upstream \(found.slug) is deleted")
         }

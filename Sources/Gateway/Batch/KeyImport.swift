@@ -27,13 +27,16 @@ final class KeyImport {
         }
     }
 
+    /// What rows must not share is kept in memory, some hundred bytes for each.
+    static let rowLimit = 1_000_000
+
     private let store: UpstreamStore
     private let masterKey: MasterKey
     private let options: ImportOptions
     private let reader: KeyRowReader
     private let spool: RowSpool
     private var source: KeyRowSource
-    /// Of rows seen so far, with the number of each; bounded by the file's size, some fifty bytes a row.
+    /// Of rows seen so far, with the number of each.
     private var names: [Mark: Int] = [:]
     private var values: [Mark: Int] = [:]
     private(set) var result = BatchResult()
@@ -100,6 +103,9 @@ final class KeyImport {
     private func take(_ rows: [KeyRowSource.Row]) throws {
         guard !rows.isEmpty else { return }
         self.rows += rows.count
+        guard self.rows <= Self.rowLimit else {
+            throw OperationsError(.invalid, "has more than \(Self.rowLimit) rows", parameter: "file")
+        }
         try store.database.read { db in
             for row in rows {
                 switch row {

@@ -72,7 +72,9 @@ struct KeyRowReader: Sendable {
         let value = Secret(row[.keyValue] ?? "")
         guard !value.value.isEmpty else { throw KeyRowFault(message: "key_value must not be empty") }
         guard !value.value.contains(where: { $0 == "…" || $0 == "•" }) else {
-            throw KeyRowFault(message: "key_value is masked; export with values to import them again")
+            throw KeyRowFault(
+                message: "key_value is masked; export with values (--values) to import them again"
+            )
         }
         var definition = UpstreamKeyDefinition(name: name)
         definition.location = try choice(row, .location) ?? .header
@@ -97,23 +99,31 @@ struct KeyRowReader: Sendable {
         let state: KeyState = try choice(row, .state) ?? .active
         // A rest is what this gateway finds out by itself.
         key.state = state == .cooling || state == .exhausted ? .active : state
-        key.reason = given(row, .reason)
+        key.reason = try reason(row)
         return key
     }
 
     private func upstream(_ row: KeyRow) throws(KeyRowFault) -> Int? {
-        if let text = given(row, .upstreamID) {
-            guard let id = Int(text) else {
-                throw KeyRowFault(message: "upstream_id must be a whole number, not “\(Self.shown(text))”")
-            }
-            guard ids.contains(id) else { throw KeyRowFault(message: "there is no upstream \(id)") }
-            return id
+        let id = try number(row, .upstreamID, 1...Int.max)
+        if let id, !ids.contains(id) { throw KeyRowFault(message: "there is no upstream \(id)") }
+        guard let slug = given(row, .upstream) else { return id }
+        // Not quoted: where the columns are shifted it is a secret.
+        guard let named = upstreams[slug] else {
+            throw KeyRowFault(message: "there is no upstream of this slug")
         }
-        guard let slug = given(row, .upstream) else { return nil }
-        guard let id = upstreams[slug] else {
-            throw KeyRowFault(message: "there is no upstream “\(Self.shown(slug))”")
+        // Numbers of another gateway, most likely: nobody's key goes to a provider that it is not for.
+        guard id == nil || id == named else {
+            throw KeyRowFault(
+                message: "upstream_id and upstream mean different upstreams; leave one of them out"
+            )
         }
-        return id
+        return named
+    }
+
+    private func reason(_ row: KeyRow) throws(KeyRowFault) -> String? {
+        guard let text = given(row, .reason) else { return nil }
+        guard KeyReason.isValid(text) else { throw KeyRowFault(message: "reason \(KeyReason.rule)") }
+        return text
     }
 
     private func quota(_ row: KeyRow) throws(KeyRowFault) -> KeyQuota {
@@ -164,7 +174,6 @@ struct KeyRowReader: Sendable {
         return value
     }
 
-    private static func shown(_ text: String) -> String { TextLine.safe(String(text.prefix(60))) }
 }
 
 extension String {

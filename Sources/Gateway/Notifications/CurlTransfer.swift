@@ -67,6 +67,7 @@ final class CurlTransfer {
     private var answer: [UInt8] = []
     private var sent = 0
     private var deniedAddress: String?
+    private var hasAllowedAddress = false
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     /// nil when libcurl has no memory for it; nothing is completed then.
@@ -97,6 +98,8 @@ final class CurlTransfer {
         set(CURLOPT_CONNECTTIMEOUT_MS, CurlRequest.connectLimit)
         set(CURLOPT_TIMEOUT_MS, CurlRequest.timeLimit)
         set(CURLOPT_FORBID_REUSE, 1)
+        // A name that takes long to be looked up must not hold the thread when its transfer is given up.
+        set(CURLOPT_QUICK_EXIT, 1)
         // A name is looked up each time: it may lead elsewhere by now.
         set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
         if let caFile = request.caFile { set(CURLOPT_CAINFO, caFile) }
@@ -140,6 +143,8 @@ final class CurlTransfer {
         set(CURLOPT_USE_SSL, mail.upgrades ? Int(CURLUSESSL_ALL.rawValue) : Int(CURLUSESSL_NONE.rawValue))
         set(CURLOPT_MAIL_FROM, "<\(mail.from)>")
         setList(CURLOPT_MAIL_RCPT, mail.to.map { "<\($0)>" })
+        // Who has left must not keep the others from being told.
+        set(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1)
         if let user = mail.user { set(CURLOPT_USERNAME, user) }
         if let password = mail.password { set(CURLOPT_PASSWORD, password.value) }
         set(CURLOPT_UPLOAD, 1)
@@ -172,6 +177,7 @@ final class CurlTransfer {
             deniedAddress = Self.text(address, family)
             return ccurl_bad_socket()
         }
+        hasAllowedAddress = true
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
         return socket(family, type, address.pointee.protocol)
     }
@@ -235,7 +241,7 @@ final class CurlTransfer {
             completion(.success(CurlAnswer(status: status, body: answer, retryAfter: retryAfter)))
             return
         }
-        if let deniedAddress {
+        if let deniedAddress, !hasAllowedAddress {
             let message = "\(deniedAddress) is an internal address; allow it in notifications.allow_addresses"
             completion(.failure(CurlFailure(isDenied: true, status: 0, message: message)))
             return

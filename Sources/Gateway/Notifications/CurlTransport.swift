@@ -46,23 +46,22 @@ final class CurlTransport: @unchecked Sendable {
                 if state.isStopping { return "the gateway is ending" }
                 guard state.waiting.count < Self.waitingLimit else { return "too many messages at once" }
                 state.waiting.append(waiting)
+                // With the lock: the thread does not give the handle back in between.
+                curl_multi_wakeup(multi)
                 return nil
             }
             if let refusal {
                 waiting.completion(.failure(CurlFailure(isDenied: false, status: 0, message: refusal)))
-            } else {
-                curl_multi_wakeup(multi)
             }
         }
     }
 
     /// Cuts off what is under way, and ends the thread; nothing else may be handed over.
     func stop() {
-        let isFirst = state.withLock { state in
-            defer { state.isStopping = true }
-            return !state.isStopping
+        state.withLock { state in
+            if !state.isStopping { curl_multi_wakeup(multi) }
+            state.isStopping = true
         }
-        if isFirst { curl_multi_wakeup(multi) }
     }
 
     // MARK: The thread

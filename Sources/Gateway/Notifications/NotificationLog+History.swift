@@ -23,7 +23,14 @@ extension NotificationLog {
                     id, query.channel, query.event?.rawValue, query.status?.rawValue, query.limit + 1,
                 ]
             )
-            return try rows.compactMap { try Self.record($0, db) }
+            // Those of one digest share their tries.
+            var known: [Int: Tries] = [:]
+            return try rows.compactMap { row in
+                guard let message = row["message_id"] as Int? else { return try Self.record(row, Tries()) }
+                let tries = try known[message] ?? Self.tries(message, db)
+                known[message] = tries
+                return try Self.record(row, tries)
+            }
         }
     }
 
@@ -36,11 +43,45 @@ extension NotificationLog {
                     """,
                 arguments: [id]
             )
-            return try row.flatMap { try Self.record($0, db) }
+            return try row.flatMap { row in
+                try Self.record(
+                    row,
+                    try (row["message_id"] as Int?).map { try Self.tries($0, db) } ?? Tries()
+                )
+            }
         }
     }
 
-    private static func record(_ row: Row, _ db: Database) throws -> NotificationRecord? {
+    /// Those of one message.
+    private struct Tries {
+        var count = 0
+        /// The last ones, oldest first.
+        var newest: [NotificationTry] = []
+    }
+
+    private static func tries(_ message: Int, _ db: Database) throws -> Tries {
+        let count = try Int.fetchOne(
+            db,
+            sql: "SELECT count(*) FROM tries WHERE message_id = ?",
+            arguments: [message]
+        )
+        let rows = try Row.fetchAll(
+            db,
+            sql: "SELECT * FROM tries WHERE message_id = ? ORDER BY id DESC LIMIT ?",
+            arguments: [message, NotificationRecord.shownTries]
+        )
+        let newest = rows.reversed().map { row in
+            NotificationTry(
+                time: Timestamp(microseconds: row["at"]),
+                succeeded: row["succeeded"],
+                detail: row["detail"],
+                durationMs: row["duration_ms"]
+            )
+        }
+        return Tries(count: count ?? 0, newest: newest)
+    }
+
+    private static func record(_ row: Row, _ tries: Tries) throws -> NotificationRecord? {
         guard let event = NotificationEvent(rawValue: row["event"]),
             let status = NotificationRecord.Status(rawValue: row["status"])
         else { return nil }
@@ -56,18 +97,7 @@ extension NotificationLog {
         (record.count, record.lastTime) = (row["count"], Timestamp(microseconds: row["last_at"]))
         record.digest = row["size"] ?? 1
         record.sentAt = (row["sent_at"] as Int?).map { Timestamp(microseconds: $0) }
-        record.tries = try Row.fetchAll(
-            db,
-            sql: "SELECT * FROM tries WHERE message_id = ? ORDER BY id",
-            arguments: [row["message_id"] as Int?]
-        ).map { row in
-            NotificationTry(
-                time: Timestamp(microseconds: row["at"]),
-                succeeded: row["succeeded"],
-                detail: row["detail"],
-                durationMs: row["duration_ms"]
-            )
-        }
+        (record.tries, record.triesCount) = (tries.newest, tries.count)
         return record
     }
 

@@ -43,7 +43,16 @@ struct NotificationLog: Sendable {
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
         do {
             database = try DatabasePool(path: path, configuration: configuration)
-            try database.write { try $0.execute(sql: Self.schema) }
+            try database.write { db in
+                try db.execute(sql: Self.schema)
+                // Nobody waits for the outcome of a test any more.
+                try db.execute(
+                    sql: """
+                        UPDATE notifications SET status = 'dead', reason = 'the gateway ended during the test'
+                        WHERE status = 'pending' AND event = 'test'
+                        """
+                )
+            }
         } catch let error as DatabaseError {
             throw StartFailure(
                 "\(path) cannot be used: \(error.message ?? "unknown fault"); move it away to begin a new history"
@@ -121,7 +130,10 @@ struct NotificationLog: Sendable {
         let earlier = try Int.fetchOne(
             db,
             sql:
-                "SELECT id FROM notifications WHERE place = ? AND channel_id IS ? AND at > ? ORDER BY id DESC LIMIT 1",
+                """
+                SELECT id FROM notifications WHERE place = ? AND channel_id IS ? AND at > ?
+                AND status NOT IN ('dead', 'dropped') ORDER BY id DESC LIMIT 1
+                """,
             arguments: [place, channel?.id, entry.news.first - dedupe]
         )
         if let earlier {
@@ -168,7 +180,10 @@ struct NotificationLog: Sendable {
             let rows = try Row.fetchAll(
                 db,
                 sql:
-                    "SELECT channel_id, count(*) AS n FROM notifications WHERE status = 'pending' GROUP BY channel_id"
+                    """
+                    SELECT channel_id, count(*) AS n FROM notifications
+                    WHERE status = 'pending' AND event != 'test' GROUP BY channel_id
+                    """
             )
             return Dictionary(rows.compactMap { row in (row["channel_id"] as Int?).map { ($0, row["n"]) } }) {
                 $1
@@ -186,18 +201,29 @@ struct NotificationLog: Sendable {
                 sql: """
                     SELECT id, at FROM messages WHERE id = (
                         SELECT message_id FROM notifications
-                        WHERE channel_id = ? AND status = 'pending' AND message_id IS NOT NULL LIMIT 1
+                        WHERE channel_id = ? AND status = 'pending' AND event != 'test'
+                        AND message_id IS NOT NULL LIMIT 1
                     )
                     """,
                 arguments: [channel]
             ) {
-                return Message(id: open["id"], at: open["at"], entries: try Self.entries(of: open["id"], db))
+                let entries = try Self.entries(of: open["id"], db)
+                if !critical || entries.contains(where: { $0.event.severity == .critical }) {
+                    return Message(id: open["id"], at: open["at"], entries: entries)
+                }
+                // What is critical does not wait behind it, and it waits for the morning.
+                try db.execute(
+                    sql:
+                        "UPDATE notifications SET message_id = NULL WHERE message_id = ? AND status = 'pending'",
+                    arguments: [open["id"] as Int]
+                )
             }
             let waiting = try Row.fetchAll(
                 db,
                 sql: """
                     SELECT id, event FROM notifications
-                    WHERE channel_id = ? AND status = 'pending' AND message_id IS NULL ORDER BY id
+                    WHERE channel_id = ? AND status = 'pending' AND event != 'test' AND message_id IS NULL
+                    ORDER BY id
                     """,
                 arguments: [channel]
             ).compactMap { row -> Int? in
@@ -263,12 +289,16 @@ struct NotificationLog: Sendable {
     /// Puts a dead letter back into the queue.
     func resend(_ id: Int) throws {
         try database.write { db in
-            let status = try String.fetchOne(
+            let row = try Row.fetchOne(
                 db,
-                sql: "SELECT status FROM notifications WHERE id = ?",
+                sql: "SELECT status, event FROM notifications WHERE id = ?",
                 arguments: [id]
             )
-            guard let status else { throw OperationsError(.notFound, "there is no notification \(id)") }
+            guard let row else { throw OperationsError(.notFound, "there is no notification \(id)") }
+            guard row["event"] != NotificationEvent.test.rawValue else {
+                throw OperationsError(.conflict, "it is a test: test its channel again")
+            }
+            let status: String = row["status"]
             guard
                 status == NotificationRecord.Status.dead.rawValue
                     || status == NotificationRecord.Status.dropped.rawValue

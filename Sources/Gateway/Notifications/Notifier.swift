@@ -18,11 +18,22 @@ final class Notifier: Service {
         /// nil while it is not waiting for anything but its turn.
         var waitsUntil: Int?
         var isQuiet = false
+        /// What has come of its last message, while that cannot be written down.
+        var late: Outcome?
 
         init(_ settings: NotificationChannelSettings) {
             self.settings = settings
             pace = ChannelPace(limit: settings.maxPerMinute)
         }
+    }
+
+    /// What has come of a message.
+    struct Outcome: Sendable {
+        var message: Int
+        var outcome: DeliveryOutcome
+        var isOver: Bool
+        var began: Int
+        var ended: Int
     }
 
     private static let tick = Duration.seconds(1)
@@ -32,10 +43,8 @@ final class Notifier: Service {
     let inbox: NotificationInbox
     let log: NotificationLog
     private let watch: NotificationWatch
-    private let templates: NotificationTemplateStore
-    private let transport: CurlTransport
+    private let sender: MessageSender
     private let settings: @Sendable () -> Configuration
-    private let host: String
     private let logger: Logger
     private let channels = Mutex<[Int: Channel]>([:])
     /// News that could not be written down.
@@ -53,11 +62,15 @@ final class Notifier: Service {
         self.inbox = inbox
         self.log = log
         self.watch = watch
-        self.templates = templates
         self.settings = settings
-        self.host = host
         self.logger = logger
-        transport = try CurlTransport()
+        sender = MessageSender(
+            templates: templates,
+            transport: try CurlTransport(),
+            settings: settings,
+            host: host,
+            logger: logger
+        )
     }
 
     // MARK: Channels
@@ -81,6 +94,15 @@ final class Notifier: Service {
         inbox.nudge()
     }
 
+    /// Channels that cannot tell anybody anything, in the order of their names.
+    var failing: [(name: String, reason: String)] {
+        channels.withLock { channels in
+            channels.values.compactMap { channel in
+                channel.settings.isEnabled ? channel.lastError.map { (channel.settings.name, $0) } : nil
+            }
+        }.sorted { $0.name < $1.name }
+    }
+
     func channel(_ id: Int) -> Channel? { channels.withLock { $0[id] } }
 
     // MARK: Running
@@ -98,7 +120,7 @@ final class Notifier: Service {
                     // A cancelled sleep is the end of the loop.
                     try? await Task.sleep(for: Self.turnPause)
                 }
-                transport.stop()
+                sender.transport.stop()
                 group.cancelAll()
             }
         }
@@ -177,30 +199,34 @@ final class Notifier: Service {
     }
 
     private func deliver(_ channel: NotificationChannelSettings) async {
+        var hasMore = true
         defer {
             channels.withLock { $0[channel.id]?.isBusy = false }
-            inbox.nudge()
+            if hasMore { inbox.nudge() }
         }
         let began = WallClock.now().microseconds
-        let isQuiet = channels.withLock { $0[channel.id]?.isQuiet ?? false }
+        let (isQuiet, late) = channels.withLock { ($0[channel.id]?.isQuiet ?? false, $0[channel.id]?.late) }
         do {
+            // It was told: before anything else is, that has to be known, or it would be told again and again.
+            if let late { try write(late, channel) }
             let found = try log.message(
                 for: channel.id,
                 DigestPlan(channel.kind),
                 critical: isQuiet,
                 now: began
             )
-            guard let message = found else { return await deliverUnwritten(channel) }
+            guard let message = found else {
+                hasMore = await deliverUnwritten(channel, critical: isQuiet)
+                return
+            }
             let outcome = await send(message.entries, id: "\(message.id)", by: channel)
             // What the end of the gateway has cut off has not failed, and is sent at the next start.
             guard !Task.isCancelled || outcome.isDelivered else { return }
             let isOver = note(outcome, channel, messageAt: message.at)
-            try log.tried(
-                message.id,
-                outcome,
-                isOver: isOver,
-                began: began,
-                now: WallClock.now().microseconds
+            let end = WallClock.now().microseconds
+            try write(
+                Outcome(message: message.id, outcome: outcome, isOver: isOver, began: began, ended: end),
+                channel
             )
         } catch {
             logger.error(
@@ -209,13 +235,34 @@ final class Notifier: Service {
             )
             // Else it would be sent again and again, as fast as it goes.
             _ = note(.unreachable("the history cannot be written"), channel, messageAt: began)
+            _ = await deliverUnwritten(channel, critical: isQuiet)
         }
     }
 
+    private func write(_ outcome: Outcome, _ channel: NotificationChannelSettings) throws {
+        channels.withLock { $0[channel.id]?.late = outcome }
+        try log.tried(
+            outcome.message,
+            outcome.outcome,
+            isOver: outcome.isOver,
+            began: outcome.began,
+            now: outcome.ended
+        )
+        channels.withLock { $0[channel.id]?.late = nil }
+    }
+
     /// What no database takes is told all the same, and only once.
-    private func deliverUnwritten(_ channel: NotificationChannelSettings) async {
-        let mine = unwritten.withLock { $0.filter { $0.channels.contains { $0.id == channel.id } } }
-        guard !mine.isEmpty else { return }
+    ///
+    /// `critical`: only what is.
+    /// - Returns: whether there was anything to tell.
+    private func deliverUnwritten(_ channel: NotificationChannelSettings, critical: Bool) async -> Bool {
+        let mine = unwritten.withLock { entries in
+            entries.filter { entry in
+                entry.channels.contains { $0.id == channel.id }
+                    && (!critical || entry.news.place.event.severity == .critical)
+            }
+        }
+        guard !mine.isEmpty else { return false }
         let entries = mine.map { entry in
             NotificationEntry(
                 id: 0,
@@ -229,7 +276,7 @@ final class Notifier: Service {
         let now = WallClock.now().microseconds
         let outcome = await send(entries, id: "unwritten-\(now)", by: channel)
         _ = note(outcome, channel, messageAt: now)
-        guard outcome.isDelivered else { return }
+        guard outcome.isDelivered else { return true }
         logger.warning(
             "told without being written down",
             metadata: ["channel": "\(channel.name)", "events": "\(mine.count)"]
@@ -241,20 +288,7 @@ final class Notifier: Service {
             }
             kept.removeAll { $0.channels.isEmpty }
         }
-    }
-
-    /// The channel's text for an event; the one that ships where the database cannot be asked.
-    private func template(
-        _ event: NotificationEvent,
-        _ channel: Int,
-        _ language: NotificationLanguage
-    ) -> (title: String, body: String) {
-        do {
-            if let own = try templates.find(event, channel: channel) { return (own.title, own.body) }
-        } catch {
-            logger.error("templates cannot be read", metadata: ["reason": "\(error)"])
-        }
-        return NotificationWords.template(event, language)
+        return true
     }
 
     private func send(
@@ -262,37 +296,10 @@ final class Notifier: Service {
         id: String,
         by channel: NotificationChannelSettings
     ) async -> DeliveryOutcome {
-        guard !entries.isEmpty else { return .hopeless("nothing is left of it") }
         channels.withLock {
             $0[channel.id]?.pace.began(now: WallClock.now().microseconds, isDigest: entries.count > 1)
         }
-        let configuration = settings()
-        let composer = MessageComposer(
-            language: configuration.notifications.language,
-            zone: configuration.timeZone,
-            host: host
-        )
-        let text: MessageText
-        if entries.count == 1 {
-            text = composer.text(
-                entries[0],
-                by: template(entries[0].event, channel.id, composer.language)
-            )
-        } else {
-            text = composer.digest(entries)
-        }
-        let request = DeliveryRequest(
-            channel: channel,
-            entries: entries,
-            text: text,
-            messageID: "\(id).\(entries[0].at)",
-            host: host,
-            now: Timestamp(microseconds: WallClock.now().microseconds)
-        ).request(
-            allowed: configuration.notifications.allowAddresses,
-            caFile: configuration.notifications.caFile
-        )
-        return DeliveryOutcome(channel.kind, await transport.perform(request))
+        return await sender.send(entries, id: id, by: channel)
     }
 
     /// - Returns: whether the message is not tried any more.

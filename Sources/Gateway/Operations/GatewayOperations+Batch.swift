@@ -219,6 +219,7 @@ extension GatewayOperations {
     ) async throws -> BatchResult {
         try user.require(.operator)
         try Self.check(ids, "key_ids")
+        try KeyReason.check(reason)
         let (action, health) = try Self.change(to: state, reason ?? "by \(user.name)")
         let store = upstreamStore
         let found = try await ImportThreads.pool.runIfActive {

@@ -109,6 +109,9 @@ extension GatewayOperations {
                 Problem(.error, kind: "scripts", name: name, state: "cannot run", detail: trouble)
             )
         }
+        problems += gateway.notifier.failing.map { channel in
+            Problem(.error, kind: "channel", name: channel.name, state: "failing", detail: channel.reason)
+        }
         if let rate = minute.successRate, rate < Self.poorRate, minute.requests >= Self.enoughToRate {
             let detail = "\(minute.failures) of \(minute.requests) requests in the last minute failed"
             let state = "\(Int(rate * 100)) % success"

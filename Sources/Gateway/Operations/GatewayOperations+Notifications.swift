@@ -106,7 +106,9 @@ extension GatewayOperations {
             channel.maxPerMinute =
                 change.maxPerMinute.applied(to: channel.maxPerMinute)
                 ?? NotificationChannelSettings.defaultPerMinute(channel.kind)
+            let before = channel.address
             channel.address.apply(change)
+            if user.role < .admin { try before.keepSecrets(from: channel.address, change) }
             try NotificationChannelChecks.check(channel)
         }
         return try await published(id)
@@ -275,5 +277,25 @@ extension NotificationChannelSettings.Address {
         webhookUrl = change.webhookUrl.applied(to: webhookUrl)
         secret = change.secret.applied(to: secret)
         headers = change.headers.applied(to: headers)
+    }
+
+    /// Nobody who may not read a secret may have it sent elsewhere, and read it there.
+    fileprivate func keepSecrets(from new: Self, _ change: NotificationChannelChange) throws(OperationsError)
+    {
+        let isSamePlace =
+            smtpHost == new.smtpHost && smtpPort == new.smtpPort && smtpSecurity == new.smtpSecurity
+            && webhookUrl == new.webhookUrl
+        guard !isSamePlace else { return }
+        let kept = [
+            ("smtp_password", smtpPassword != nil && change.smtpPassword == .keep),
+            ("secret", secret != nil && change.secret == .keep),
+            ("headers", headers?.isEmpty == false && change.headers == .keep),
+        ].first { $0.1 }
+        guard let kept else { return }
+        throw OperationsError(
+            .invalid,
+            "must be given again, or cleared, when the channel leads elsewhere; only admins may keep it",
+            parameter: kept.0
+        )
     }
 }

@@ -221,6 +221,7 @@ extension GatewayOperations {
         by user: Operator
     ) async throws -> UpstreamKey {
         try user.require(.operator)
+        try KeyReason.check(reason)
         let (action, health) = try Self.change(to: state, reason ?? "by \(user.name)")
         let key = try await upstreamKey(id, by: user)
         try upstreamStore.updateKey(id, ifVersion: nil, by: user, action: action) { $0.health = health }

@@ -69,7 +69,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     }
 
     private func refusal(of job: ScriptJob) -> String? {
-        if settings.programs.commands[job.language] == nil { return ScriptPrograms.missing(job.language) }
+        if settings.programs.commands[job.language] == nil { return settings.programs.missing(job.language) }
         if isStopping { return "the gateway is shutting down" }
         // A longer frame would be the worker's end, for which the script is not to blame.
         let size = job.source.utf8.count + job.context.utf8.count

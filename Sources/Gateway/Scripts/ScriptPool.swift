@@ -68,6 +68,9 @@ final class ScriptPool: Sendable {
         }
     }
 
+    /// Nothing runs meanwhile that a caller waits for, and the first worker may have to be started.
+    private static let checkTime = Duration.seconds(10)
+
     /// Whether a script holds, without running it: a value when it does.
     func check(_ language: ScriptLanguage, _ source: String) async -> ScriptOutcome {
         await withCheckedContinuation { continuation in
@@ -76,7 +79,7 @@ final class ScriptPool: Sendable {
                     language: language,
                     source: source,
                     context: "{}",
-                    limit: TimeAmount(settings.timeout),
+                    limit: TimeAmount(max(settings.timeout, Self.checkTime)),
                     isCheck: true
                 ) { continuation.resume(returning: $0) }
             )

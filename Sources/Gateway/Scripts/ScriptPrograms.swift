@@ -10,6 +10,8 @@ struct ScriptPrograms: Sendable, Equatable {
 
     /// What is started for each language, first the program; absent where it is not there.
     private(set) var commands: [ScriptLanguage: [String]] = [:]
+    /// Why there is no Python, where more is known than that it is not installed.
+    private var pythonFault: String?
 
     /// `executable`: the gateway's own path; `python`: what the configuration says, if it says anything.
     init(executable: String, python: String?) {
@@ -21,17 +23,23 @@ struct ScriptPrograms: Sendable, Equatable {
         let script =
             Self.first("Sources/PythonWorker/worker.py", in: folders)
             ?? Self.first("python/worker.py", in: [Self.installed])
-        if let interpreter, let script {
+        if let python, access(python, X_OK) != 0 {
+            pythonFault = "\(python), which scripts.python names, cannot be run"
+        } else if let interpreter, script == nil {
+            pythonFault =
+                "there is \(interpreter), but no \(Self.installed)/python/worker.py, which belongs to fastgate"
+        } else if let interpreter, let script {
             // Isolated: neither the environment nor the folder that it runs in say what it loads.
             commands[.python] = [interpreter, "-I", "-B", script]
         }
     }
 
-    static func missing(_ language: ScriptLanguage) -> String {
+    func missing(_ language: ScriptLanguage) -> String {
         switch language {
         case .javascript: "fastgate-script-worker is not installed beside fastgate"
         case .python:
-            "the Python of scripts is not installed; scripts/setup makes it, or name one in scripts.python"
+            pythonFault
+                ?? "the Python of scripts is not installed; scripts/setup makes it, or name one in scripts.python"
         }
     }
 

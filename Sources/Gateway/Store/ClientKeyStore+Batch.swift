@@ -46,7 +46,8 @@ extension ClientKeyStore {
     private func each(_ ids: [Int], _ work: (Int, Database) throws -> Void) throws -> Outcome {
         try database.write { db in
             var outcome = Outcome()
-            for id in ids {
+            var seen: Set<Int> = []
+            for id in ids where seen.insert(id).inserted {
                 do {
                     try work(id, db)
                     outcome.changed.append(id)

@@ -8,6 +8,19 @@ package enum ImportMode: String, Codable, Sendable, CaseIterable {
 package enum ImportFormat: String, Codable, Sendable, CaseIterable {
     case csv
     case json
+
+    /// By a file's name; CSV where it says nothing.
+    package init(file: String) throws(OperationsError) {
+        let name = file.lowercased()
+        guard !name.hasSuffix(".jsonl") else {
+            throw OperationsError(
+                .invalid,
+                "lines of JSON cannot be imported; export as CSV, or make it {\"keys\": […]} in a .json file",
+                parameter: "path"
+            )
+        }
+        self = name.hasSuffix(".json") ? .json : .csv
+    }
 }
 
 /// How a file is taken in.

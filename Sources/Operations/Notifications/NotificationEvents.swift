@@ -145,7 +145,12 @@ package struct NotificationRecord: Codable, Sendable, Equatable {
     @ShownNull package var sentAt: Timestamp?
     /// When it is tried next.
     @ShownNull package var dueAt: Timestamp?
+    /// The last ones, oldest first; those of a digest are those of each of its events.
     package var tries: [NotificationTry]
+    /// All there were.
+    package var triesCount: Int
+
+    package static let shownTries = 20
 
     package init(id: Int, time: Timestamp, event: NotificationEvent, subject: String, data: [String: String])
     {
@@ -160,6 +165,7 @@ package struct NotificationRecord: Codable, Sendable, Equatable {
         lastTime = time
         digest = 1
         tries = []
+        triesCount = 0
         _channelId = ShownNull(wrappedValue: nil)
         _channel = ShownNull(wrappedValue: nil)
         _reason = ShownNull(wrappedValue: nil)

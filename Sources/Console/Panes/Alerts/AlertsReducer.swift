@@ -91,7 +91,8 @@ extension ConsoleState {
     /// In the operator's own editor: the title on the first line, the text behind an empty one.
     mutating func take(_ template: NotificationTemplate) -> [ConsoleEffect] {
         alerts.template = template
-        return [.editExternally("\(template.title)\n\n\(template.body)", suffix: "md")]
+        let unkept = alerts.unkept.flatMap { $0.event == template.event ? $0.text : nil }
+        return [.editExternally(unkept ?? "\(template.title)\n\n\(template.body)", suffix: "md")]
     }
 
     mutating func take(_ edited: ExternalEdit, of template: NotificationTemplate) -> [ConsoleEffect] {
@@ -104,9 +105,11 @@ extension ConsoleState {
         let title = lines.first.map(String.init) ?? ""
         let body = lines.dropFirst().drop { $0.allSatisfy(\.isWhitespace) }.joined(separator: "\n")
         guard title != template.title || body != template.body else {
+            alerts.unkept = nil
             say("nothing was changed", .info)
             return []
         }
+        alerts.unkept = (template.event, text)
         var change = NotificationTemplateChange()
         (change.title, change.body) = (.set(title), .set(body))
         return [.change(.alert(.template(template, change)))]
@@ -164,5 +167,7 @@ extension ConsoleState {
 }
 
 extension NotificationRecord {
-    fileprivate var canBeResent: Bool { (status == .dead || status == .dropped) && channelId != nil }
+    fileprivate var canBeResent: Bool {
+        (status == .dead || status == .dropped) && channelId != nil && event != .test
+    }
 }

@@ -28,6 +28,8 @@ struct AlertsState: Sendable {
     var wanted: String?
     /// The text that is being written in the operator's own editor.
     var template: NotificationTemplate?
+    /// What was written and is not kept yet: nobody writes a text twice for a fault in it.
+    var unkept: (event: NotificationEvent, text: String)?
 }
 
 /// What operators do with channels, tasks and texts.

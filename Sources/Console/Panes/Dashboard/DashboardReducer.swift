@@ -107,6 +107,7 @@ extension ConsoleState {
             switch problems[dashboard.problem].kind {
             case "audit": return show(.system)
             case "key": return show(.keys)
+            case "channel": return show(.alerts)
             case "pool": return show(.pool)
             case "scripts": return show(.system)
             case "script": return showHeader(problems[dashboard.problem].name)

@@ -21,11 +21,17 @@ extension ConsoleState {
     static func checkImport(_ form: inout Form, isComplete: Bool) {
         form.errors = [:]
         if isComplete, form.word("path").isEmpty { form.errors["path"] = "needs a file" }
+        do throws(OperationsError) {
+            _ = try ImportFormat(file: form.word("path"))
+        } catch {
+            form.errors["path"] = error.message
+        }
     }
 
     static func importEffect(_ form: Form) -> ConsoleEffect {
         let path = form.word("path")
-        var options = ImportOptions(format: path.lowercased().hasSuffix(".json") ? .json : .csv)
+        // A form whose file is of no kind is not handed in.
+        var options = ImportOptions(format: (try? ImportFormat(file: path)) ?? .csv)
         options.mode = form.choice("mode") == "stop it all" ? .allOrNothing : .keepGood
         options.dryRun = true
         return .importKeys(path: path, options)
@@ -79,7 +85,8 @@ extension ConsoleState {
             ? "all of its rows hold"
             : "\(NumberText.count(result.failedCount)) rows do not hold and are left out"
         let dialog = Dialog(
-            title: "Import \(NumberText.count(result.successCount)) keys",
+            title:
+                "Import \(NumberText.count(result.successCount)) \(result.successCount == 1 ? "key" : "keys")",
             text: [
                 "\(path): \(bad).",
                 "They are used at once, all of them or, if anything goes wrong, none.",
@@ -92,7 +99,8 @@ extension ConsoleState {
 
     private mutating func told(_ result: BatchResult) -> [ConsoleEffect] {
         say(
-            "\(NumberText.count(result.successCount)) keys imported, \(NumberText.count(result.failedCount)) left out",
+            "\(NumberText.count(result.successCount)) \(result.successCount == 1 ? "key" : "keys") imported, "
+                + "\(NumberText.count(result.failedCount)) left out",
             result.failedCount == 0 ? .ok : .warning,
             for: 10
         )

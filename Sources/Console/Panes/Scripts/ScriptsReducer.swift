@@ -209,6 +209,12 @@ extension ConsoleState {
 
     /// What was saved is the script as it stood when it was handed in.
     mutating func scriptSaved(_ outcome: ChangeOutcome) -> [ConsoleEffect] {
+        if case (.done, .header(.delete(let gone))) = (outcome.result, outcome.change),
+            gone.contains(where: { $0.id == scripts.rule?.id })
+        {
+            // What is on the screen is nowhere else now.
+            (scripts.rule, scripts.saved) = (nil, "")
+        }
         guard outcome.change == scripts.saving else { return [] }
         scripts.saving = nil
         switch (outcome.result, outcome.undo) {

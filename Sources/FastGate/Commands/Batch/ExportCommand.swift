@@ -2,6 +2,10 @@ import AdminAPI
 import ArgumentParser
 import Operations
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 extension ExportForm: ExpressibleByArgument {}
 
 /// Keys as a file.
@@ -17,11 +21,11 @@ struct ExportCommand: AsyncParsableCommand {
         abstract: "Write upstream keys (pool) or client keys (keys) to standard output.",
         discussion: """
             Values of upstream keys are masked, unless --values: that needs an admin, asks before it does, and is written down.
-            What is exported with values can be imported again. What callers send is known to nobody.
+            What is exported as CSV with values can be imported again. What callers send is known to nobody.
 
             Examples:
               fastgate export pool --upstream miniai > keys.csv
-              fastgate export pool --values --yes --format jsonl > keys.jsonl
+              fastgate export pool --values --yes > keys.csv
               fastgate export keys > client-keys.csv
             """
     )
@@ -47,7 +51,15 @@ struct ExportCommand: AsyncParsableCommand {
                 kind == .pool
                 ? try await client.exportUpstreamKeys(export, by: GatewayConnection.me)
                 : try await client.exportClientKeys(export.format, by: GatewayConnection.me)
-            for try await piece in file { Output.bytes(piece) }
+            // A terminal is shown text; a file gets what there is.
+            let isShown = isatty(STDOUT_FILENO) == 1
+            for try await piece in file {
+                if isShown {
+                    Output.text(String(decoding: piece, as: UTF8.self))
+                } else {
+                    try Output.file(piece)
+                }
+            }
         }
     }
 

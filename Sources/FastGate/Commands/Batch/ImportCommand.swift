@@ -38,7 +38,7 @@ struct ImportCommand: AsyncParsableCommand {
             let client = try connection.client()
             if template { return Output.plain(try await client.text("/batch/template/keys-csv")) }
             guard let file else { throw ValidationError("name the file, or --template") }
-            var options = ImportOptions(format: format ?? Self.format(of: file))
+            var options = ImportOptions(format: try format ?? ImportFormat(file: file))
             options.mode = allOrNothing ? .allOrNothing : .keepGood
             options.dryRun = dryRun
             // Answered when the file is there, so that there is something to show while it goes on.
@@ -54,10 +54,6 @@ struct ImportCommand: AsyncParsableCommand {
             progress.clear()
             try show(job)
         }
-    }
-
-    private static func format(of file: String) -> ImportFormat {
-        file.lowercased().hasSuffix(".json") ? .json : .csv
     }
 
     private static func end(
