@@ -108,7 +108,7 @@ struct OperatorAuthentication: RouterMiddleware {
     }
 }
 
-/// Wrong tokens of the last minute; too many are answered 429, so that guessing is slow and seen.
+/// Wrong tokens of the last minute; too many are answered with `Retry-After`, so that guessing is slow and seen.
 final class FailureCount: Sendable {
     private static let limit = 20
     private let state = Mutex<(minute: Int, count: Int)>((0, 0))
