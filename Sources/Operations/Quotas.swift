@@ -120,7 +120,7 @@ extension Quota {
         let unit = rest.isEmpty ? .requests : QuotaUnit.allCases.first { $0.rawValue == rest[0] }
         let period = rest.count < 2 ? QuotaPeriod.none : QuotaPeriod(rawValue: rest[1])
         guard let total = Int(words[0]), range.contains(total), let unit, let period else {
-            throw OperationsError(.invalid, "is no quota; write \(example)", parameter: "quota")
+            throw OperationsError(.invalid, "“\(text)” is no quota; write \(example)", parameter: "quota")
         }
         return Quota(unit: unit, total: total, period: period)
     }

@@ -142,6 +142,9 @@ import Testing
         var change = NotificationTemplateChange()
         (change.title, change.body) = (.set("out"), .set("{{reason}}\n\nbye"))
         #expect(console.takeChanges() == [.alert(.template(template, change))])
+        // A text with a fault in it is not lost.
+        console.answer(.template(template))
+        #expect(console.takeEffects() == [.editExternally("out\n\n{{reason}}\n\nbye", suffix: "md")])
     }
 
     @Test func `a file of keys is looked at before it is taken in`() {

@@ -50,11 +50,14 @@ def test_the_room_by_commands(room, hook, tmp_path):
     key = str(made["id"])
     run("keys", "edit", key, "--owner", "bob", "--upstream", "miniai", "--expires", "90d")
     assert one(room, "/client-keys", name="team")["owner"] == "bob"
-    run("keys", "disable", key)
+    run("keys", "disable", "team")
     assert room.chat(made["key"]).status == 401
     run("keys", "enable", key)
     assert room.chat(made["key"]).status == 200
     newer = str(json.loads(run("keys", "rotate", key, "--overlap", "1h", "--json").stdout)["id"])
+    several = run("keys", "revoke", "team", check=False)
+    assert several.returncode == 1 and f"give an id: {newer}, {key}" in several.stderr
+    assert "there is no client key nobody" in run("keys", "show", "nobody", check=False).stderr
     run("keys", "revoke", key)
     run("keys", "delete", key)
     run("keys", "delete", newer)
@@ -79,8 +82,9 @@ def test_the_room_by_commands(room, hook, tmp_path):
     run("rules", "edit", rule, "status 418 then disable_key", "--name", "ours")
     run("rules", "move", rule, "1")
     assert room.admin("GET", "/rules").json["items"][0]["name"] == "ours"
-    run("rules", "disable", rule)
+    run("rules", "disable", "ours")
     run("rules", "enable", rule)
+    assert "there is no rule nothing" in run("rules", "show", "nothing", check=False).stderr
     assert "ours" in run("rules", "test", "--status", "418").stdout
     run("rules", "delete", rule)
     run("rules", "reset-defaults")
@@ -220,3 +224,15 @@ def test_exchanges_are_counted_by_a_command(room):
     assert "no such exchange" in room.command("stats", "--filter", "status:599").stdout
     assert room.command("stats", "--since", "soon", check=False).returncode == 2
     assert room.command("stats", "--filter", "status:", check=False).returncode == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_commands_are_completed_by_shells(shell):
+    script = subprocess.run(
+        [BINARY, "--generate-completion-script", shell], capture_output=True, text=True, timeout=30, check=True
+    ).stdout
+    for word in ("exchanges", "notifications", "dry-run"):
+        assert word in script
+    if shell == "bash":
+        found = subprocess.run(["bash", "-c", script + "\ncomplete -p fastgate"], capture_output=True, text=True, timeout=30)
+        assert found.returncode == 0 and "fastgate" in found.stdout, found.stderr

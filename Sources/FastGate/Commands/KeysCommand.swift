@@ -43,6 +43,35 @@ struct PermissionOptions: ParsableArguments {
     }
 }
 
+/// Which client key is meant.
+struct ClientKeyArgument: ParsableArguments {
+    @Argument(help: "The key's name or id.")
+    var key: String
+
+    func id(_ client: AdminClient) async throws -> Int {
+        // A name may be a number; then it has to be named by its id.
+        if let id = Int(key) { return id }
+        var query = ClientKeyQuery()
+        (query.search, query.limit) = (key, 1000)
+        let named = try await client.clientKeys(query, by: GatewayConnection.me).items.filter {
+            $0.name == key
+        }
+        return try OnlyOne.id(named.map(\.id), "client key", key)
+    }
+}
+
+/// Names need not be unique; what is done is done to one.
+enum OnlyOne {
+    static func id(_ found: [Int], _ what: String, _ name: String) throws -> Int {
+        guard let first = found.first else { throw OperationsError(.notFound, "there is no \(what) \(name)") }
+        guard found.count == 1 else {
+            let ids = found.map(String.init).joined(separator: ", ")
+            throw OperationsError(.conflict, "\(name) is the name of several; give an id: \(ids)")
+        }
+        return first
+    }
+}
+
 /// A point in time as people write it: a date, a time, or a duration from now.
 enum ExpiryText {
     static func parse(_ text: String) throws -> Timestamp {
@@ -158,12 +187,12 @@ struct KeysShow: AsyncParsableCommand {
         discussion: "Example: fastgate keys show 3"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The key's id.")
-    var id: Int
+    @OptionGroup var wanted: ClientKeyArgument
 
     func run() async throws {
         try await CommandRun.run {
-            let key = try await connection.client().clientKey(id, by: GatewayConnection.me)
+            let client = try connection.client()
+            let key = try await client.clientKey(try await wanted.id(client), by: GatewayConnection.me)
             if connection.json { return try CommandRun.showJSON(key) }
             Output.line(KeyTable.text([key]))
             let permissions = key.permissions
@@ -191,8 +220,7 @@ struct KeysEdit: AsyncParsableCommand {
     @OptionGroup var connection: GatewayConnection
     @OptionGroup var permissions: PermissionOptions
     @OptionGroup var limits: LimitOptions
-    @Argument(help: "The key's id.")
-    var id: Int
+    @OptionGroup var wanted: ClientKeyArgument
     @Option(help: "Another name.")
     var name: String?
     @Option(help: "Another owner.")
@@ -217,6 +245,7 @@ struct KeysEdit: AsyncParsableCommand {
         if let quota = try limits.quotaChange() { change.quota = quota }
         let prepared = change
         try await KeyAction.run(connection) { client in
+            let id = try await wanted.id(client)
             var change = prepared
             var version: Int?
             if !permissions.isEmpty {
@@ -245,12 +274,16 @@ enum KeyAction {
         }
     }
 
-    static func setEnabled(_ enabled: Bool, _ id: Int, _ connection: GatewayConnection) async throws {
-        var change = ClientKeyChange()
-        change.enabled = .set(enabled)
-        let prepared = change
-        try await run(connection) {
-            try await $0.changeClientKey(id, prepared, ifVersion: nil, by: GatewayConnection.me)
+    static func setEnabled(
+        _ enabled: Bool,
+        _ wanted: ClientKeyArgument,
+        _ connection: GatewayConnection
+    ) async throws {
+        try await run(connection) { client in
+            var change = ClientKeyChange()
+            change.enabled = .set(enabled)
+            let id = try await wanted.id(client)
+            return try await client.changeClientKey(id, change, ifVersion: nil, by: GatewayConnection.me)
         }
     }
 }
@@ -262,11 +295,10 @@ struct KeysEnable: AsyncParsableCommand {
         discussion: "Example: fastgate keys enable 3"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The key's id.")
-    var id: Int
+    @OptionGroup var wanted: ClientKeyArgument
 
     func run() async throws {
-        try await KeyAction.setEnabled(true, id, connection)
+        try await KeyAction.setEnabled(true, wanted, connection)
     }
 }
 
@@ -277,11 +309,10 @@ struct KeysDisable: AsyncParsableCommand {
         discussion: "Example: fastgate keys disable 3"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The key's id.")
-    var id: Int
+    @OptionGroup var wanted: ClientKeyArgument
 
     func run() async throws {
-        try await KeyAction.setEnabled(false, id, connection)
+        try await KeyAction.setEnabled(false, wanted, connection)
     }
 }
 
@@ -292,11 +323,12 @@ struct KeysRevoke: AsyncParsableCommand {
         discussion: "Example: fastgate keys revoke 3"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The key's id.")
-    var id: Int
+    @OptionGroup var wanted: ClientKeyArgument
 
     func run() async throws {
-        try await KeyAction.run(connection) { try await $0.revokeClientKey(id, by: GatewayConnection.me) }
+        try await KeyAction.run(connection) { client in
+            try await client.revokeClientKey(try await wanted.id(client), by: GatewayConnection.me)
+        }
     }
 }
 
@@ -307,8 +339,7 @@ struct KeysRotate: AsyncParsableCommand {
         discussion: "Example: fastgate keys rotate 3 --overlap 24h"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The key's id.")
-    var id: Int
+    @OptionGroup var wanted: ClientKeyArgument
     @Option(help: "How long the old key still works.")
     var overlap = "24h"
 
@@ -316,8 +347,12 @@ struct KeysRotate: AsyncParsableCommand {
         guard let time = Duration(text: overlap) else {
             throw ValidationError("\(overlap) is no duration; write 24h")
         }
-        try await KeyAction.run(connection) {
-            try await $0.rotateClientKey(id, overlap: time, by: GatewayConnection.me)
+        try await KeyAction.run(connection) { client in
+            try await client.rotateClientKey(
+                try await wanted.id(client),
+                overlap: time,
+                by: GatewayConnection.me
+            )
         }
     }
 }
@@ -329,13 +364,13 @@ struct KeysDelete: AsyncParsableCommand {
         discussion: "Example: fastgate keys delete 3"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The key's id.")
-    var id: Int
+    @OptionGroup var wanted: ClientKeyArgument
 
     func run() async throws {
         try await CommandRun.run {
-            try await connection.client().deleteClientKey(id, by: GatewayConnection.me)
-            Output.errorLine("client key \(id) is deleted")
+            let client = try connection.client()
+            try await client.deleteClientKey(try await wanted.id(client), by: GatewayConnection.me)
+            Output.errorLine("client key \(wanted.key) is deleted")
         }
     }
 }

@@ -92,7 +92,8 @@ enum LogLine {
         let stream = record.isStream ? " stream:\(record.streamChunks)" : ""
         let error = record.error.map { " \($0)" } ?? ""
         let latency = StatusText.number(record.latencyMs)
-        let who = record.owner.map { $0.isEmpty ? record.clientKey ?? "-" : $0 } ?? record.clientKey ?? "-"
+        // An owner may have several keys; who they are is among the facts.
+        let who = record.clientKey ?? "-"
         let line =
             "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
             + "\(ByteText.text(record.bytesOut))\(stream)\(error)"

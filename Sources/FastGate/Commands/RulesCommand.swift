@@ -94,6 +94,18 @@ struct RulesList: AsyncParsableCommand {
     }
 }
 
+/// Which rule is meant.
+struct RuleNameArgument: ParsableArguments {
+    @Argument(help: "The rule's name or id.")
+    var name: String
+
+    func id(_ client: AdminClient) async throws -> Int {
+        if let id = Int(name) { return id }
+        let named = try await client.rules(by: GatewayConnection.me).items.filter { $0.name == name }
+        return try OnlyOne.id(named.map(\.id), "rule", name)
+    }
+}
+
 struct RulesShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
@@ -101,12 +113,12 @@ struct RulesShow: AsyncParsableCommand {
         discussion: "Example: fastgate rules show 3"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var wanted: RuleNameArgument
 
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
+            let id = try await wanted.id(client)
             try await RuleTable.show(
                 [try await client.rule(id, by: GatewayConnection.me)],
                 client,
@@ -153,8 +165,7 @@ struct RulesEdit: AsyncParsableCommand {
         discussion: "Example: fastgate rules edit 7 'status 429 then cooldown_key 10s fixed, retry_next_key'"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var wanted: RuleNameArgument
     @Argument(help: "Conditions, “then”, actions.")
     var rule: String?
     @Option(help: "Another name.")
@@ -176,6 +187,7 @@ struct RulesEdit: AsyncParsableCommand {
                 change.upstreamId =
                     try await RuleArgument.upstream(upstream, client).map { .set($0) } ?? .clear
             }
+            let id = try await wanted.id(client)
             let version = try await client.rule(id, by: GatewayConnection.me).version
             let changed = try await client.changeRule(
                 id,
@@ -190,9 +202,14 @@ struct RulesEdit: AsyncParsableCommand {
 
 /// A rule that is put on or off.
 private struct RuleSwitch {
-    static func set(_ id: Int, enabled: Bool, _ connection: GatewayConnection) async throws {
+    static func set(
+        _ wanted: RuleNameArgument,
+        enabled: Bool,
+        _ connection: GatewayConnection
+    ) async throws {
         try await CommandRun.run {
             let client = try connection.client()
+            let id = try await wanted.id(client)
             var change = RuleChange()
             change.enabled = .set(enabled)
             let changed = try await client.changeRule(id, change, ifVersion: nil, by: GatewayConnection.me)
@@ -208,11 +225,10 @@ struct RulesEnable: AsyncParsableCommand {
         discussion: "Example: fastgate rules enable 7"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var wanted: RuleNameArgument
 
     func run() async throws {
-        try await RuleSwitch.set(id, enabled: true, connection)
+        try await RuleSwitch.set(wanted, enabled: true, connection)
     }
 }
 
@@ -223,11 +239,10 @@ struct RulesDisable: AsyncParsableCommand {
         discussion: "Example: fastgate rules disable 7"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var wanted: RuleNameArgument
 
     func run() async throws {
-        try await RuleSwitch.set(id, enabled: false, connection)
+        try await RuleSwitch.set(wanted, enabled: false, connection)
     }
 }
 
@@ -238,8 +253,7 @@ struct RulesMove: AsyncParsableCommand {
         discussion: "Example: fastgate rules move 7 1"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var wanted: RuleNameArgument
     @Argument(help: "Its place, from 1.")
     var position: Int
 
@@ -247,6 +261,7 @@ struct RulesMove: AsyncParsableCommand {
         guard position >= 1 else { throw ValidationError("the place must be a number from 1") }
         try await CommandRun.run {
             let client = try connection.client()
+            let id = try await wanted.id(client)
             var ids = try await client.rules(by: GatewayConnection.me).items.map(\.id)
             guard let place = ids.firstIndex(of: id) else {
                 throw OperationsError(.notFound, "there is no rule \(id)")
@@ -339,12 +354,12 @@ struct RulesDelete: AsyncParsableCommand {
         discussion: "Example: fastgate rules delete 7"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var wanted: RuleNameArgument
 
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
+            let id = try await wanted.id(client)
             let rule = try await client.rule(id, by: GatewayConnection.me)
             try await client.deleteRule(id, by: GatewayConnection.me)
             Output.errorLine("rule “\(rule.name)” is deleted")

@@ -101,6 +101,20 @@ extension NotificationLog {
         return record
     }
 
+    /// When each channel last told something, in microseconds since 1970.
+    func lastSent() throws -> [Int: Int] {
+        try database.read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT channel_id, max(sent_at) AS at FROM notifications
+                    WHERE status = 'sent' AND channel_id IS NOT NULL GROUP BY channel_id
+                    """
+            )
+            return Dictionary(rows.map { ($0["channel_id"], $0["at"]) }) { $1 }
+        }
+    }
+
     /// - Returns: how much was too old, or too much.
     func cleanUp(now: Int) throws -> Int {
         try database.write { db in

@@ -77,11 +77,17 @@ final class Notifier: Service {
 
     /// Takes the channels that there are from now on; what those that stay have shown is kept.
     func use(_ all: [NotificationChannelSettings]) {
+        let isKnown = channels.withLock { channels in all.allSatisfy { channels[$0.id] != nil } }
+        let lastSent = isKnown ? [:] : lastSent()
         channels.withLock { channels in
             let old = channels
             channels = Dictionary(
                 uniqueKeysWithValues: all.map { settings in
-                    guard var known = old[settings.id] else { return (settings.id, Channel(settings)) }
+                    guard var known = old[settings.id] else {
+                        var new = Channel(settings)
+                        new.lastSentAt = lastSent[settings.id]
+                        return (settings.id, new)
+                    }
                     if known.settings != settings {
                         known.pace = ChannelPace(limit: settings.maxPerMinute)
                         known.lastError = nil
@@ -92,6 +98,16 @@ final class Notifier: Service {
             )
         }
         inbox.nudge()
+    }
+
+    /// Of the time before this process.
+    private func lastSent() -> [Int: Int] {
+        do {
+            return try log.lastSent()
+        } catch {
+            logger.error("the history of notifications cannot be read", metadata: ["reason": "\(error)"])
+            return [:]
+        }
     }
 
     /// Channels that cannot tell anybody anything, in the order of their names.

@@ -189,6 +189,8 @@ extension ConsoleState {
             return []
         }
         guard let selection = logs.table.selection else { return [] }
+        // What is read stays where it is; the row that is marked is the one that is shown.
+        logs.isFollowing = false
         return open(selection)
     }
 
@@ -207,6 +209,7 @@ extension ConsoleState {
                 ? "no earlier error among the rows loaded; g loads more"
                 : logs.isFollowing
                     ? "no later error"
+                        + (keymap.key(for: .previousError).map { "; \($0) goes to the one before" } ?? "")
                     : logs.isDetached
                         ? "no later error among the rows loaded; \(glyphs.down) at the end loads more"
                         : "no later error among the rows loaded; G goes to the newest",
