@@ -324,3 +324,14 @@ def test_the_command_line(gateway, tmp_path):
     kept = subprocess.run([BINARY, "export", "--values", "--socket", gateway.socket], input="no\n", capture_output=True, text=True)
     assert kept.returncode != 0 and not kept.stdout
     assert gateway.command("export", "keys", "--format", "jsonl").stdout == ""
+
+
+@pytest.mark.parametrize("count, status", [(0, 422), (1, 200), (99_999, 200), (100_000, 200), (100_001, 422)])
+def test_one_request_names_no_more_keys_than_it_may(shared_gateway, count, status):
+    ids = list(range(1_000_000, 1_000_000 + count))
+    answer = shared_gateway.admin("POST", "/batch/keys/batch-update-status", {"key_ids": ids, "status": "disabled"})
+    assert answer.status == status, answer.body[:300]
+    if status == 200:
+        assert answer.json["failed_count"] == count and len(answer.json["errors"]) == min(count, 1000)
+    else:
+        assert "1 to 100000 ids" in answer.json["error"]["message"]

@@ -33,6 +33,7 @@ final class KeyImport {
     private let store: UpstreamStore
     private let masterKey: MasterKey
     private let options: ImportOptions
+    private let rowLimit: Int
     private let reader: KeyRowReader
     private let spool: RowSpool
     private var source: KeyRowSource
@@ -50,11 +51,13 @@ final class KeyImport {
         store: UpstreamStore,
         masterKey: MasterKey,
         options: ImportOptions,
-        folder: String
+        folder: String,
+        rowLimit: Int = KeyImport.rowLimit
     ) throws {
         self.store = store
         self.masterKey = masterKey
         self.options = options
+        self.rowLimit = rowLimit
         reader = KeyRowReader(try store.upstreamRows())
         spool = try RowSpool(folder: folder)
         source = KeyRowSource(options.format)
@@ -103,8 +106,12 @@ final class KeyImport {
     private func take(_ rows: [KeyRowSource.Row]) throws {
         guard !rows.isEmpty else { return }
         self.rows += rows.count
-        guard self.rows <= Self.rowLimit else {
-            throw OperationsError(.invalid, "has more than \(Self.rowLimit) rows", parameter: "file")
+        guard self.rows <= rowLimit else {
+            throw OperationsError(
+                .invalid,
+                "has more than \(rowLimit) rows; import it in parts",
+                parameter: "file"
+            )
         }
         try store.database.read { db in
             for row in rows {

@@ -174,6 +174,8 @@ final class Notifier: Service {
         }
         do {
             if !entries.isEmpty { try log.add(entries, now: WallClock.now().microseconds) }
+            // They are there: what fails from here on must not have them written twice.
+            entries = []
             let waiting = try log.waiting()
             channels.withLock { channels in
                 for id in channels.keys { channels[id]?.pending = waiting[id] ?? 0 }

@@ -52,14 +52,19 @@ struct ExportCommand: AsyncParsableCommand {
                 ? try await client.exportUpstreamKeys(export, by: GatewayConnection.me)
                 : try await client.exportClientKeys(export.format, by: GatewayConnection.me)
             // A terminal is shown text; a file gets what there is.
-            let isShown = isatty(STDOUT_FILENO) == 1
-            for try await piece in file {
-                if isShown {
-                    Output.text(String(decoding: piece, as: UTF8.self))
-                } else {
-                    try Output.file(piece)
-                }
+            guard isatty(STDOUT_FILENO) == 1 else {
+                for try await piece in file { try Output.file(piece) }
+                return
             }
+            // A piece may end in the middle of a character, a line does not.
+            var rest: [UInt8] = []
+            for try await piece in file {
+                rest += piece
+                let end = rest.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+                Output.text(String(decoding: rest[..<end], as: UTF8.self))
+                rest.removeFirst(end)
+            }
+            Output.text(String(decoding: rest, as: UTF8.self))
         }
     }
 
