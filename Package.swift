@@ -40,13 +40,14 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
+        .systemLibrary(name: "CSQLiteSession", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "Operations", swiftSettings: house),
         .target(
             name: "Gateway",
             dependencies: [
-                "Operations", "CCurl", "CLinux", "CRE2",
+                "Operations", "CCurl", "CLinux", "CRE2", "CSQLiteSession",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

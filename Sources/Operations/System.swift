@@ -107,6 +107,11 @@ package struct OperatorChange: Codable, Sendable {
     /// JSON of the object before and after, without secrets.
     @ShownNull package var before: String?
     @ShownNull package var after: String?
+    /// Whether `POST /undo/{change_id}` can take it back, together with what was changed in one go with it.
+    package var undoable = false
+    /// The change that took it back, and the one that it takes back.
+    @ShownNull package var undoneBy: Int?
+    @ShownNull package var undoes: Int?
 
     package init(
         id: Int,
@@ -148,6 +153,10 @@ package protocol SystemOperations: Sendable {
     /// Reads the configuration file again; an invalid one changes nothing.
     func reload(by user: Operator) async throws
     func operatorChanges(limit: Int, cursor: String?, by user: Operator) async throws -> Page<OperatorChange>
+    /// Takes a change back, together with those that were made in one go with it.
+    ///
+    /// - Returns: the change that did so, which can be undone itself.
+    func undo(change id: Int, by user: Operator) async throws -> OperatorChange
     /// Who is watching, longest first.
     func operators(by user: Operator) async throws -> Page<OperatorPresence>
     /// Who the gateway takes the caller for.

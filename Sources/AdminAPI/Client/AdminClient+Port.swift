@@ -278,6 +278,10 @@ extension AdminClient: SystemOperations {
         try await get("/operators/audit", [("limit", "\(limit)"), ("cursor", cursor)])
     }
 
+    package func undo(change id: Int, by user: Operator) async throws -> OperatorChange {
+        try await call(.POST, "/undo/\(id)")
+    }
+
     package func operators(by user: Operator) async throws -> Page<OperatorPresence> {
         try await get("/operators")
     }

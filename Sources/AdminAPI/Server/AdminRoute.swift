@@ -128,8 +128,8 @@ struct AdminRequest: Sendable {
 
     var user: Operator { context.user }
 
-    func id() throws -> Int {
-        guard let text = context.parameters.get("id"), let id = Int(text) else {
+    func id(_ name: String = "id") throws -> Int {
+        guard let text = context.parameters.get(name), let id = Int(text) else {
             throw OperationsError(.notFound, "the id is not a number")
         }
         return id

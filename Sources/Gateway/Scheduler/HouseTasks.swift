@@ -65,7 +65,7 @@ struct HouseTasks: Sendable {
             TaskDefinition(
                 name: .recordCleanup,
                 summary:
-                    "Forgets remembered answers, counts, rests and notifications that nobody will ask for again",
+                    "Forgets remembered answers, old undos, counts, rests and notifications that nobody will ask for again",
                 interval: Self.hour,
                 allowed: .seconds(60)...Self.day,
                 work: { _ in try cleanUp() }
@@ -120,13 +120,18 @@ struct HouseTasks: Sendable {
         return "\(Self.count(swept.noted, "key")) expired, \(swept.deleted.count) deleted"
     }
 
+    /// How many transactions of operators can be undone.
+    private static let undoLimit = 1000
+
     private func cleanUp() throws -> String {
         let now = WallClock.now()
         let notes = OperatorNotes(database: database)
         let answers = try notes.forgetAnswers(before: now.seconds - GatewayOperations.idempotencyTime)
+        let undos = try notes.forgetChangesets(keeping: Self.undoLimit)
         let records = pools.cleanUp(now: now.microseconds)
         let told = try notifications.cleanUp(now: now.microseconds)
-        return "\(Self.count(answers, "answer")), \(Self.count(records, "record")) of keys and "
+        return
+            "\(Self.count(answers, "answer")), \(Self.count(undos, "undo")), \(Self.count(records, "record")) of keys and "
             + "\(Self.count(told, "notification")) forgotten"
     }
 

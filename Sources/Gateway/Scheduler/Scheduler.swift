@@ -128,6 +128,16 @@ final class Scheduler: Service {
         states.withLock { $0[name]?.interval = interval ?? task.interval }
     }
 
+    /// Goes by the intervals that are written down.
+    func readIntervals() throws {
+        let kept = try store.all()
+        states.withLock { states in
+            for task in definitions {
+                states[task.name]?.interval = kept[task.name.rawValue]?.interval ?? task.interval
+            }
+        }
+    }
+
     private static func view(_ task: TaskDefinition, _ state: TaskState, now: Int) -> ScheduledTask {
         var view = ScheduledTask(
             name: task.name,

@@ -52,13 +52,14 @@ struct TaskStore: Sendable {
         of name: ScheduledTask.Name,
         by user: Operator
     ) throws {
+        // The row is there before the change, so that undoing it leaves what is known of runs.
         try database.write { db in
+            try db.execute(sql: "INSERT OR IGNORE INTO tasks (name) VALUES (?)", arguments: [name.rawValue])
+        }
+        try database.change { db in
             try db.execute(
-                sql: """
-                    INSERT INTO tasks (name, interval_ms) VALUES (?, ?)
-                    ON CONFLICT (name) DO UPDATE SET interval_ms = excluded.interval_ms
-                    """,
-                arguments: [name.rawValue, interval?.milliseconds]
+                sql: "UPDATE tasks SET interval_ms = ? WHERE name = ?",
+                arguments: [interval?.milliseconds, name.rawValue]
             )
             let record = ChangeRecord(
                 user: user,

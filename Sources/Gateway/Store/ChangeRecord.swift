@@ -9,4 +9,6 @@ struct ChangeRecord {
     let objectID: Int?
     var before: String?
     var after: String?
+    /// The line that this one takes back.
+    var undoes: Int?
 }

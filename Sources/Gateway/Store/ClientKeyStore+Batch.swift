@@ -44,7 +44,7 @@ extension ClientKeyStore {
 
     /// In one transaction; what is refused for one is no reason to refuse the others.
     private func each(_ ids: [Int], _ work: (Int, Database) throws -> Void) throws -> Outcome {
-        try database.write { db in
+        try database.change { db in
             var outcome = Outcome()
             var seen: Set<Int> = []
             for id in ids where seen.insert(id).inserted {

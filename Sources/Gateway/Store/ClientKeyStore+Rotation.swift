@@ -11,7 +11,7 @@ extension ClientKeyStore {
         by user: Operator
     ) throws -> ClientKey {
         let now = Timestamp(microseconds: WallClock.now().microseconds)
-        return try database.write { db in
+        return try database.change { db in
             let old = try Self.find(id, db)
             guard old.key.revokedAt == nil else {
                 throw OperationsError(.conflict, "a revoked key cannot be rotated")

@@ -101,7 +101,7 @@ struct ClientKeyStore: Sendable {
 
     /// Adds the key and returns it with its id.
     func insert(_ row: ClientKeyRow, by user: Operator) throws -> ClientKey {
-        try database.write { try Self.insert(row, by: user, action: "create", $0) }
+        try database.change { try Self.insert(row, by: user, action: "create", $0) }
     }
 
     static func insert(
@@ -147,7 +147,7 @@ struct ClientKeyStore: Sendable {
         action: String,
         _ change: @Sendable (inout ClientKeyRow) throws -> Void
     ) throws -> ClientKey {
-        try database.write { try Self.update(id, ifVersion: version, by: user, action: action, change, $0) }
+        try database.change { try Self.update(id, ifVersion: version, by: user, action: action, change, $0) }
     }
 
     static func update(
@@ -192,7 +192,7 @@ struct ClientKeyStore: Sendable {
     }
 
     func delete(_ id: Int, by user: Operator) throws {
-        try database.write { try Self.delete(id, by: user, $0) }
+        try database.change { try Self.delete(id, by: user, $0) }
     }
 
     static func delete(_ id: Int, by user: Operator, _ db: Database) throws {

@@ -14,7 +14,7 @@ struct HeaderRuleStore: Sendable {
 
     /// `rule.position`: where it is to stand among those of its upstream; behind them all when too large.
     func create(_ rule: HeaderRule, by user: Operator) throws -> Int {
-        try database.write { db in
+        try database.change { db in
             let others = try Self.ids(ofUpstream: rule.upstreamId, db)
             guard others.count < HeaderRuleChecks.countLimit else {
                 let most = "an upstream can have \(HeaderRuleChecks.countLimit) header rules"
@@ -44,7 +44,7 @@ struct HeaderRuleStore: Sendable {
         by user: Operator,
         _ change: @Sendable (inout HeaderRule) throws -> Void
     ) throws {
-        try database.write { db in
+        try database.change { db in
             let before = try Self.find(id, db)
             try Precondition.check(version, is: before.version)
             var rule = before
@@ -69,7 +69,7 @@ struct HeaderRuleStore: Sendable {
     }
 
     func delete(_ id: Int, by user: Operator) throws {
-        try database.write { db in
+        try database.change { db in
             let before = try Self.find(id, db)
             try db.execute(sql: "DELETE FROM header_rules WHERE id = ?", arguments: [id])
             try Self.renumber(try Self.ids(ofUpstream: before.upstreamId, db), db)
@@ -78,7 +78,7 @@ struct HeaderRuleStore: Sendable {
     }
 
     func reorder(_ ids: [Int], by user: Operator) throws {
-        try database.write { db in
+        try database.change { db in
             guard let first = ids.first else {
                 throw OperationsError(
                     .invalid,
@@ -106,6 +106,12 @@ struct HeaderRuleStore: Sendable {
             )
             try Store.record(record, db)
         }
+    }
+
+    /// Numbers the rules of every upstream anew after some have come back.
+    static func closeUp(_ db: Database) throws {
+        let upstreams = try Int.fetchAll(db, sql: "SELECT DISTINCT upstream_id FROM header_rules")
+        for upstream in upstreams { try renumber(try ids(ofUpstream: upstream, db), db) }
     }
 
     // MARK: Rows

@@ -129,6 +129,19 @@ enum Migrations {
                     """
             )
         }
+        migrator.registerMigration("11 what changes did to rows") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE changesets (
+                        id INTEGER PRIMARY KEY,
+                        changeset BLOB NOT NULL,
+                        undone_by INTEGER
+                    ) STRICT;
+                    ALTER TABLE changes ADD COLUMN changeset_id INTEGER;
+                    ALTER TABLE changes ADD COLUMN undoes INTEGER;
+                    """
+            )
+        }
         return migrator
     }
 

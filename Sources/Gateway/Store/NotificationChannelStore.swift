@@ -88,7 +88,7 @@ struct NotificationChannelStore: Sendable {
     }
 
     func create(_ channel: NotificationChannelSettings, by user: Operator) throws -> Int {
-        try database.write { db in
+        try database.change { db in
             let count = try Int.fetchOne(db, sql: "SELECT count(*) FROM notification_channels") ?? 0
             guard count < NotificationChannelChecks.countLimit else {
                 throw OperationsError(
@@ -149,7 +149,7 @@ struct NotificationChannelStore: Sendable {
         by user: Operator,
         _ change: @Sendable (inout NotificationChannelSettings) throws -> Void
     ) throws {
-        try database.write { db in
+        try database.change { db in
             let before = try find(id, file, db)
             try Precondition.check(version, is: before.version)
             var after = before
@@ -185,7 +185,7 @@ struct NotificationChannelStore: Sendable {
     }
 
     func delete(_ id: Int, file: [NotificationChannelSettings], by user: Operator) throws {
-        try database.write { db in
+        try database.change { db in
             let before = try find(id, file, db)
             guard before.source == .database else { throw GatewayOperations.managedByFile }
             try db.execute(sql: "DELETE FROM notification_channels WHERE id = ?", arguments: [id])
@@ -254,7 +254,7 @@ struct NotificationTemplateStore: Sendable {
 
     /// `text`: nil goes back to the one that ships.
     func set(_ event: NotificationEvent, channel: Int?, _ text: MessageText?, by user: Operator) throws {
-        try database.write { db in
+        try database.change { db in
             try db.execute(
                 sql: "DELETE FROM notification_templates WHERE event = ? AND channel_id = ?",
                 arguments: [event.rawValue, channel ?? 0]

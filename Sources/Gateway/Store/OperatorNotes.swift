@@ -23,9 +23,44 @@ struct OperatorNotes {
         try database.read { db in
             try Row.fetchAll(
                 db,
-                sql: "SELECT * FROM changes WHERE id < ? ORDER BY id DESC LIMIT ?",
+                sql: Self.changes + " WHERE changes.id < ? ORDER BY changes.id DESC LIMIT ?",
                 arguments: [id, limit]
             ).map(OperatorChange.init(row:))
+        }
+    }
+
+    static func change(_ id: Int, _ db: Database) throws -> OperatorChange? {
+        try Row.fetchOne(db, sql: changes + " WHERE changes.id = ?", arguments: [id]).map(
+            OperatorChange.init(row:)
+        )
+    }
+
+    /// Those that were made in one go with the one whose changeset it is, oldest first.
+    static func changes(ofChangeset id: Int, _ db: Database) throws -> [OperatorChange] {
+        try Row.fetchAll(
+            db,
+            sql: changes + " WHERE changes.changeset_id = ? ORDER BY changes.id",
+            arguments: [id]
+        ).map(OperatorChange.init(row:))
+    }
+
+    private static let changes = """
+        SELECT changes.*, changesets.undone_by, changesets.id IS NOT NULL AS is_kept FROM changes
+        LEFT JOIN changesets ON changesets.id = changes.changeset_id
+        """
+
+    /// Drops what the oldest changes did to rows; their lines in the operators' audit stay.
+    ///
+    /// - Returns: how many can be undone no more.
+    func forgetChangesets(keeping count: Int) throws -> Int {
+        try database.write { db in
+            try db.execute(
+                sql: """
+                    DELETE FROM changesets WHERE id <= (SELECT id FROM changesets ORDER BY id DESC LIMIT 1 OFFSET ?)
+                    """,
+                arguments: [count]
+            )
+            return db.changesCount
         }
     }
 
@@ -91,5 +126,8 @@ extension OperatorChange {
         objectId = row["object_id"]
         before = row["before"]
         after = row["after"]
+        undoes = row["undoes"]
+        undoneBy = row["undone_by"]
+        undoable = row["is_kept"] && undoneBy == nil && action != "revoke"
     }
 }

@@ -22,7 +22,7 @@ struct RuleStore: Sendable {
         try database.read(Self.all)
     }
 
-    private static func all(_ db: Database) throws -> [Rule] {
+    static func all(_ db: Database) throws -> [Rule] {
         try Row.fetchAll(db, sql: "SELECT * FROM rules ORDER BY position, id").map(rule)
     }
 
@@ -44,7 +44,7 @@ struct RuleStore: Sendable {
 
     /// `check`: judges all rules as they would then stand; what it throws leaves everything as it is.
     func create(_ rule: Rule, by user: Operator, check: @Sendable ([Rule]) throws -> Void) throws -> Int {
-        try database.write { db in
+        try database.change { db in
             var new = rule
             let others = try Self.all(db)
             new.position = min(max(rule.position, 1), others.count + 1)
@@ -67,7 +67,7 @@ struct RuleStore: Sendable {
         check: @Sendable ([Rule]) throws -> Void,
         _ change: @Sendable (inout Rule) throws -> Void
     ) throws {
-        try database.write { db in
+        try database.change { db in
             let before = try Self.find(id, db)
             try Precondition.check(version, is: before.version)
             var rule = before
@@ -98,7 +98,7 @@ struct RuleStore: Sendable {
     }
 
     func delete(_ id: Int, by user: Operator) throws {
-        try database.write { db in
+        try database.change { db in
             let before = try Self.find(id, db)
             try db.execute(sql: "DELETE FROM rules WHERE id = ?", arguments: [id])
             try Self.renumber(try Self.all(db).map(\.id), db)
@@ -107,7 +107,7 @@ struct RuleStore: Sendable {
     }
 
     func reorder(_ ids: [Int], by user: Operator) throws {
-        try database.write { db in
+        try database.change { db in
             let known = try Self.all(db).map(\.id)
             guard Set(ids) == Set(known), ids.count == known.count else {
                 throw OperationsError(.invalid, "must name every rule once", parameter: "ids")
@@ -126,7 +126,7 @@ struct RuleStore: Sendable {
     }
 
     func resetDefaults(by user: Operator) throws {
-        try database.write { db in
+        try database.change { db in
             let before = try JSONForm.text(try Self.all(db))
             try db.execute(sql: "DELETE FROM rules WHERE upstream_id IS NULL")
             // Those of single upstreams are tried before what holds for all.

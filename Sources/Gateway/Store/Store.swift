@@ -91,12 +91,12 @@ struct Store: Sendable {
     static func record(_ change: ChangeRecord, _ db: Database) throws {
         try db.execute(
             sql: """
-                INSERT INTO changes (at, operator, role, via, action, object, object_id, before, after)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO changes (at, operator, role, via, action, object, object_id, before, after, undoes)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 change.at, change.user.name, change.user.role.rawValue, change.user.via, change.action,
-                change.object, change.objectID, change.before, change.after,
+                change.object, change.objectID, change.before, change.after, change.undoes,
             ]
         )
     }

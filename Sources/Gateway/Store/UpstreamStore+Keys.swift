@@ -72,7 +72,7 @@ extension UpstreamStore {
     ///
     /// - Returns: those that were there and an operator's own.
     func delete(keys ids: [Int], by user: Operator) throws -> (deleted: Set<Int>, ofFile: Set<Int>) {
-        try database.write { db in
+        try database.change { db in
             var (deleted, ofFile): (Set<Int>, Set<Int>) = ([], [])
             let find = try db.cachedStatement(sql: "SELECT * FROM upstream_keys WHERE id = ?")
             let delete = try db.cachedStatement(sql: "DELETE FROM upstream_keys WHERE id = ?")
@@ -99,7 +99,7 @@ extension UpstreamStore {
         action: String,
         by user: Operator
     ) throws -> [Int: Int] {
-        try database.write { db in
+        try database.change { db in
             var found: [Int: Int] = [:]
             let find = try db.cachedStatement(sql: "SELECT * FROM upstream_keys WHERE id = ?")
             let update = try db.cachedStatement(

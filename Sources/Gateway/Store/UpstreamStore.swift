@@ -92,7 +92,7 @@ struct UpstreamStore: Sendable {
         isEnabled: Bool,
         by user: Operator
     ) throws -> Int {
-        try database.write { db in
+        try database.change { db in
             let isTaken = try Bool.fetchOne(
                 db,
                 sql: "SELECT EXISTS (SELECT 1 FROM upstreams WHERE slug = ?)",
@@ -126,7 +126,7 @@ struct UpstreamStore: Sendable {
         action: String,
         _ change: @Sendable (inout UpstreamRow) throws -> Void
     ) throws {
-        try database.write { db in
+        try database.change { db in
             guard
                 let found = try Row.fetchOne(db, sql: "SELECT * FROM upstreams WHERE id = ?", arguments: [id])
             else {
@@ -154,7 +154,7 @@ struct UpstreamStore: Sendable {
     }
 
     func delete(_ table: String, _ id: Int, before: String, by user: Operator) throws {
-        try database.write { db in
+        try database.change { db in
             switch table {
             case "upstream":
                 try db.execute(sql: "DELETE FROM upstreams WHERE id = ?", arguments: [id])
@@ -183,7 +183,7 @@ struct UpstreamStore: Sendable {
         digest: Data,
         seal: @Sendable (Int) throws -> Data
     ) throws -> Int {
-        try database.write { db in
+        try database.change { db in
             let isTaken = try Bool.fetchOne(
                 db,
                 sql: "SELECT EXISTS (SELECT 1 FROM upstream_keys WHERE upstream_id = ? AND name = ?)",
@@ -235,7 +235,7 @@ struct UpstreamStore: Sendable {
         action: String,
         _ change: @Sendable (inout UpstreamKeyRow) throws -> Void
     ) throws {
-        try database.write { db in
+        try database.change { db in
             guard
                 let found = try Row.fetchOne(
                     db,

@@ -84,7 +84,8 @@ enum OpenAPIDocument {
             let name = String(part.dropFirst().dropLast())
             let schema: JSONValue =
                 switch name {
-                case "id": .object(["type": "integer", "format": "int64", "minimum": .number(1)])
+                case "id", "change_id":
+                    .object(["type": "integer", "format": "int64", "minimum": .number(1)])
                 case "event": choices(NotificationEvent.allCases.map(\.rawValue))
                 case "name": choices(ScheduledTask.Name.allCases.map(\.rawValue))
                 default: .object(["type": "string"])

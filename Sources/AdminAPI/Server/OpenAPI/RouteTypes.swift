@@ -87,6 +87,7 @@ enum RouteTypes {
         "GET /operators/me/settings": [String: AnyValue].self,
         "PUT /operators/me/settings": [String: AnyValue].self,
         "GET /operators/audit": Page<OperatorChange>.self,
+        "POST /undo/{change_id}": OperatorChange.self,
     ]
 
     private static let bodies: Types = [

@@ -58,5 +58,13 @@ enum SystemRoutes {
             )
             return try request.json(page)
         },
+        .change(
+            .post,
+            "/undo/{change_id}",
+            "operators",
+            "Take a change back, together with those that were made in one go with it"
+        ) { request in
+            try request.json(try await request.port.undo(change: request.id("change_id"), by: request.user))
+        },
     ]
 }

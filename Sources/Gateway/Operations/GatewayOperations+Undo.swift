@@ -1,0 +1,29 @@
+package import Operations
+
+extension GatewayOperations {
+    package func undo(change id: Int, by user: Operator) async throws -> OperatorChange {
+        try user.require(.operator)
+        let outcome = try ChangeUndo(database: gateway.store.database).undo(id, by: user)
+        try await bringIntoForce(outcome.touches)
+        return outcome.change
+    }
+
+    /// Has the gateway go by rows that an undo has put into the database.
+    private func bringIntoForce(_ touches: [Changeset.Touch]) async throws {
+        let tables = Set(touches.map(\.table))
+        let ids = touches.filter { $0.table == "client_keys" }.map(\.id)
+        if !ids.isEmpty { try await gateway.snapshots.publishClientKeys(ids) }
+        if !tables.isDisjoint(with: ["upstreams", "upstream_keys", "rules", "header_rules"]) {
+            try await gateway.snapshots.publishUpstreams()
+        }
+        // The pool goes by what it knows, not by rows.
+        for touch in touches where touch.table == "upstream_keys" && touch.columns.contains("state") {
+            guard let (upstream, key) = try upstreamStore.find(key: touch.id) else { continue }
+            bring(key.id, ofUpstream: upstream.id, to: key.health)
+        }
+        if !tables.isDisjoint(with: ["notification_channels", "notification_templates"]) {
+            try gateway.publishNotificationChannels()
+        }
+        if tables.contains("tasks") { try gateway.scheduler.readIntervals() }
+    }
+}

@@ -1,0 +1,146 @@
+import GRDB
+import Operations
+
+/// Takes back what operators have changed.
+struct ChangeUndo {
+    struct Outcome {
+        /// The first of the lines that say so.
+        let change: OperatorChange
+        /// Every row that has become another one by it.
+        let touches: [Changeset.Touch]
+    }
+
+    let database: DatabasePool
+
+    /// In one transaction with everything that was changed in one go with it.
+    ///
+    /// - Throws: `OperationsError` when there is nothing to take back, or the rows are no longer as the change left them.
+    func undo(_ id: Int, by user: Operator) throws -> Outcome {
+        try database.change { db in
+            guard let change = try OperatorNotes.change(id, db) else {
+                throw OperationsError(.notFound, "there is no change \(id)")
+            }
+            let (group, changeset) = try Self.changeset(of: change, db)
+            let undone = try OperatorNotes.changes(ofChangeset: group, db)
+            if undone.contains(where: { $0.action == "revoke" }) {
+                throw OperationsError(.conflict, "a key is revoked for good; rotate or create one")
+            }
+            let columns = try Changeset.Columns(db)
+            let inverse = try changeset.inverted()
+            do {
+                try inverse.apply(to: db, columns)
+            } catch let misfit as Changeset.Misfit {
+                throw try Self.refusal(misfit, of: change, db)
+            }
+            let touches = try inverse.touches(columns)
+            try Self.raiseVersions(touches, by: try changeset.touches(columns), db)
+            try Self.closeUp(touches, db)
+            let first = try Self.record(undone, by: user, db)
+            try db.execute(
+                sql: "UPDATE changesets SET undone_by = ? WHERE id = ?",
+                arguments: [first, group]
+            )
+            guard let made = try OperatorNotes.change(first, db) else {
+                throw DatabaseError(message: "the line of the undo is not there")
+            }
+            return Outcome(change: made, touches: touches)
+        }
+    }
+
+    private static func changeset(
+        of change: OperatorChange,
+        _ db: Database
+    ) throws -> (group: Int, changeset: Changeset) {
+        if let other = change.undoneBy {
+            throw OperationsError(.conflict, "was undone already, by change \(other)")
+        }
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT changesets.id, changesets.changeset FROM changes
+                JOIN changesets ON changesets.id = changes.changeset_id WHERE changes.id = ?
+                """,
+            arguments: [change.id]
+        )
+        guard let row else {
+            let message =
+                "\(change.action) of \(change.object) \(change.objectId.map { "\($0) " } ?? "")cannot be undone: it "
+                + "changed nothing that is kept, was too much at once, or is too long ago"
+            throw OperationsError(.conflict, message)
+        }
+        return (row["id"], Changeset(data: row["changeset"]))
+    }
+
+    private static func refusal(
+        _ misfit: Changeset.Misfit,
+        of change: OperatorChange,
+        _ db: Database
+    ) throws -> OperationsError {
+        switch misfit {
+        case .changedSince(let table, let id):
+            let what = "\(table.hasSuffix("s") ? String(table.dropLast()) : table) \(id)"
+                .replacing("_", with: " ")
+            let later = try Int.fetchOne(
+                db,
+                sql: """
+                    SELECT id FROM changes WHERE id > ? AND object_id = ? AND object = ? ORDER BY id DESC LIMIT 1
+                    """,
+                arguments: [change.id, id, table.dropLast().description]
+            )
+            let advice = later.map { "; undo change \($0) first" } ?? ""
+            return OperationsError(.conflict, "\(what) has changed since\(advice)")
+        case .noPlace:
+            return OperationsError(
+                .conflict,
+                "something else has its name now, or what it belonged to is gone"
+            )
+        }
+    }
+
+    /// Rules stand in order without gaps, and together they must be ones that the gateway can go by.
+    private static func closeUp(_ touches: [Changeset.Touch], _ db: Database) throws {
+        let tables = Set(touches.map(\.table))
+        if tables.contains("header_rules") { try HeaderRuleStore.closeUp(db) }
+        guard tables.contains("rules") else { return }
+        try RuleStore.closeUp(db)
+        _ = try RuleSets(try RuleStore.all(db))
+    }
+
+    /// An undone row is not the one that somebody has read under the same version before.
+    private static func raiseVersions(
+        _ touches: [Changeset.Touch],
+        by originals: [Changeset.Touch],
+        _ db: Database
+    ) throws {
+        let highest = Dictionary(
+            originals.compactMap { touch in touch.version.map { ("\(touch.table)/\(touch.id)", $0) } }
+        ) { max($0, $1) }
+        for touch in touches {
+            guard let version = touch.version else { continue }
+            let least = max(version, highest["\(touch.table)/\(touch.id)"] ?? 0) + 1
+            try db.execute(
+                sql: "UPDATE \(touch.table) SET version = ? WHERE id = ?",
+                arguments: [least, touch.id]
+            )
+        }
+    }
+
+    /// One line for each that is taken back.
+    private static func record(_ undone: [OperatorChange], by user: Operator, _ db: Database) throws -> Int {
+        var first: Int?
+        for change in undone.reversed() {
+            var record = ChangeRecord(
+                user: user,
+                action: "undo",
+                object: change.object,
+                objectID: change.objectId,
+                before: change.after,
+                after: change.before
+            )
+            record.undoes = change.id
+            try Store.record(record, db)
+            first = first ?? Int(db.lastInsertedRowID)
+        }
+        return first ?? 0
+    }
+}
