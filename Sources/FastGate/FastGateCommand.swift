@@ -12,7 +12,8 @@ struct FastGateCommand: AsyncParsableCommand {
             PoolCommand.self, UpstreamsCommand.self, RulesCommand.self, LimitsCommand.self, TasksCommand.self,
             HeadersCommand.self, ScriptCommand.self, NotificationsCommand.self, ImportCommand.self,
             ExportCommand.self, LogsCommand.self, ExchangesCommand.self, StatsCommand.self,
-            ChangesCommand.self, UndoCommand.self, OperatorsCommand.self, ReloadCommand.self,
+            ChangesCommand.self, UndoCommand.self, OperatorsCommand.self, RotateMasterKeyCommand.self,
+            ReloadCommand.self,
             CheckCommand.self,
             MockUpstreamCommand.self, DocsCommand.self,
         ]

@@ -175,6 +175,7 @@ package protocol SystemOperations: Sendable {
 package typealias GatewayPort = BatchOperations & ClientKeyOperations & DashboardOperations & HeaderOperations
     & LiveOperations
     & LogOperations & NotificationOperations
-    & RateLimitOperations & RuleOperations & ScriptOperations & SystemOperations & TaskOperations
+    & RateLimitOperations & RuleOperations & SafekeepingOperations & ScriptOperations & SystemOperations
+    & TaskOperations
     & UpstreamKeyOperations
     & UpstreamOperations

@@ -57,6 +57,7 @@ package struct AdminServer: Service {
         UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + RuleRoutes.all + HeaderRoutes.all
         + ScriptRoutes.all + NotificationRoutes.all + BatchRoutes.all + LogRoutes.all
         + DashboardRoutes.all + RateLimitRoutes.all + TaskRoutes.all + TestRoutes.all + SystemRoutes.all
+        + SafekeepingRoutes.all
 
     package func run() async throws {
         let router = makeRouter()

@@ -359,7 +359,7 @@ struct UpstreamsDelete: AsyncParsableCommand {
         commandName: "delete",
         abstract: "Delete an upstream with its keys.",
         discussion: """
-            Its keys go with it and cannot be brought back, so --yes has to be said where it has any.
+            Its keys go with it, so --yes has to be said where it has any. fastgate undo brings all of it back.
 
             Example: fastgate upstreams delete old --yes
             """

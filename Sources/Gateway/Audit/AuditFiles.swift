@@ -165,19 +165,3 @@ final class AuditFiles: Sendable {
         return [file.path]
     }
 }
-
-enum Folder {
-    /// The names in a folder; empty when it cannot be read, which opening a file in it will say better.
-    static func names(in path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
-    }
-}

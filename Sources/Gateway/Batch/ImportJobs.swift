@@ -10,6 +10,8 @@ final class ImportJobs: Sendable {
     private struct State {
         var jobs: [BatchJob] = []
         var next = 1
+        /// While the master key, by which rows are compared, becomes another one.
+        var isHeld = false
     }
 
     private let state = Mutex(State())
@@ -26,7 +28,7 @@ final class ImportJobs: Sendable {
         at time: Timestamp
     ) throws(OperationsError) -> BatchJob {
         let job: BatchJob? = state.withLock { state in
-            guard state.jobs.count(where: { !$0.isOver }) < Self.atOnce else { return nil }
+            guard !state.isHeld, state.jobs.count(where: { !$0.isOver }) < Self.atOnce else { return nil }
             let job = BatchJob(id: state.next, kind: kind, options: options, by: user.name, at: time)
             state.next += 1
             state.jobs.append(job)
@@ -36,9 +38,24 @@ final class ImportJobs: Sendable {
             return job
         }
         guard let job else {
-            throw OperationsError(.unavailable, "\(Self.atOnce) imports are running; wait for the end of one")
+            throw OperationsError(
+                .unavailable,
+                "\(Self.atOnce) imports are running, or the master key is being rotated; wait for the end of one"
+            )
         }
         return job
+    }
+
+    /// Does something while no import is under way, and none can begin.
+    func whileNone<Value>(_ work: () throws -> Value) throws -> Value {
+        let isHeld = state.withLock { state in
+            guard !state.isHeld, state.jobs.allSatisfy(\.isOver) else { return false }
+            state.isHeld = true
+            return true
+        }
+        guard isHeld else { throw OperationsError(.conflict, "an import is running; wait for its end") }
+        defer { state.withLock { $0.isHeld = false } }
+        return try work()
     }
 
     func update(_ id: Int, _ change: (inout BatchJob) -> Void) {

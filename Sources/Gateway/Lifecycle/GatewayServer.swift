@@ -16,6 +16,12 @@ package struct GatewayOptions: Sendable {
         self.configuration = configuration
         self.environment = environment
     }
+
+    /// nil when the environment holds the master key.
+    func masterKeyFile(_ directory: DataDirectory) -> MasterKeyFile? {
+        guard environment["FASTGATE_MASTER_KEY"] == nil else { return nil }
+        return MasterKeyFile(path: configuration.storage.masterKeyFile ?? directory.masterKeyFile)
+    }
 }
 
 /// The whole gateway behind one start and one end.
@@ -58,12 +64,7 @@ package final class GatewayServer: Service {
         let configuration = options.configuration
         directory = try DataDirectory(path: options.dataPath ?? configuration.storage.path)
         store = try Store.open(directory)
-        masterKey = try MasterKeySource.load(
-            environment: options.environment["FASTGATE_MASTER_KEY"],
-            file: configuration.storage.masterKeyFile ?? directory.masterKeyFile,
-            mayCreate: try !store.hasSealedValues()
-        )
-        try store.verify(masterKey)
+        masterKey = try Self.masterKey(options, directory, store)
         try UpstreamStore(database: store.database).fillDigests(masterKey)
         keeper = PoolKeeper(
             store: UpstreamStore(database: store.database),
@@ -130,6 +131,23 @@ package final class GatewayServer: Service {
         }
         port = listener.port
         try publishNotificationChannels()
+    }
+
+    private static func masterKey(
+        _ options: GatewayOptions,
+        _ directory: DataDirectory,
+        _ store: Store
+    ) throws -> MasterKey {
+        let file = options.masterKeyFile(directory)
+        // A store that cannot be asked says so below.
+        try file?.recover { (try? store.isSealed(by: $0)) ?? false }
+        let key = try MasterKeySource.load(
+            environment: options.environment["FASTGATE_MASTER_KEY"],
+            file: file?.path ?? directory.masterKeyFile,
+            mayCreate: try !store.hasSealedValues()
+        )
+        try store.verify(key)
+        return key
     }
 
     private static func makeNotifier(

@@ -9,7 +9,7 @@ import Foundation
 #endif
 
 /// Threads of their own for imports: SQLite blocks, and a file may take seconds.
-private enum ImportThreads {
+enum ImportThreads {
     static let pool: NIOThreadPool = {
         let pool = NIOThreadPool(numberOfThreads: 2)
         pool.start()

@@ -128,9 +128,10 @@ extension GatewayOperations {
     /// Sealed, since an answer may hold a client key.
     package func remember(_ answer: String, for key: String, request: String, by user: Operator) async throws
     {
-        let sealed = try Secret(answer).sealedText(gateway.masterKey, place: "idempotency/\(key)")
-        let note = OperatorNotes.Answer(request: request, answer: sealed)
-        try notes.remember(note, for: key, of: user.name, at: WallClock.now().seconds)
+        try notes.remember(for: key, of: user.name, at: WallClock.now().seconds) {
+            let sealed = try Secret(answer).sealedText(gateway.masterKey, place: "idempotency/\(key)")
+            return OperatorNotes.Answer(request: request, answer: sealed)
+        }
     }
 
     package func metricsPage(by user: Operator) async throws -> String {

@@ -134,8 +134,9 @@ extension GatewayOperations {
             definition,
             upstream: draft.upstreamId,
             by: user,
-            digest: masterKey.digest(of: value)
-        ) { try masterKey.seal(value, place: UpstreamKeyRow.place($0)) }
+            digest: { masterKey.digest(of: value) },
+            seal: { try masterKey.seal(value, place: UpstreamKeyRow.place($0)) }
+        )
         try await gateway.snapshots.publishUpstreams()
         return try await upstreamKey(id, by: user)
     }

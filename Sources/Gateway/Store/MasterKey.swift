@@ -1,42 +1,81 @@
 import Crypto
+import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-#if canImport(Glibc)
-import Glibc
-#endif
 
 /// Seals upstream key values with AES-256-GCM under the operator's master key.
-struct MasterKey: Sendable {
-    private let key: SymmetricKey
-    private let digestKey: SymmetricKey
+///
+/// One object for the whole gateway: when the key is rotated, all who seal go on with the new one.
+final class MasterKey: Sendable {
+    private struct Material {
+        let key: SymmetricKey
+        let digestKey: SymmetricKey
+
+        init?(base64: String) {
+            guard let bytes = Data(base64Encoded: base64), bytes.count == 32 else { return nil }
+            key = SymmetricKey(data: bytes)
+            digestKey = HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: key,
+                info: Data("fastgate digests of upstream keys".utf8),
+                outputByteCount: 32
+            )
+        }
+    }
+
+    private struct State {
+        var current: Material
+        /// For those who have read a row just before it was sealed anew.
+        var previous: Material?
+    }
+
+    private let state: Mutex<State>
 
     /// `base64` is 32 bytes.
     init?(base64: String) {
-        guard let bytes = Data(base64Encoded: base64), bytes.count == 32 else { return nil }
-        key = SymmetricKey(data: bytes)
-        digestKey = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: key,
-            info: Data("fastgate digests of upstream keys".utf8),
-            outputByteCount: 32
-        )
+        guard let material = Material(base64: base64) else { return nil }
+        state = Mutex(State(current: material))
     }
 
     static func generateText() -> String {
         SymmetricKey(size: .bits256).withUnsafeBytes { Data($0).base64EncodedString() }
     }
 
+    /// From here on `next` seals; what the old key has sealed still opens.
+    func become(_ next: MasterKey) {
+        let material = next.state.withLock(\.current)
+        state.withLock { $0 = State(current: material, previous: $0.current) }
+    }
+
+    /// Takes `become` back.
+    func stay() {
+        state.withLock { state in
+            if let previous = state.previous { state = State(current: previous) }
+        }
+    }
+
     /// Nonce, ciphertext and tag; `place` binds them to one row, so that values cannot be moved between rows.
     func seal(_ secret: Secret, place: String) throws -> Data {
+        let key = state.withLock(\.current.key)
         let box = try AES.GCM.seal(Data(secret.value.utf8), using: key, authenticating: Data(place.utf8))
         guard let combined = box.combined else { throw SealFailure() }
         return combined
     }
 
     func open(_ sealed: Data, place: String) throws -> Secret {
+        let (current, previous) = state.withLock { ($0.current.key, $0.previous?.key) }
+        do {
+            return try Self.open(sealed, current, place)
+        } catch {
+            guard let previous else { throw error }
+            return try Self.open(sealed, previous, place)
+        }
+    }
+
+    private static func open(_ sealed: Data, _ key: SymmetricKey, _ place: String) throws -> Secret {
         let box = try AES.GCM.SealedBox(combined: sealed)
         let bytes = try AES.GCM.open(box, using: key, authenticating: Data(place.utf8))
         return Secret(String(decoding: bytes, as: UTF8.self))
@@ -44,8 +83,8 @@ struct MasterKey: Sendable {
 
     /// Tells equal secrets by: worthless without the key, and another one for another key.
     func digest(of secret: Secret) -> Data {
-        let code = HMAC<SHA256>.authenticationCode(for: Data(secret.value.utf8), using: digestKey)
-        return Data(code.prefix(16))
+        let key = state.withLock(\.current.digestKey)
+        return Data(HMAC<SHA256>.authenticationCode(for: Data(secret.value.utf8), using: key).prefix(16))
     }
 
     /// The cipher gave no combined form, which it always does for 96-bit nonces.
@@ -61,39 +100,5 @@ extension Secret {
     init(sealedText: String, _ key: MasterKey, place: String) throws {
         guard let sealed = Data(base64Encoded: sealedText) else { throw MasterKey.SealFailure() }
         self = try key.open(sealed, place: place)
-    }
-}
-
-/// Finds the master key, or makes one on the very first start.
-enum MasterKeySource {
-    /// `mayCreate`: true only while nothing has ever been sealed.
-    static func load(environment: String?, file: String, mayCreate: Bool) throws -> MasterKey {
-        if let environment {
-            guard let key = MasterKey(base64: environment) else {
-                throw StartFailure("FASTGATE_MASTER_KEY is not 32 bytes in base64")
-            }
-            return key
-        }
-        if !TextFile.exists(file) {
-            guard mayCreate else {
-                throw StartFailure(
-                    "the master key is missing: restore \(file) or set FASTGATE_MASTER_KEY; nothing was changed"
-                )
-            }
-            try TextFile.createPrivate(file, MasterKey.generateText() + "\n")
-        }
-        try checkMode(of: file)
-        guard let key = MasterKey(base64: try TextFile.read(file).trimmingLineEnd()) else {
-            throw StartFailure("\(file) does not hold 32 bytes in base64; restore it from a backup")
-        }
-        return key
-    }
-
-    private static func checkMode(of file: String) throws {
-        var status = stat()
-        guard stat(file, &status) == 0 else { throw SystemError("cannot read \(file)") }
-        guard status.st_mode & 0o077 == 0 else {
-            throw StartFailure("\(file) can be read by others; run: chmod 600 \(file)")
-        }
     }
 }

@@ -58,7 +58,7 @@ struct NotificationChannelStore: Sendable {
         return channel
     }
 
-    private static func place(_ id: Int) -> String { "notification_channels/\(id)/address" }
+    static func place(_ id: Int) -> String { "notification_channels/\(id)/address" }
 
     /// Gives every channel of the file a row, so that its id and switch outlive restarts.
     func adopt(_ channels: [NotificationChannelSettings]) throws {

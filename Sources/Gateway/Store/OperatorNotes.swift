@@ -101,8 +101,10 @@ struct OperatorNotes {
         }
     }
 
-    func remember(_ answer: Answer, for key: String, of name: String, at now: Int) throws {
+    /// `answer`: made in the transaction, so that the master key that seals it is the one of then.
+    func remember(for key: String, of name: String, at now: Int, _ answer: () throws -> Answer) throws {
         try database.write { db in
+            let answer = try answer()
             try db.execute(
                 sql:
                     "INSERT OR REPLACE INTO idempotency (key, operator, request, answer, at) VALUES (?, ?, ?, ?, ?)",

@@ -1,6 +1,12 @@
 import GRDB
 import Operations
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// The configuration database: upstreams, keys, and who changed what.
 ///
 /// Write methods are whole transactions that keep the database's promises; there is one writer.
@@ -53,28 +59,37 @@ struct Store: Sendable {
         }
     }
 
+    private static let checkPlace = "meta/master_check"
+
     /// Checks that the master key is the one that sealed what is here, and remembers it on the first start.
     func verify(_ key: MasterKey) throws {
-        let place = "meta/master_check"
-        let stored = try database.read { db in
-            try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE name = 'master_check'")
+        guard let stored = try database.read(Self.masterCheck) else {
+            return try database.write { try Self.remember(key, $0) }
         }
-        if let stored {
-            // Why it does not open does not matter: only the right key ever does.
-            guard (try? key.open(stored["value"], place: place)) != nil else {
-                throw StartFailure(
-                    "the master key is not the one that sealed this database; nothing was changed"
-                )
-            }
-            return
+        guard Self.opens(stored, key) else {
+            throw StartFailure("the master key is not the one that sealed this database; nothing was changed")
         }
-        let sealed = try key.seal(Secret("fastgate"), place: place)
-        try database.write { db in
-            try db.execute(
-                sql: "INSERT INTO meta (name, value) VALUES ('master_check', ?)",
-                arguments: [sealed]
-            )
-        }
+    }
+
+    /// Whether it is this key that has sealed what is here.
+    func isSealed(by key: MasterKey) throws -> Bool {
+        try database.read(Self.masterCheck).map { Self.opens($0, key) } ?? false
+    }
+
+    private static func masterCheck(_ db: Database) throws -> Data? {
+        try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE name = 'master_check'")
+    }
+
+    private static func opens(_ sealed: Data, _ key: MasterKey) -> Bool {
+        // Why it does not open does not matter: only the right key ever does.
+        (try? key.open(sealed, place: checkPlace)) != nil
+    }
+
+    static func remember(_ key: MasterKey, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO meta (name, value) VALUES ('master_check', ?)",
+            arguments: [try key.seal(Secret("fastgate"), place: checkPlace)]
+        )
     }
 
     /// Whether a master key has ever been used here.

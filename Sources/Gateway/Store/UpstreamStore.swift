@@ -175,12 +175,12 @@ struct UpstreamStore: Sendable {
 
     // MARK: Keys
 
-    /// `seal`: turns the row's id into its sealed value.
+    /// `digest`, `seal`: of the value, the latter by the row's id; asked in the transaction, by the master key of then.
     func insertKey(
         _ definition: UpstreamKeyDefinition,
         upstream id: Int,
         by user: Operator,
-        digest: Data,
+        digest: @Sendable () -> Data,
         seal: @Sendable (Int) throws -> Data
     ) throws -> Int {
         try database.change { db in
@@ -205,7 +205,8 @@ struct UpstreamStore: Sendable {
                 arguments: [
                     id, definition.name, definition.location.rawValue, definition.paramName,
                     definition.valuePrefix, definition.weight, definition.priority,
-                    try RateLimitsColumn.text(definition.limits), try JSONForm.text(definition.quota), digest,
+                    try RateLimitsColumn.text(definition.limits), try JSONForm.text(definition.quota),
+                    digest(),
                 ]
             )
             let keyID = Int(db.lastInsertedRowID)

@@ -37,6 +37,7 @@ enum RouteTypes {
     static let optionalBodies: Set<String> = [
         "POST /keys/{id}/enable", "POST /keys/{id}/disable", "POST /keys/{id}/ban", "POST /keys/{id}/unban",
         "POST /keys/{id}/reset", "POST /keys/{id}/test", "POST /upstreams/{id}/test",
+        "POST /master-key/rotate",
     ]
 
     private static let answers: Types = [
@@ -87,10 +88,11 @@ enum RouteTypes {
         "GET /operators/me/settings": [String: AnyValue].self,
         "PUT /operators/me/settings": [String: AnyValue].self,
         "GET /operators/audit": Page<OperatorChange>.self,
-        "POST /undo/{change_id}": OperatorChange.self,
+        "POST /undo/{change_id}": OperatorChange.self, "POST /master-key/rotate": MasterKeyChange.self,
     ]
 
     private static let bodies: Types = [
+        "POST /master-key/rotate": SafekeepingRoutes.NextKey.self,
         "POST /upstreams": UpstreamDraft.self, "PATCH /upstreams/{id}": UpstreamChange.self,
         "POST /upstreams/{id}/test": Path.self, "POST /keys": UpstreamKeyDraft.self,
         "PATCH /keys/{id}": UpstreamKeyChange.self, "POST /keys/{id}/enable": Reason.self,

@@ -1,0 +1,8 @@
+import NIOHTTP1
+package import Operations
+
+extension AdminClient: SafekeepingOperations {
+    package func rotateMasterKey(to key: String?, by user: Operator) async throws -> MasterKeyChange {
+        try await call(.POST, "/master-key/rotate", ["key": key].compactMapValues { $0 })
+    }
+}

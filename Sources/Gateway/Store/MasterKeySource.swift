@@ -1,0 +1,81 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Finds the master key, or makes one on the very first start.
+enum MasterKeySource {
+    /// `mayCreate`: true only while nothing has ever been sealed.
+    static func load(environment: String?, file: String, mayCreate: Bool) throws -> MasterKey {
+        if let environment {
+            guard let key = MasterKey(base64: environment) else {
+                throw StartFailure("FASTGATE_MASTER_KEY is not 32 bytes in base64")
+            }
+            return key
+        }
+        if !TextFile.exists(file) {
+            guard mayCreate else {
+                throw StartFailure(
+                    "the master key is missing: restore \(file) or set FASTGATE_MASTER_KEY; nothing was changed"
+                )
+            }
+            try TextFile.createPrivate(file, MasterKey.generateText() + "\n")
+        }
+        return try read(file)
+    }
+
+    static func read(_ file: String) throws -> MasterKey {
+        try checkMode(of: file)
+        guard let key = MasterKey(base64: try TextFile.read(file).trimmingLineEnd()) else {
+            throw StartFailure("\(file) does not hold 32 bytes in base64; restore it from a backup")
+        }
+        return key
+    }
+
+    private static func checkMode(of file: String) throws {
+        var status = stat()
+        guard stat(file, &status) == 0 else { throw SystemError("cannot read \(file)") }
+        guard status.st_mode & 0o077 == 0 else {
+            throw StartFailure("\(file) can be read by others; run: chmod 600 \(file)")
+        }
+    }
+}
+
+/// The file of the master key while one key takes the place of another.
+///
+/// The next key stands beside the present one, on disk, before anything is sealed by it. Whichever of the two opens the
+/// database at a start is the master key: a rotation that was cut off has either happened or not.
+struct MasterKeyFile {
+    let path: String
+
+    var next: String { path + ".next" }
+    /// The key before, for backups from its time.
+    var previous: String { path + ".previous" }
+
+    /// Puts the next key on disk.
+    func prepare(_ text: String) throws {
+        unlink(next)
+        try TextFile.createPrivate(next, text + "\n")
+    }
+
+    /// Makes the next key the present one.
+    func commit() throws(SystemError) {
+        unlink(previous)
+        guard link(path, previous) == 0 else { throw SystemError("cannot keep \(previous)") }
+        guard rename(next, path) == 0 else { throw SystemError("cannot replace \(path)") }
+        Folder.synchronize(holding: path)
+    }
+
+    func abandon() {
+        unlink(next)
+    }
+
+    /// Ends a rotation that a crash has cut off.
+    ///
+    /// - Parameter opens: whether a key is the one that the database is sealed with.
+    func recover(opens: (MasterKey) -> Bool) throws {
+        guard TextFile.exists(next) else { return }
+        // One that cannot be read opens nothing, and the start says what is wrong with it.
+        if let present = try? MasterKeySource.read(path), opens(present) { return abandon() }
+        if opens(try MasterKeySource.read(next)) { try commit() }
+    }
+}

@@ -1,0 +1,23 @@
+/// What came of a rotation of the master key.
+package struct MasterKeyChange: Codable, Sendable {
+    /// Values that were sealed anew.
+    package var upstreamKeys: Int
+    package var notificationChannels: Int
+    /// Where the new key stands; null when it has to be put into `FASTGATE_MASTER_KEY`.
+    @ShownNull package var file: String?
+    /// Where the key before stands, which backups from its time need.
+    @ShownNull package var previousFile: String?
+
+    package init(upstreamKeys: Int, notificationChannels: Int) {
+        self.upstreamKeys = upstreamKeys
+        self.notificationChannels = notificationChannels
+    }
+}
+
+/// What keeps the gateway's own data safe.
+package protocol SafekeepingOperations: Sendable {
+    /// Seals everything anew under another master key.
+    ///
+    /// - Parameter key: 32 bytes in base64; nil makes one, which is possible where a file holds the master key.
+    func rotateMasterKey(to key: String?, by user: Operator) async throws -> MasterKeyChange
+}
