@@ -57,7 +57,7 @@ enum Output {
 
     /// - Returns: why not all of it was written.
     @discardableResult
-    private static func write(_ all: ArraySlice<UInt8>, to descriptor: Int32) -> Int32? {
+    static func write(_ all: ArraySlice<UInt8>, to descriptor: Int32) -> Int32? {
         var bytes = all
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

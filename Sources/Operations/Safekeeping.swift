@@ -20,4 +20,8 @@ package protocol SafekeepingOperations: Sendable {
     ///
     /// - Parameter key: 32 bytes in base64; nil makes one, which is possible where a file holds the master key.
     func rotateMasterKey(to key: String?, by user: Operator) async throws -> MasterKeyChange
+    /// Everything that the gateway keeps, but for the master key, as a tar archive that comes as it is read.
+    ///
+    /// - Parameter log: whether the log is in it, which can be large.
+    func backup(log: Bool, by user: Operator) async throws -> ByteStream
 }

@@ -75,19 +75,20 @@ package struct AdminClient: Sendable {
         return try await execute(request)
     }
 
-    /// The body of an answer, as it comes.
+    /// The body of an answer: a piece comes when it is asked for, however long that takes.
     func download(_ path: String, _ query: [(String, String?)]) async throws -> ByteStream {
-        let body = try await send(.GET, path, query: query).body
-        return ByteStream { continuation in
-            let task = Task {
-                do {
-                    for try await piece in body { continuation.yield(Array(piece.readableBytesView)) }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
-                }
-            }
-            continuation.onTermination = { _ in task.cancel() }
+        let body = AnswerBody(try await send(.GET, path, query: query).body)
+        return ByteStream { try await body.next() }
+    }
+
+    /// Unchecked: a stream of bytes asks for one piece after the other, never for two at once.
+    private final class AnswerBody: @unchecked Sendable {
+        private var pieces: HTTPClientResponse.Body.AsyncIterator
+
+        init(_ body: HTTPClientResponse.Body) { pieces = body.makeAsyncIterator() }
+
+        func next() async throws -> [UInt8]? {
+            try await pieces.next().map { Array($0.readableBytesView) }
         }
     }
 

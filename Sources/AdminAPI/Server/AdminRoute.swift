@@ -157,9 +157,10 @@ struct AdminRequest: Sendable {
     }
 
     /// `true`, `false` or absent.
-    func truth(_ name: String) throws -> Bool {
+    func truth(_ name: String, default value: Bool = false) throws -> Bool {
         switch text(name) {
-        case nil, "false": return false
+        case nil: return value
+        case "false": return false
         case "true": return true
         default: throw OperationsError(.invalid, "must be true or false", parameter: name)
         }

@@ -50,6 +50,7 @@ package final class GatewayServer: Service {
     let live = LiveHub()
     let probes = HealthProbes()
     let imports = ImportJobs()
+    let backups = BackupTurns()
     let scheduler: Scheduler
     let scripts: ScriptPool
     let headerRules = HeaderRuleRegistry()

@@ -41,4 +41,58 @@ extension GatewayOperations {
             }
         }
     }
+
+    // MARK: Backup
+
+    package func backup(log: Bool, by user: Operator) async throws -> ByteStream {
+        try user.require(.admin)
+        let turn = try gateway.backups.begin()
+        let now = Timestamp(microseconds: WallClock.now().microseconds)
+        let stream = BackupStream(
+            folder: gateway.directory.path,
+            files: try backupFiles(log: log, at: now),
+            time: now.seconds
+        )
+        try recordChange(by: user, action: "backup", object: "gateway", id: nil)
+        let box = BackupBox(stream: stream, turn: turn)
+        return ByteStream { try await ImportThreads.pool.runIfActive { try box.next() } }
+    }
+
+    private func backupFiles(
+        log: Bool,
+        at time: Timestamp
+    ) throws -> [(name: String, source: BackupStream.Source)] {
+        let manifest = BackupManifest(
+            form: BackupManifest.form,
+            version: version,
+            createdAt: time,
+            host: gateway.hostName,
+            log: log
+        )
+        var files: [(name: String, source: BackupStream.Source)] = [
+            (BackupManifest.name, .bytes(Array(try JSONForm.data(manifest)))),
+            (BackupContents.configuration, .database(gateway.store.database)),
+            (BackupContents.counts, .file(gateway.directory.limitsFile)),
+            (BackupContents.notifications, .database(gateway.notifier.log.database)),
+            (BackupContents.telemetry, .database(gateway.telemetry.store.database)),
+        ]
+        guard log else { return files }
+        for file in AuditFileKind.allCases.flatMap(gateway.audit.files.files) {
+            let name = "\(BackupContents.auditFolder)/\(file.kind.rawValue)-\(file.firstID).db"
+            files.append((name, .database(file.database)))
+        }
+        return files
+    }
+}
+
+/// Unchecked: a stream of bytes asks for one piece after the other, never for two at once.
+private final class BackupBox: @unchecked Sendable {
+    private let stream: BackupStream
+    private let turn: BackupTurns.Turn
+
+    init(stream: BackupStream, turn: BackupTurns.Turn) {
+        (self.stream, self.turn) = (stream, turn)
+    }
+
+    func next() throws -> [UInt8]? { try stream.next() }
 }

@@ -17,6 +17,14 @@ enum Folder {
         return names
     }
 
+    /// With everything in it; what cannot be removed stays.
+    static func remove(_ path: String) {
+        for name in names(in: path) where unlink("\(path)/\(name)") != 0 {
+            remove("\(path)/\(name)")
+        }
+        rmdir(path)
+    }
+
     /// Makes what was renamed in the folder of a file last over a power cut; where it cannot, the disk says so soon enough.
     static func synchronize(holding file: String) {
         let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."

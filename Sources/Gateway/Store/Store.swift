@@ -46,6 +46,17 @@ struct Store: Sendable {
         }
     }
 
+    /// Opens a copy to look at it: it is checked, and left as it is.
+    static func inspect(_ file: String) throws -> Store {
+        do {
+            let store = Store(database: try DatabasePool(path: file))
+            try store.check(file)
+            return store
+        } catch let error as DatabaseError {
+            throw StartFailure("\(file) is damaged: \(error.message ?? "unknown fault")")
+        }
+    }
+
     private func check(_ file: String) throws {
         let (verdict, isNewer) = try database.read { db in
             let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no verdict"

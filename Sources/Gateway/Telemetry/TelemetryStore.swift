@@ -8,7 +8,7 @@ import Foundation
 
 /// The history of the last day in its own database, so that charts survive a restart.
 struct TelemetryStore: Sendable {
-    private let database: DatabasePool
+    let database: DatabasePool
 
     /// How long each resolution is kept, in seconds; the finest of keys and upstreams only for an hour.
     private static let kept = 86_400

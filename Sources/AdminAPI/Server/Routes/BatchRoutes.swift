@@ -61,7 +61,7 @@ enum BatchRoutes {
         .get("/batch/template/keys-csv", tag, "A file to fill in", contentType: "text/csv") { request in
             let example = ["1", "Key 1", "sk-xxx", "header", "Authorization", "Bearer ", "true", "1000"]
             let text = CSVWriter.line(KeyColumn.common.map(\.rawValue)) + CSVWriter.line(example)
-            return download(ByteStream.of(text), "fastgate-keys-template.csv", "text/csv; charset=utf-8")
+            return .download(ByteStream.of(text), "fastgate-keys-template.csv", "text/csv; charset=utf-8")
         },
         .get("/batch/jobs", tag, "Imports of this process, newest first") { request in
             try request.json(try await request.port.batchJobs(by: request.user))
@@ -89,7 +89,7 @@ enum BatchRoutes {
             revealsValues: try request.truth("values")
         )
         let file = try await request.port.exportUpstreamKeys(export, by: request.user)
-        return download(file, "fastgate-keys.\(form.rawValue)", form.contentType)
+        return .download(file, "fastgate-keys.\(form.rawValue)", form.contentType)
     }
 
     private static let exports: [AdminRoute] = ExportForm.allCases.map { form in
@@ -100,20 +100,6 @@ enum BatchRoutes {
             query: exportQuery,
             contentType: form.plainContentType
         ) { try await exportKeys(form, $0) }
-    }
-
-    private static func download(_ file: ByteStream, _ name: String, _ contentType: String) -> Response {
-        var headers = HTTPFields()
-        headers[.contentType] = contentType
-        headers[.contentDisposition] = "attachment; filename=\"\(name)\""
-        return Response(
-            status: .ok,
-            headers: headers,
-            body: ResponseBody { writer in
-                for try await piece in file { try await writer.write(ByteBuffer(bytes: piece)) }
-                try await writer.finish(nil)
-            }
-        )
     }
 
     // MARK: Many at once
@@ -187,7 +173,7 @@ enum BatchRoutes {
                 contentType: form.plainContentType
             ) { request in
                 let file = try await request.port.exportClientKeys(form, by: request.user)
-                return download(file, "fastgate-client-keys.\(form.rawValue)", form.contentType)
+                return .download(file, "fastgate-client-keys.\(form.rawValue)", form.contentType)
             }
         } + [
             .change(

@@ -19,6 +19,24 @@ enum SafekeepingRoutes {
         ) { request in
             let next = try await StrictBody.readIfAny(NextKey.self, fields: ["key"], from: request.request)
             return try request.json(try await request.port.rotateMasterKey(to: next?.key, by: request.user))
-        }
+        },
+        backupRoute,
     ]
+
+    private static let backupRoute = AdminRoute(
+        method: .get,
+        path: "/backup",
+        tag: "system",
+        summary: "Everything that is kept but for the master key, as a tar archive for fastgate restore",
+        role: .admin,
+        query: [
+            .init(name: "log", type: "boolean", summary: "false leaves the log out")
+        ],
+        contentType: "application/x-tar",
+        handler: { request in
+            let log = try request.truth("log", default: true)
+            let file = try await request.port.backup(log: log, by: request.user)
+            return .download(file, "fastgate-backup.tar", "application/x-tar")
+        }
+    )
 }
