@@ -13,7 +13,7 @@ struct FastGateCommand: AsyncParsableCommand {
             HeadersCommand.self, ScriptCommand.self, NotificationsCommand.self, ImportCommand.self,
             ExportCommand.self, LogsCommand.self, ExchangesCommand.self, StatsCommand.self,
             ChangesCommand.self, UndoCommand.self, OperatorsCommand.self, RotateMasterKeyCommand.self,
-            BackupCommand.self, RestoreCommand.self,
+            BackupCommand.self, RestoreCommand.self, PurgeCommand.self,
             ReloadCommand.self,
             CheckCommand.self,
             MockUpstreamCommand.self, DocsCommand.self,

@@ -14,6 +14,22 @@ package struct MasterKeyChange: Codable, Sendable {
     }
 }
 
+/// What was erased of one caller.
+package struct PurgeResult: Codable, Sendable {
+    package var clientKeyId: Int
+    package var records: Int
+    package var bodies: Int
+    /// Exchanges that began later are still there.
+    package var until: Timestamp
+    /// Exchanges of the caller that run now, and will be in the log when they end.
+    package var inFlight: Int
+
+    package init(clientKeyId: Int, records: Int, bodies: Int, until: Timestamp, inFlight: Int) {
+        (self.clientKeyId, self.records, self.bodies) = (clientKeyId, records, bodies)
+        (self.until, self.inFlight) = (until, inFlight)
+    }
+}
+
 /// What keeps the gateway's own data safe.
 package protocol SafekeepingOperations: Sendable {
     /// Seals everything anew under another master key.
@@ -24,4 +40,6 @@ package protocol SafekeepingOperations: Sendable {
     ///
     /// - Parameter log: whether the log is in it, which can be large.
     func backup(log: Bool, by user: Operator) async throws -> ByteStream
+    /// Erases from the log what one caller has done until now: rows, bodies, and what the journal still holds of them.
+    func purgeLog(ofClientKey id: Int, by user: Operator) async throws -> PurgeResult
 }

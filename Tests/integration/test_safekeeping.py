@@ -1,11 +1,12 @@
-"""What keeps the gateway's own data safe: the master key's rotation."""
+"""What keeps the gateway's own data safe: the master key's rotation, and erasing a caller from the log."""
 
 import base64
 import os
 import sqlite3
+import threading
 
 import pytest
-from conftest import REAL_KEY, http
+from conftest import REAL_KEY, http, wait_until
 
 
 def add_key(gateway, name="k", value="sk-database-key-0002"):
@@ -114,3 +115,56 @@ def test_a_master_key_of_the_environment(make_gateway, mock):
 def test_only_an_admin_rotates(stocked):
     answer = stocked.admin("POST", "/master-key/rotate", headers={"X-FastGate-Read-Only": "true"})
     assert answer.status == 403
+
+
+def test_what_a_caller_has_done_is_erased(gateway, mock):
+    """Rows, bodies and the journal: nothing of it is on the disk afterwards, and a crash does not bring it back."""
+    gone, stays = gateway.key("gone"), gateway.key("stays")
+    for number in range(5):
+        body = {"model": "m", "messages": [{"role": "user", "content": f"canary-{number}-of-the-caller"}]}
+        assert gateway.chat(gone, body).status == 200
+        assert gateway.chat(stays, {"model": "m", "messages": [{"role": "user", "content": "others"}]}).status == 200
+    gateway.logs(10)
+    key = next(k for k in gateway.admin("GET", "/client-keys").json["items"] if k["name"] == "gone")
+    with pytest.raises(AssertionError, match="nothing was erased"):
+        gateway.command("purge", "--key", "gone")
+    done = gateway.command("purge", "--key", "gone", "--yes").stdout
+    assert "erased 5 records and 5 bodies" in done
+    left = gateway.admin("GET", "/logs").json["items"]
+    assert [record["client_key"] for record in left] == ["stays"] * 5
+    assert all("others" in gateway.detail(record)["request_body"] for record in left)
+    files = [path for path in (gateway.folder / "data").rglob("*") if path.is_file()]
+    assert [path.name for path in files if b"of-the-caller" in path.read_bytes()] == []
+    line = gateway.admin("GET", "/operators/audit?limit=1").json["items"][0]
+    assert (line["action"], line["object_id"], line["undoable"]) == ("purge", key["id"], False)
+    # What comes later is written down as ever.
+    assert gateway.chat(gone).status == 200
+    assert len(gateway.logs(6)) == 6
+    gateway.kill()
+    gateway.start()
+    assert len(gateway.logs(6)) == 6
+    assert gateway.admin("POST", "/logs/purge", {"client_key_id": 99999}).json["records"] == 0
+    assert gateway.admin("POST", "/logs/purge", {}).status == 422
+    read_only = gateway.admin("POST", "/logs/purge", {"client_key_id": key["id"]}, {"X-FastGate-Read-Only": "true"})
+    assert read_only.status == 403
+
+
+def test_an_exchange_that_runs_during_a_purge_is_whole_afterwards(gateway, mock):
+    key = gateway.key("busy")
+    body = {"model": "m", "stream": True, "messages": []}
+    answers = []
+    thread = threading.Thread(
+        target=lambda: answers.append(
+            gateway.chat(key, body, {"X-Mock-Tokens": "40", "X-Mock-Gap-Ms": "25"})
+        )
+    )
+    thread.start()
+    wait_until(lambda: gateway.admin("GET", "/exchanges").json["items"], what="an exchange in flight")
+    made = next(k for k in gateway.admin("GET", "/client-keys").json["items"])
+    result = gateway.admin("POST", "/logs/purge", {"client_key_id": made["id"]}).json
+    assert result["in_flight"] == 1 and result["records"] == 0
+    thread.join()
+    assert answers[0].status == 200
+    [record] = gateway.logs(1)
+    assert record["error"] is None and record["stream_chunks"] > 30
+    assert gateway.admin("POST", "/logs/purge", {"client_key_id": made["id"]}).json["records"] == 1

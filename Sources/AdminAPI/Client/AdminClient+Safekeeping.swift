@@ -9,4 +9,8 @@ extension AdminClient: SafekeepingOperations {
     package func backup(log: Bool, by user: Operator) async throws -> ByteStream {
         try await download("/backup", [("log", "\(log)")])
     }
+
+    package func purgeLog(ofClientKey id: Int, by user: Operator) async throws -> PurgeResult {
+        try await call(.POST, "/logs/purge", ["client_key_id": id])
+    }
 }

@@ -48,7 +48,9 @@ struct ClientKeyArgument: ParsableArguments {
     @Argument(help: "The key's name or id.")
     var key: String
 
-    func id(_ client: AdminClient) async throws -> Int {
+    func id(_ client: AdminClient) async throws -> Int { try await Self.id(of: key, client) }
+
+    static func id(of key: String, _ client: AdminClient) async throws -> Int {
         // A name may be a number; then it has to be named by its id.
         if let id = Int(key) { return id }
         var query = ClientKeyQuery()

@@ -22,6 +22,8 @@ final class AuditFiles: Sendable {
     private let settings: Configuration.Audit
     private let logger: Logger
     private let all: Mutex<[AuditFileKind: [AuditFile]]>
+    /// Kinds of which another file is to be begun, however small the current one is.
+    private let turning = Mutex<Set<AuditFileKind>>([])
 
     /// Opens what is there; a damaged file is set aside, so that it costs its own records only.
     init(folder: String, settings: Configuration.Audit, logger: Logger) throws {
@@ -91,12 +93,19 @@ final class AuditFiles: Sendable {
         let share = max(Self.smallestFile, settings.maxDisk.bytes / Self.shareOfDisk)
         let sizeLimit = min(share, kind == .rows ? Self.rowsFileSize : Self.bodiesFileSize)
         let ageLimit = kind == .rows ? Self.rowsFileAge : Self.bodiesFileAge
-        if let last = files(kind).last, last.size < sizeLimit, nextID - last.firstID < ageLimit {
+        let isTurning = turning.withLock { $0.contains(kind) }
+        if !isTurning, let last = files(kind).last, last.size < sizeLimit, nextID - last.firstID < ageLimit {
             return last
         }
         let file = try AuditFile(kind: kind, firstID: nextID, folder: folder)
         all.withLock { $0[kind, default: []].append(file) }
+        turning.withLock { _ = $0.remove(kind) }
         return file
+    }
+
+    /// Has the writer begin another file of each kind with its next batch.
+    func turnOver() {
+        turning.withLock { $0 = Set(AuditFileKind.allCases) }
     }
 
     /// The file of an id's time, and the ones after it, where a long exchange has ended.

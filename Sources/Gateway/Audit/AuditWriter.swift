@@ -1,5 +1,6 @@
 import GRDB
 import Logging
+import Operations
 import ServiceLifecycle
 import Synchronization
 
@@ -72,6 +73,24 @@ actor AuditWriter: Service {
         }
     }
 
+    /// Empties the segments in which nothing is written any more: all that they held is in the database then.
+    ///
+    /// - Throws: `OperationsError` while the audit cannot be written.
+    func emptyJournal() throws {
+        drain()
+        for lane in lanes {
+            drainBatch(of: lane, empties: true)
+            guard failure == nil, lane.segments.count == 1 else {
+                throw OperationsError(
+                    .unavailable,
+                    "the audit cannot be written: \(failure ?? "records wait")"
+                )
+            }
+            lane.forgetFree()
+            lane.prepareSpare()
+        }
+    }
+
     /// The end: nothing is left in the journal, so its files can go.
     func finish() {
         drain()
@@ -86,11 +105,14 @@ actor AuditWriter: Service {
     // MARK: One batch
 
     /// True when there may be more.
-    private func drainBatch(of lane: JournalLane) -> Bool {
+    ///
+    /// - Parameter empties: also where nothing is left to read, so that segments that have been read are given back.
+    @discardableResult
+    private func drainBatch(of lane: JournalLane, empties: Bool = false) -> Bool {
         let segments = lane.segments
         let positions = segments.map(\.readPosition)
         let before = open
-        guard segments.contains(where: { $0.nextRecord() != nil }) else {
+        guard empties || segments.contains(where: { $0.nextRecord() != nil }) else {
             return false
         }
         do {

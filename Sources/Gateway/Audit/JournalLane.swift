@@ -112,6 +112,17 @@ final class JournalLane: Sendable {
         }
     }
 
+    /// Removes segments that wait to be written again, with what still stands in them.
+    func forgetFree() {
+        let free = state.withLock { state in
+            defer { state.free = [] }
+            return state.free
+        }
+        for segment in free {
+            segment.remove()
+        }
+    }
+
     /// Everything is in the database: the files have done their work.
     func removeFiles() {
         let all = state.withLock { $0.segments + $0.free }

@@ -132,6 +132,14 @@ final class Recorder {
         return next.room(for: size)
     }
 
+    /// Goes on in another segment, so that the present one can be emptied; false when there is no room for one.
+    func turnOver() -> Bool {
+        guard let lane = parts.lane else { return true }
+        guard let next = lane.nextSegment() else { return false }
+        segment = next
+        return true
+    }
+
     // MARK: Telemetry
 
     private func account(_ exchange: Exchange, _ loop: any EventLoop) {

@@ -83,6 +83,37 @@ extension GatewayOperations {
         }
         return files
     }
+
+    // MARK: Purge
+
+    package func purgeLog(ofClientKey id: Int, by user: Operator) async throws -> PurgeResult {
+        try user.require(.admin)
+        // Said first: it is known who did it even when it is cut off.
+        try recordChange(by: user, action: "purge", object: "client_key", id: id)
+        var hasRoom = true
+        for worker in gateway.plane.workers {
+            hasRoom = try await worker.run { $0.recorder.turnOver() } && hasRoom
+        }
+        guard hasRoom else {
+            throw OperationsError(.unavailable, "the journal has no room for another segment; try again")
+        }
+        let until = WallClock.now().microseconds
+        gateway.audit.files.turnOver()
+        try await gateway.audit.writer.emptyJournal()
+        let purge = AuditPurge(files: gateway.audit.files, clientKey: id, until: until)
+        let count = try await ImportThreads.pool.runIfActive { try purge.run() }
+        var running = 0
+        for worker in gateway.plane.workers {
+            running += try await worker.run { $0.exchanges.count { $0.request.clientKey.id == id } }
+        }
+        return PurgeResult(
+            clientKeyId: id,
+            records: count.records,
+            bodies: count.bodies,
+            until: Timestamp(microseconds: until),
+            inFlight: running
+        )
+    }
 }
 
 /// Unchecked: a stream of bytes asks for one piece after the other, never for two at once.

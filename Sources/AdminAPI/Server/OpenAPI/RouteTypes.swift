@@ -89,10 +89,12 @@ enum RouteTypes {
         "PUT /operators/me/settings": [String: AnyValue].self,
         "GET /operators/audit": Page<OperatorChange>.self,
         "POST /undo/{change_id}": OperatorChange.self, "POST /master-key/rotate": MasterKeyChange.self,
+        "POST /logs/purge": PurgeResult.self,
     ]
 
     private static let bodies: Types = [
         "POST /master-key/rotate": SafekeepingRoutes.NextKey.self,
+        "POST /logs/purge": SafekeepingRoutes.Purge.self,
         "POST /upstreams": UpstreamDraft.self, "PATCH /upstreams/{id}": UpstreamChange.self,
         "POST /upstreams/{id}/test": Path.self, "POST /keys": UpstreamKeyDraft.self,
         "PATCH /keys/{id}": UpstreamKeyChange.self, "POST /keys/{id}/enable": Reason.self,

@@ -8,6 +8,10 @@ enum SafekeepingRoutes {
         var key: String?
     }
 
+    struct Purge: Codable, Sendable {
+        var clientKeyId: Int
+    }
+
     static let all: [AdminRoute] = [
         .change(
             .post,
@@ -19,6 +23,20 @@ enum SafekeepingRoutes {
         ) { request in
             let next = try await StrictBody.readIfAny(NextKey.self, fields: ["key"], from: request.request)
             return try request.json(try await request.port.rotateMasterKey(to: next?.key, by: request.user))
+        },
+        .change(
+            .post,
+            "/logs/purge",
+            "logs",
+            "Erase what one caller has done until now from the log; the key need not exist any more",
+            body: ["client_key_id"],
+            required: ["client_key_id"],
+            role: .admin
+        ) { request in
+            let purge = try await request.change(Purge.self, fields: ["client_key_id"])
+            return try request.json(
+                try await request.port.purgeLog(ofClientKey: purge.clientKeyId, by: request.user)
+            )
         },
         backupRoute,
     ]
