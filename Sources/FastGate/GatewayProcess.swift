@@ -75,9 +75,6 @@ enum GatewayProcess {
         let token =
             try Environment.value("FASTGATE_ADMIN_TOKEN")
             ?? AdminToken.load(gateway.directory.adminTokenFile, logger)
-        let members = settings.operators.map {
-            AccessList.Member(user: $0.user, group: $0.group, role: $0.role)
-        }
         let socket = socket(of: gateway)
         let addresses = AdminAddresses(
             host: settings.host,
@@ -88,7 +85,7 @@ enum GatewayProcess {
         )
         return AdminServer(
             port: port,
-            access: AccessList(tokenName: "admin", token: token, members: members),
+            access: { access(gateway.configuration.admin, token) },
             addresses: addresses,
             version: Version.text,
             logger: logger
@@ -102,6 +99,20 @@ enum GatewayProcess {
                 ]
             )
         }
+    }
+
+    /// `token`: of the data directory or the environment, an admin's.
+    private static func access(_ settings: Configuration.Admin, _ token: String) -> AccessList {
+        let own = AccessList.Token(name: "admin", value: token, role: .admin)
+        return AccessList(
+            tokens: [own]
+                + settings.tokens.map {
+                    AccessList.Token(name: $0.name, value: $0.token.value, role: $0.role)
+                },
+            members: settings.operators.map {
+                AccessList.Member(user: $0.user, group: $0.group, role: $0.role)
+            }
+        )
     }
 
     private static func serve(

@@ -63,11 +63,34 @@ package struct LiveSnapshot: Codable, Sendable {
     }
 }
 
+/// What an answer has become since the piece before, while it is generated.
+package struct WatchedPiece: Codable, Sendable {
+    package var exchange: LiveExchange
+    /// As it goes to the caller, secrets covered; of an event stream the events themselves.
+    package var text: String
+    /// Whether what came before belongs to an attempt that was given up.
+    package var restarted = false
+    /// Bytes that have passed and are not shown: the audit keeps no more of an answer.
+    package var leftOut = 0
+    /// Whether this is the last piece, and what ended the exchange if not its answer.
+    package var ended = false
+    @ShownNull package var error: String?
+
+    package init(exchange: LiveExchange, text: String) {
+        (self.exchange, self.text) = (exchange, text)
+    }
+}
+
 /// What happens now.
 package protocol LiveOperations: Sendable {
     func exchanges(by user: Operator) async throws -> Page<LiveExchange>
     /// Ends an exchange with the code `operator_cut`.
     func cutExchange(_ id: Int, by user: Operator) async throws
+    /// Follows the answer of an exchange to its end, several times a second while it grows and once while it does not.
+    func watch(
+        exchange id: Int,
+        by user: Operator
+    ) async throws -> AsyncThrowingStream<WatchedPiece, any Error>
     /// A snapshot a second; ends when the caller stops listening.
     func live(filter: String, by user: Operator) async throws -> AsyncThrowingStream<LiveSnapshot, any Error>
 }

@@ -267,3 +267,14 @@ def somebody(gateway, monkeypatch):
 
     with connection:
         yield ask
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for 127.0.0.1 that only its own file vouches for."""
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run(
+        [*command.split(), "subjectAltName=IP:127.0.0.1,DNS:localhost", *files], check=True, capture_output=True
+    )
+    return tmp_path / "cert.pem", tmp_path / "key.pem"

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+import ssl
 import subprocess
 import threading
 import time
@@ -602,3 +603,46 @@ def test_what_was_told_is_not_told_again_where_it_cannot_be_written_down(make_ga
         history.execute("DROP TRIGGER full")
     (item,) = settled(gateway, 1)
     assert len(hook.requests) == 1 and item["tries_count"] == 1
+
+
+# -- Mail by TLS
+
+
+def server_context(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_mail_goes_by_tls_to_a_server_that_proves_who_it_is(make_gateway, receivers, certificate, security):
+    context = server_context(certificate)
+    options = {"ssl_context": context} if security == "tls" else {"tls_context": context, "require_starttls": True}
+    mailbox = receivers(Mailbox(auth_required=True, auth_require_tls=security == "starttls", **options))
+    trusting = f"notifications: {{ allow_addresses: [127.0.0.0/8], ca_file: {certificate[0]} }}\n"
+    gateway = make_gateway(extra=trusting)
+    made = channel(
+        gateway,
+        **mail(mailbox, smtp_security=security, smtp_host="localhost", smtp_user="gate", smtp_password="letmein"),
+    )
+    told = gateway.admin("POST", f"/notifications/channels/{made['id']}/test").json
+    assert told["status"] == "sent", told
+    assert mailbox.logins == [("gate", "letmein")] and len(mailbox.messages) == 1
+    # One whose certificate nobody vouches for gets neither the message nor the password.
+    stranger = make_gateway(extra=LOOPBACK, folder="stranger")
+    made = channel(
+        stranger,
+        **mail(mailbox, smtp_security=security, smtp_host="localhost", smtp_user="gate", smtp_password="letmein"),
+    )
+    told = stranger.admin("POST", f"/notifications/channels/{made['id']}/test").json
+    assert told["status"] != "sent" and "certificate" in str(told).lower(), told
+    assert len(mailbox.messages) == 1 and len(mailbox.logins) == 1
+
+
+def test_a_server_that_offers_no_tls_gets_no_mail_that_wants_it(make_gateway, receivers):
+    mailbox = receivers(Mailbox(auth_require_tls=False))
+    gateway = make_gateway(extra=LOOPBACK)
+    made = channel(gateway, **mail(mailbox, smtp_security="starttls", smtp_user="gate", smtp_password="letmein"))
+    told = gateway.admin("POST", f"/notifications/channels/{made['id']}/test").json
+    assert told["status"] != "sent", told
+    assert mailbox.messages == [] and mailbox.logins == []

@@ -33,6 +33,53 @@ def test_only_a_token_opens_the_port(gateway):
     assert oct((gateway.folder / "data" / "admin.token").stat().st_mode)[-3:] == "600"
 
 
+def test_tokens_with_names_and_roles(make_gateway):
+    """Each opens the port under its own name, with its own role, until the file says otherwise."""
+    tokens = {role: f"{role}-token-of-the-test-0001" for role in ("viewer", "operator", "admin")}
+    lines = ", ".join(f'{{ name: {role}-robot, role: {role}, token: "{value}" }}' for role, value in tokens.items())
+    gateway = make_gateway(extra="", start=False)
+    file = gateway.config.read_text()
+    gateway.config.write_text(file.replace("admin: { port: 0 }", f"admin: {{ port: 0, tokens: [ {lines} ] }}"))
+    gateway.start()
+    base = f"http://127.0.0.1:{gateway.admin_port}/api/admin"
+
+    def ask(role, method, path, body=None):
+        return http(method, base + path, body, {"Authorization": f"Bearer {tokens[role]}"})
+
+    for role in tokens:
+        me = ask(role, "GET", "/operators/me").json
+        assert (me["name"], me["role"], me["via"]) == (f"{role}-robot", role, "token")
+    assert ask("viewer", "POST", "/client-keys", {"name": "a"}).status == 403
+    assert ask("operator", "POST", "/client-keys", {"name": "a"}).status == 201
+    assert ask("operator", "POST", "/master-key/rotate").status == 403
+    assert ask("admin", "POST", "/master-key/rotate").status == 200
+    names = [change["operator"] for change in gateway.admin("GET", "/operators/audit").json["items"]]
+    assert names == ["admin-robot", "operator-robot"]
+    assert gateway.admin("GET", "/operators/me").json["name"] == "admin"
+    # Whose line has gone is out with the next reload.
+    gateway.config.write_text(file)
+    assert gateway.admin("POST", "/reload").status == 200
+    assert ask("admin", "GET", "/status").status == 401 and gateway.admin("GET", "/status").status == 200
+    assert not any("next start" in line.get("message", "") for line in gateway.lines())
+    assert not any(token in gateway.log() for token in tokens.values())
+
+
+@pytest.mark.parametrize("tokens, fault", [
+    ("[ { name: a, role: viewer } ]", "is required"),
+    ("[ { name: a, token: 01234567890123456789 } ]", "is required"),
+    ("[ { name: a, role: viewer, token: short } ]", "at least 20 bytes"),
+    ("[ { name: admin, role: viewer, token: 01234567890123456789 } ]", "not admin"),
+    ("[ { name: a, role: king, token: 01234567890123456789 } ]", "role"),
+    ("[ { name: a, role: viewer, token: x1234567890123456789 }, { name: b, role: admin, token: x1234567890123456789 } ]",
+     "two tokens"),
+])
+def test_tokens_that_do_not_hold_are_faults_of_the_file(tmp_path, tokens, fault):
+    file = tmp_path / "fastgate.yaml"
+    file.write_text(f"admin: {{ tokens: {tokens} }}\n")
+    checked = subprocess.run([BINARY, "check", "--config", str(file)], capture_output=True, text=True)
+    assert checked.returncode == 1 and fault in checked.stderr and "1234567890123456789" not in checked.stderr
+
+
 def test_read_only_changes_nothing(gateway):
     answer = gateway.admin("POST", "/client-keys", {"name": "x"}, {"X-FastGate-Read-Only": "true"})
     assert answer.status == 403

@@ -250,6 +250,15 @@ extension AdminClient: LiveOperations {
         try await callNothing(.DELETE, "/exchanges/\(id)")
     }
 
+    package func watch(
+        exchange id: Int,
+        by user: Operator
+    ) async throws -> AsyncThrowingStream<WatchedPiece, any Error> {
+        try await events("/exchanges/\(id)/stream", []) { events in
+            try events.map { try JSONForm.value(WatchedPiece.self, from: $0) }
+        }
+    }
+
     package func live(
         filter: String,
         by user: Operator

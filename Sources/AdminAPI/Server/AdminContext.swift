@@ -31,13 +31,22 @@ package struct AccessList: Sendable {
         }
     }
 
-    package let tokenName: String
-    package let token: String
+    /// What opens the TCP port, and as whom.
+    package struct Token: Sendable {
+        package let name: String
+        package let value: String
+        package let role: Role
+
+        package init(name: String, value: String, role: Role) {
+            (self.name, self.value, self.role) = (name, value, role)
+        }
+    }
+
+    package let tokens: [Token]
     package let members: [Member]
 
-    package init(tokenName: String, token: String, members: [Member]) {
-        self.tokenName = tokenName
-        self.token = token
+    package init(tokens: [Token], members: [Member]) {
+        self.tokens = tokens
         self.members = members
     }
 }

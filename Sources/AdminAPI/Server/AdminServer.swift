@@ -30,7 +30,7 @@ package struct AdminAddresses: Sendable {
 /// The port over HTTP: one router, served on loopback TCP and on the Unix socket.
 package struct AdminServer: Service {
     private let port: any GatewayPort
-    private let access: AccessList
+    private let access: @Sendable () -> AccessList
     private let addresses: AdminAddresses
     private let version: String
     private let logger: Logger
@@ -39,7 +39,7 @@ package struct AdminServer: Service {
     /// `bound`: told the TCP port once both listeners accept.
     package init(
         port: any GatewayPort,
-        access: AccessList,
+        access: @escaping @Sendable () -> AccessList,
         addresses: AdminAddresses,
         version: String,
         logger: Logger,

@@ -12,7 +12,8 @@ import Glibc
 struct OperatorAuthentication: RouterMiddleware {
     typealias Context = AdminContext
 
-    let access: AccessList
+    /// As the configuration has it now.
+    let access: @Sendable () -> AccessList
     let failures = FailureCount()
 
     func handle(
@@ -65,11 +66,12 @@ struct OperatorAuthentication: RouterMiddleware {
         }
         // Comparing digests takes the same time wherever the texts differ.
         let given = SHA256.hash(data: Array(header.dropFirst(7).utf8))
-        guard given == SHA256.hash(data: Array(access.token.utf8)) else {
+        guard let token = access().tokens.first(where: { SHA256.hash(data: Array($0.value.utf8)) == given })
+        else {
             try failures.record()
             throw OperationsError(.unauthorized, "the token is not valid")
         }
-        return Operator(name: access.tokenName, role: .admin, via: "token")
+        return Operator(name: token.name, role: token.role, via: "token")
     }
 
     // MARK: Unix socket
@@ -95,7 +97,7 @@ struct OperatorAuthentication: RouterMiddleware {
             return Operator(name: name, role: .admin, via: "socket")
         }
         let groups = SystemUser.groups(of: credentials.uid, primary: credentials.gid)
-        let roles = access.members.filter { member in
+        let roles = access().members.filter { member in
             member.user == name || member.group.map(groups.contains) == true
         }.map(\.role)
         guard let role = roles.max() else {

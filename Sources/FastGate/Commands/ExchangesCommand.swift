@@ -6,8 +6,8 @@ import Operations
 struct ExchangesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exchanges",
-        abstract: "Show the exchanges in flight; cut one off.",
-        subcommands: [ExchangesList.self, ExchangesCut.self],
+        abstract: "Show the exchanges in flight; watch one, or cut it off.",
+        subcommands: [ExchangesList.self, ExchangesWatch.self, ExchangesCut.self],
         defaultSubcommand: ExchangesList.self
     )
 }
@@ -59,5 +59,58 @@ struct ExchangesCut: AsyncParsableCommand {
             try await connection.client().cutExchange(id, by: GatewayConnection.me)
             if !connection.json { Output.line("exchange \(id) is cut off") }
         }
+    }
+}
+
+struct ExchangesWatch: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Watch what a model says to a caller, while it says it.",
+        discussion: """
+            Shows as much of an answer as the log keeps (audit.max_body_bytes), secrets covered. Ctrl-C leaves; the caller
+            notices nothing.
+
+            Examples:
+              fastgate exchanges watch 4503599627370497
+              fastgate exchanges watch 4503599627370497 --raw     the events as they are sent
+            """
+    )
+    @OptionGroup var connection: GatewayConnection
+    @Argument(help: "The exchange's id, as the list shows it.")
+    var id: Int
+    @Flag(help: "Show what is sent instead of what the model says.")
+    var raw = false
+
+    func run() async throws {
+        try await CommandRun.run {
+            let pieces = try await connection.client().watch(exchange: id, by: GatewayConnection.me)
+            var reader: GeneratedText?
+            for try await piece in pieces {
+                if connection.json {
+                    try CommandRun.showJSON(piece)
+                    continue
+                }
+                if piece.restarted {
+                    Output.errorLine("\n(that attempt was given up; the next one begins)")
+                    reader = nil
+                }
+                var current = reader ?? GeneratedText(isEventStream: piece.exchange.isStream && !raw)
+                Output.text(current.read(piece.text))
+                reader = current
+                if piece.ended { Self.showEnd(piece) }
+            }
+        }
+    }
+
+    private static func showEnd(_ piece: WatchedPiece) {
+        let exchange = piece.exchange
+        Output.errorLine("")
+        if piece.leftOut > 0 { Output.errorLine("(\(ByteText.text(piece.leftOut)) more than the log keeps)") }
+        let status = exchange.status.map(String.init) ?? "no status"
+        let size = exchange.isStream ? "\(exchange.streamChunks) chunks, " : ""
+        let end = piece.error.map { "ended with \($0)" } ?? "ended"
+        Output.errorLine(
+            "\(end): \(status), \(size)\(ByteText.text(exchange.bytesOut)), \(Duration.milliseconds(Int(exchange.ageMs)).text)"
+        )
     }
 }

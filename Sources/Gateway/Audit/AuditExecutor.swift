@@ -3,6 +3,10 @@ import Dispatch
 import Foundation
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// A thread of its own for the audit: SQLite blocks, and the shared threads must not.
 ///
 /// Where processors are short, callers come before their records: the thread runs in otherwise idle time, and
@@ -38,6 +42,14 @@ final class AuditExecutor: SerialExecutor {
         if clinux_set_idle_scheduling_of_this_thread(takesTurns ? 0 : 1) == 0 {
             isIdle.store(!takesTurns, ordering: .relaxed)
         }
+    }
+
+    /// Lets whoever waits for this processor have it; called on the audit's own thread, between two records.
+    ///
+    /// A kernel that preempts lazily tells a thread that another is due only when it next enters the kernel, or at its
+    /// next tick, milliseconds later: an event loop that has just been woken would wait that long.
+    func letOthers() {
+        if isIdle.load(ordering: .relaxed) { sched_yield() }
     }
 
     func enqueue(_ job: consuming ExecutorJob) {

@@ -174,6 +174,7 @@ actor AuditWriter: Service {
                 try take(record.kind, record.bytes, sink, &fresh, &written)
                 segment.skipRecord(record.bytes)
                 records += 1
+                executor.letOthers()
             }
         }
         for (id, bytes) in fresh {

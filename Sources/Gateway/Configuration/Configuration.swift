@@ -48,12 +48,20 @@ package struct Configuration: Sendable, Equatable {
         package var socket: String?
         package var socketGroup: String?
         package var operators: [OperatorMapping] = []
+        package var tokens: [OperatorToken] = []
     }
 
     /// A user or group of the system and the role it has on the Unix socket.
     package struct OperatorMapping: Sendable, Equatable {
         package var user: String?
         package var group: String?
+        package var role: Role
+    }
+
+    /// Who may come by TCP beside the holder of `admin.token`.
+    package struct OperatorToken: Sendable, Equatable {
+        package var name: String
+        package var token: Secret
         package var role: Role
     }
 
@@ -138,8 +146,12 @@ extension Configuration {
         (mine.trustedProxies, theirs.trustedProxies) = ([], [])
         // Files of certificates are read anew; whether callers come by TLS at all is settled at the start.
         if mine.tls != nil, theirs.tls != nil { (mine.tls, theirs.tls) = (nil, nil) }
+        // Who may come is asked anew for each request.
+        var (myPort, theirPort) = (admin, other.admin)
+        (myPort.operators, theirPort.operators) = ([], [])
+        (myPort.tokens, theirPort.tokens) = ([], [])
         let changes = [
-            ("server", mine != theirs), ("admin", admin != other.admin),
+            ("server", mine != theirs), ("admin", myPort != theirPort),
             ("storage", storage != other.storage),
             ("audit", audit != other.audit), ("metrics", metrics != other.metrics),
             ("scripts", scripts != other.scripts),

@@ -75,7 +75,7 @@ enum ServerSections {
     }
 
     private static func readAdmin(_ root: ConfigurationSection, _ admin: inout Configuration.Admin) {
-        let keys = ["host", "port", "socket", "socket_group", "operators"]
+        let keys = ["host", "port", "socket", "socket_group", "operators", "tokens"]
         guard let section = root.section("admin", keys) else { return }
         section.read("host", into: &admin.host)
         section.read("port", into: &admin.port, in: 0...65_535)
@@ -89,6 +89,33 @@ enum ServerSections {
             section.report("must be a loopback address; reach it from elsewhere through SSH", at: "host")
         }
         admin.operators = section.sections("operators", ["user", "group", "role"]).compactMap(operatorMapping)
+        admin.tokens = section.sections("tokens", ["name", "token", "role"]).compactMap(operatorToken)
+        for (index, token) in admin.tokens.enumerated()
+        where admin.tokens[..<index].contains(where: { $0.name == token.name || $0.token == token.token }) {
+            section.report("two tokens have the name or the value of \(token.name)", at: "tokens")
+        }
+    }
+
+    /// Fewer bytes could be guessed.
+    private static let shortestToken = 20
+
+    private static func operatorToken(_ section: ConfigurationSection) -> Configuration.OperatorToken? {
+        var role = Role.viewer
+        section.read("role", into: &role)
+        for key in ["name", "token", "role"] where !section.has(key) {
+            section.report("is required", at: key)
+        }
+        guard let name = section.string("name"), let token = section.secret("token") else { return nil }
+        if name.isEmpty || name.utf8.count > 100 || name == "admin" {
+            section.report(
+                "must be 1 to 100 bytes, and not admin, who holds the token of the data directory",
+                at: "name"
+            )
+        }
+        if token.value.utf8.count < shortestToken {
+            section.report("must have at least \(shortestToken) bytes", at: "token")
+        }
+        return Configuration.OperatorToken(name: name, token: token, role: role)
     }
 
     private static func operatorMapping(_ section: ConfigurationSection) -> Configuration.OperatorMapping? {

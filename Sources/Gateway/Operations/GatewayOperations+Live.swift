@@ -37,6 +37,20 @@ extension GatewayOperations {
         throw OperationsError(.notFound, "no exchange \(id) is running; it may have ended")
     }
 
+    package func watch(
+        exchange id: Int,
+        by user: Operator
+    ) async throws -> AsyncThrowingStream<WatchedPiece, any Error> {
+        for worker in gateway.plane.workers {
+            guard let watch = try await AnswerWatch.begin(id, on: worker) else { continue }
+            return AsyncThrowingStream { try await watch.next() }
+        }
+        throw OperationsError(
+            .notFound,
+            "no exchange \(id) is running; it may have ended, and is in the log then"
+        )
+    }
+
     package func live(
         filter: String,
         by user: Operator

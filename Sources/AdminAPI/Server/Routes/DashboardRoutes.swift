@@ -87,6 +87,15 @@ enum DashboardRoutes {
         .get("/exchanges", "live", "Exchanges that run now") { request in
             try request.json(try await request.port.exchanges(by: request.user))
         },
+        .get(
+            "/exchanges/{id}/stream",
+            "live",
+            "Watch an answer while it is generated (server-sent events)",
+            contentType: "text/event-stream"
+        ) { request in
+            let pieces = try await request.port.watch(exchange: try request.id(), by: request.user)
+            return EventStream.response(pieces) { EventStream.events([try JSONForm.text($0)]) }
+        },
         .change(.delete, "/exchanges/{id}", "live", "Cut a running exchange off", status: .noContent) {
             request in
             try await request.port.cutExchange(try request.id(), by: request.user)

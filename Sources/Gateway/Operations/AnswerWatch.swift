@@ -1,0 +1,105 @@
+import NIOCore
+import Operations
+
+/// Follows the answer of one exchange from outside its loop.
+///
+/// It looks now and then at what the exchange keeps for the audit, so that being watched costs an exchange next to
+/// nothing, and not being watched nothing at all. One piece is asked for after the other.
+final class AnswerWatch: @unchecked Sendable {
+    private static let pause = Duration.milliseconds(50)
+    /// A piece comes at least this often, so that whoever has left is noticed.
+    private static let longestSilence = Duration.seconds(1)
+
+    /// What a look at the exchange finds.
+    private struct Look: Sendable {
+        var live: LiveExchange
+        /// What is kept of the answer, from its beginning.
+        var body: [UInt8]
+        var total: Int
+        var key: [UInt8]?
+        var isFinished: Bool
+        var error: String?
+    }
+
+    private let loop: any EventLoop
+    /// Kept beyond its end, whose last words would be missed otherwise; let go of on the loop.
+    private let exchange: NIOLoopBoundBox<Exchange?>
+    private var shown = 0
+    private var lastPiece = ContinuousClock.now - AnswerWatch.longestSilence
+    private var isOver = false
+
+    /// nil where no exchange of this id runs on the worker's loop.
+    static func begin(_ id: Int, on worker: WorkerHandle) async throws -> AnswerWatch? {
+        let found = try await worker.run { worker in
+            worker.exchanges.first { $0.request.id == id }.map { exchange in
+                NIOLoopBoundBox<Exchange?>(exchange, eventLoop: worker.loop)
+            }
+        }
+        return found.map { AnswerWatch($0, on: worker.loop) }
+    }
+
+    private init(_ exchange: NIOLoopBoundBox<Exchange?>, on loop: any EventLoop) {
+        (self.exchange, self.loop) = (exchange, loop)
+    }
+
+    deinit {
+        loop.execute { [exchange] in exchange.value = nil }
+    }
+
+    /// The next piece, once there is something new to tell; nil after the end.
+    func next() async throws -> WatchedPiece? {
+        while !isOver {
+            guard let look = try await look() else { return nil }
+            if let piece = piece(of: look) { return piece }
+            try await Task.sleep(for: Self.pause)
+        }
+        return nil
+    }
+
+    private func look() async throws -> Look? {
+        try await loop.submit { [exchange] in
+            exchange.value.map { exchange in
+                let body = exchange.answer.body
+                return Look(
+                    live: exchange.live(at: .now()),
+                    body: body.head.map { Array($0.readableBytesView) } ?? [],
+                    total: body.total,
+                    key: exchange.key?.value,
+                    isFinished: exchange.isFinished,
+                    error: exchange.outcome.error
+                )
+            }
+        }.get()
+    }
+
+    private func piece(of look: Look) -> WatchedPiece? {
+        let isRestarted = look.body.count < shown
+        if isRestarted { shown = 0 }
+        var body = look.body
+        body.withUnsafeMutableBytes { bytes in
+            Redaction.coverBody(bytes)
+            if let key = look.key { Redaction.cover(key, in: bytes) }
+        }
+        var new = body[shown...]
+        // A character whose other bytes are still to come waits for them.
+        if !look.isFinished { new = new.dropLast(Self.unfinished(new)) }
+        let isDue = ContinuousClock.now - lastPiece >= Self.longestSilence
+        guard !new.isEmpty || isRestarted || look.isFinished || isDue else { return nil }
+        shown += new.count
+        lastPiece = .now
+        isOver = look.isFinished
+        var piece = WatchedPiece(exchange: look.live, text: String(decoding: new, as: UTF8.self))
+        (piece.restarted, piece.leftOut) = (isRestarted, look.total - look.body.count)
+        if look.isFinished { (piece.ended, piece.error) = (true, look.error) }
+        return piece
+    }
+
+    /// Bytes at the end that are the beginning of a character.
+    private static func unfinished(_ bytes: ArraySlice<UInt8>) -> Int {
+        for (index, byte) in bytes.reversed().prefix(3).enumerated() where byte & 0xC0 != 0x80 {
+            let length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1
+            return length > index + 1 ? index + 1 : 0
+        }
+        return 0
+    }
+}
