@@ -83,9 +83,10 @@ enum GatewayProcess {
             socketGroup: settings.socketGroup,
             metricsArePublic: gateway.configuration.metrics.isPublic
         )
+        let access: @Sendable () -> AccessList = { accessList(gateway.configuration.admin, token) }
         return AdminServer(
             port: port,
-            access: { access(gateway.configuration.admin, token) },
+            access: access,
             addresses: addresses,
             version: Version.text,
             logger: logger
@@ -102,7 +103,7 @@ enum GatewayProcess {
     }
 
     /// `token`: of the data directory or the environment, an admin's.
-    private static func access(_ settings: Configuration.Admin, _ token: String) -> AccessList {
+    private static func accessList(_ settings: Configuration.Admin, _ token: String) -> AccessList {
         let own = AccessList.Token(name: "admin", value: token, role: .admin)
         return AccessList(
             tokens: [own]

@@ -32,13 +32,11 @@ package struct PurgeResult: Codable, Sendable {
 
 /// What keeps the gateway's own data safe.
 package protocol SafekeepingOperations: Sendable {
-    /// Seals everything anew under another master key.
-    ///
-    /// - Parameter key: 32 bytes in base64; nil makes one, which is possible where a file holds the master key.
+    /// Seals everything anew under another master key: 32 bytes in base64, or nil for a new one, which is possible where
+    /// a file holds the master key.
     func rotateMasterKey(to key: String?, by user: Operator) async throws -> MasterKeyChange
-    /// Everything that the gateway keeps, but for the master key, as a tar archive that comes as it is read.
-    ///
-    /// - Parameter log: whether the log is in it, which can be large.
+    /// Everything that the gateway keeps, but for the master key, as a tar archive that comes as it is read; with the log,
+    /// which can be large, or without.
     func backup(log: Bool, by user: Operator) async throws -> ByteStream
     /// Erases from the log what one caller has done until now: rows, bodies, and what the journal still holds of them.
     func purgeLog(ofClientKey id: Int, by user: Operator) async throws -> PurgeResult

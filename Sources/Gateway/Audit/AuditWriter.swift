@@ -104,9 +104,8 @@ actor AuditWriter: Service {
 
     // MARK: One batch
 
-    /// True when there may be more.
-    ///
-    /// - Parameter empties: also where nothing is left to read, so that segments that have been read are given back.
+    /// True when there may be more; `empties`: also where nothing is left to read, so that segments that have been read
+    /// are given back.
     @discardableResult
     private func drainBatch(of lane: JournalLane, empties: Bool = false) -> Bool {
         let segments = lane.segments

@@ -121,8 +121,8 @@ final class BackupStream {
     private func copy(_ database: DatabasePool) throws -> Int32 {
         let path = folder + "/backup.tmp"
         let leftovers = ["", "-journal", "-wal", "-shm"].map { path + $0 }
-        leftovers.forEach { unlink($0) }
-        defer { leftovers.forEach { unlink($0) } }
+        for leftover in leftovers { unlink(leftover) }
+        defer { for leftover in leftovers { unlink(leftover) } }
         try TextFile.createPrivate(path, "")
         let copy = try DatabaseQueue(path: path)
         try database.backup(to: copy)

@@ -33,10 +33,9 @@ package struct Restore {
         masterKeyFile = options.masterKeyFile(directory)
     }
 
-    /// Looks at everything before it changes anything.
+    /// Looks at everything before it changes anything; `mayReplace` says whether what is there may be moved aside.
     ///
-    /// - Parameter mayReplace: whether what is in the directory may be moved aside.
-    /// - Throws: `StartFailure` or `SystemError`; the directory is as it was then.
+    /// What it throws is a `StartFailure` or a `SystemError`; the directory is as it was then.
     package func run(from backup: String, mayReplace: Bool) throws -> Outcome {
         let isUsed = TextFile.exists(directory.marker) || TextFile.exists(directory.configurationDatabase)
         guard !isUsed || mayReplace else {

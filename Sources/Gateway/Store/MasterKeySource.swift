@@ -69,9 +69,7 @@ struct MasterKeyFile {
         unlink(next)
     }
 
-    /// Ends a rotation that a crash has cut off.
-    ///
-    /// - Parameter opens: whether a key is the one that the database is sealed with.
+    /// Ends a rotation that a crash has cut off; `opens` says whether a key is the one that the database is sealed with.
     func recover(opens: (MasterKey) -> Bool) throws {
         guard TextFile.exists(next) else { return }
         // One that cannot be read opens nothing, and the start says what is wrong with it.
