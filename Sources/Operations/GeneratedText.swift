@@ -36,6 +36,7 @@ package struct GeneratedText {
             }
 
             init(from decoder: any Decoder) throws {
+                // It is of one kind or the other.
                 if let text = try? decoder.singleValueContainer().decode(String.self) {
                     self = .text(text)
                     return

@@ -115,9 +115,9 @@ import Testing
     }
 
     @Test func `SQL is never put together from values`() {
-        // Column names and conditions made by LogFilterSQL are the only interpolations; their values are bound.
+        // Names of columns and tables, and conditions made by LogFilterSQL, are the only interpolations; values are bound.
         let allowed = [
-            "marks", "outcome", "condition.sql", "columns", "places", "column", "kind.table",
+            "marks", "outcome", "condition.sql", "columns", "places", "column", "table", "kind.table",
         ]
         for file in Self.sources {
             for line in file.lines where line.contains("\\(") {

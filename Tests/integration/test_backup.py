@@ -48,6 +48,12 @@ def pack(path, files):
     return path
 
 
+def signed(header, count):
+    """A header with another size, and the sum that fits it."""
+    header = header[:124] + count + header[136:148] + b" " * 8 + header[156:]
+    return header[:148] + b"%06o\0 " % sum(header) + header[156:]
+
+
 def test_a_gateway_is_put_back_as_it_was(stocked, mock, tmp_path):
     backup = tmp_path / "backup.tar"
     shown = stocked.command("backup", str(backup)).stdout
@@ -124,6 +130,43 @@ def test_the_master_key_of_another_time_is_told_before_anything_changes(stocked,
     assert ask(stocked) == 200
 
 
+def test_a_restore_that_fails_in_the_middle_leaves_everything_as_it_was(stocked, tmp_path):
+    """The log on a disk of its own cannot be moved."""
+    backup, data = tmp_path / "b.tar", stocked.folder / "data"
+    stocked.command("backup", str(backup))
+    stocked.stop()
+    mounted = subprocess.run(["mount", "--bind", str(data / "audit"), str(data / "audit")], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        refused = restore(stocked, backup, "--replace")
+        assert refused.returncode == 1 and "cannot move" in refused.stderr
+        assert not list(data.glob("before-restore-*"))
+        stocked.start()
+        assert ask(stocked) == 200
+        stocked.stop()
+    finally:
+        subprocess.run(["umount", str(data / "audit")], check=True)
+    assert restore(stocked, backup, "--replace").returncode == 0
+
+
+def test_a_rotation_that_was_cut_off_is_ended_before_its_data_moves_aside(stocked, tmp_path):
+    backup, data = tmp_path / "b.tar", stocked.folder / "data"
+    before = (data / "master.key").read_bytes()
+    stocked.command("backup", str(backup))
+    stocked.command("rotate-master-key")
+    stocked.stop()
+    after = (data / "master.key").read_bytes()
+    # As a crash between the transaction and the renaming leaves it.
+    (data / "master.key").rename(data / "master.key.next")
+    (data / "master.key.previous").rename(data / "master.key")
+    (data / "master.key.old").write_bytes(before)
+    (data / "master.key.old").chmod(0o600)
+    refused = restore(stocked, backup, "--replace")
+    assert refused.returncode == 1 and "before the master key was rotated" in refused.stderr
+    assert (data / "master.key").read_bytes() == after != before
+
+
 def test_what_is_no_backup_changes_nothing(stocked, tmp_path):
     backup, data = tmp_path / "b.tar", stocked.folder / "data"
     stocked.command("backup", str(backup))
@@ -137,6 +180,7 @@ def test_what_is_no_backup_changes_nothing(stocked, tmp_path):
         "no end": whole[: whole.rindex(b"SHA256SUMS")],
         "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1:],
         "long number": whole[:124] + b"77777777777\0" + whole[136:],
+        "negative": signed(whole[:512], b"-0000000001\0") + whole[512:],
     }
     for name, data_ in bad.items():
         (tmp_path / name).write_bytes(data_)

@@ -56,9 +56,13 @@ def test_tokens_with_names_and_roles(make_gateway):
     names = [change["operator"] for change in gateway.admin("GET", "/operators/audit").json["items"]]
     assert names == ["admin-robot", "operator-robot"]
     assert gateway.admin("GET", "/operators/me").json["name"] == "admin"
-    # Whose line has gone is out with the next reload.
-    gateway.config.write_text(file)
-    assert gateway.admin("POST", "/reload").status == 200
+    # Whose line has gone is out with the next reload, and what they listen to ends.
+    request = urllib.request.Request(f"{base}/live", headers={"Authorization": f"Bearer {tokens['viewer']}"})
+    with urllib.request.urlopen(request, timeout=10) as stream:
+        assert stream.readline()
+        gateway.config.write_text(file)
+        assert gateway.admin("POST", "/reload").status == 200
+        stream.read()
     assert ask("admin", "GET", "/status").status == 401 and gateway.admin("GET", "/status").status == 200
     assert not any("next start" in line.get("message", "") for line in gateway.lines())
     assert not any(token in gateway.log() for token in tokens.values())
@@ -233,7 +237,8 @@ def test_live_tail_and_snapshots(gateway):
     key = gateway.key()
     tail = events(gateway, "/logs/stream?filter=status%3D200")
     threading.Timer(0.2, lambda: [gateway.chat(key, headers={"X-Request-Id": f"tail-{n}"}) for n in range(3)]).start()
-    assert [next(tail)["request_id"] for _ in range(3)] == ["tail-0", "tail-1", "tail-2"]
+    # Each loop's are in order; which loop's are written first is chance.
+    assert sorted(next(tail)["request_id"] for _ in range(3)) == ["tail-0", "tail-1", "tail-2"]
     # The log is sooner than the figures, which are handed over ten times a second.
     snapshot = next(one for one in events(gateway, "/live") if one["dashboard"]["requests"] == 3)
     assert snapshot["exchanges"] == []

@@ -93,6 +93,34 @@ def test_a_rotation_that_was_cut_off_has_happened_or_not(stocked, has_happened):
     assert not (data / "master.key.next").exists()
 
 
+def test_a_rotation_survives_readers_and_failures(stocked):
+    """Whoever reads or locks the database meanwhile costs no key, and a failed one leaves the present one in force."""
+    data = stocked.folder / "data"
+    reader = sqlite3.connect(data / "config.db")
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM upstreams").fetchall()
+    assert stocked.admin("POST", "/master-key/rotate").status == 200
+    reader.close()
+    assert stocked.admin("POST", "/master-key/rotate").status == 200
+    present = (data / "master.key").read_text()
+    writer = sqlite3.connect(data / "config.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert http("POST", f"http://127.0.0.1:{stocked.admin_port}/api/admin/master-key/rotate", b"",
+                {"Authorization": f"Bearer {stocked.token}"}, timeout=30).status == 500
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert (data / "master.key").read_text() == present
+    assert sorted(path.name for path in data.glob("master.key*")) == ["master.key", "master.key.previous"]
+    # What is sealed now opens now, and after a restart.
+    second = {"upstream_id": stocked.made["upstream_id"], "name": "late", "key_value": "sk-database-key-0003"}
+    made = stocked.admin("POST", "/keys", second)
+    assert made.status == 201, made.body
+    assert stocked.admin("GET", f"/keys/{stocked.made['id']}").status == 200
+    stocked.stop()
+    stocked.start()
+    assert stocked.admin("GET", f"/keys/{made.json['id']}").status == 200 and ask(stocked) == 200
+
+
 def test_a_master_key_of_the_environment(make_gateway, mock):
     first, second = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
     gateway = make_gateway(environment={"FASTGATE_MASTER_KEY": first})
@@ -147,6 +175,28 @@ def test_what_a_caller_has_done_is_erased(gateway, mock):
     assert gateway.admin("POST", "/logs/purge", {}).status == 422
     read_only = gateway.admin("POST", "/logs/purge", {"client_key_id": key["id"]}, {"X-FastGate-Read-Only": "true"})
     assert read_only.status == 403
+
+
+def test_a_purge_that_somebody_hinders_says_so_and_ends_later(gateway):
+    key = gateway.key("gone")
+    body = {"model": "m", "messages": [{"role": "user", "content": "canary-of-the-caller"}]}
+    for _ in range(3):
+        assert gateway.chat(key, body).status == 200
+    gateway.logs(3)
+    [file] = (gateway.folder / "data" / "audit").glob("bodies-*.db")
+    reader = sqlite3.connect(file)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM bodies").fetchall()
+    made = gateway.admin("GET", "/client-keys").json["items"][0]["id"]
+    url = f"http://127.0.0.1:{gateway.admin_port}/api/admin/logs/purge"
+    token = {"Authorization": f"Bearer {gateway.token}"}
+    refused = http("POST", url, {"client_key_id": made}, token, timeout=60)
+    assert refused.status == 503 and "purge again" in refused.json["error"]["message"], refused.body
+    reader.close()
+    again = http("POST", url, {"client_key_id": made}, token, timeout=60)
+    assert again.status == 200 and again.json["records"] == 0
+    files = [path for path in (gateway.folder / "data").rglob("*") if path.is_file()]
+    assert [path.name for path in files if b"of-the-caller" in path.read_bytes()] == []
 
 
 def test_an_exchange_that_runs_during_a_purge_is_whole_afterwards(gateway, mock):

@@ -153,6 +153,48 @@ def test_what_cannot_be_undone_says_why(gateway):
     assert refused.status == 409 and "cannot be undone" in refused.json["error"]["message"]
 
 
+def test_an_id_is_never_another_upstreams(gateway, mock):
+    """What is undone of one that is gone must not reach the one that came after it."""
+    first, _ = second_upstream(gateway, mock)
+    gateway.admin("PATCH", f"/upstreams/{first['id']}", {"base_url": "http://127.0.0.1:9/evil"})
+    changed = last(gateway)
+    assert gateway.admin("DELETE", f"/upstreams/{first['id']}").status == 204
+    gateway.stop()
+    gateway.start()
+    other, _ = second_upstream(gateway, mock)
+    assert other["id"] > first["id"]
+    assert gateway.admin("POST", f"/undo/{changed['id']}").status == 409
+    assert gateway.admin("GET", f"/upstreams/{other['id']}").json["base_url"] == other["base_url"]
+
+
+def test_an_upstream_that_is_in_use_does_not_go_with_its_creation(gateway, mock):
+    upstream, key = second_upstream(gateway, mock)
+    made = next(c for c in gateway.admin("GET", "/operators/audit").json["items"] if c["object"] == "upstream")
+    refused = gateway.admin("POST", f"/undo/{made['id']}")
+    assert refused.status == 409 and "got keys since" in refused.json["error"]["message"]
+    assert gateway.admin("DELETE", f"/keys/{key['id']}").status == 204
+    body = {"slug": "third", "base_url": f"http://127.0.0.1:{mock.port}", "fallbacks": ["second"]}
+    assert gateway.admin("POST", "/upstreams", body).status == 201
+    refused = gateway.admin("POST", f"/undo/{made['id']}")
+    assert refused.status == 409 and "stands in for third" in refused.json["error"]["message"]
+    undo(gateway)
+    undo(gateway, made)
+    assert gateway.admin("GET", f"/upstreams/{upstream['id']}").status == 404
+
+
+def test_an_order_is_undone_only_while_it_stands(gateway):
+    rules = [rule["id"] for rule in gateway.admin("GET", "/rules").json["items"]]
+    gateway.admin("POST", "/rules/reorder", {"ids": [rules[1], rules[0], *rules[2:]]})
+    first = last(gateway)
+    gateway.admin("POST", "/rules/reorder", {"ids": rules[::-1]})
+    refused = gateway.admin("POST", f"/undo/{first['id']}")
+    assert refused.status == 409 and "has changed since" in refused.json["error"]["message"]
+    assert [rule["id"] for rule in gateway.admin("GET", "/rules").json["items"]] == rules[::-1]
+    undo(gateway)
+    undo(gateway, first)
+    assert [rule["id"] for rule in gateway.admin("GET", "/rules").json["items"]] == rules
+
+
 def test_a_name_that_is_taken_stays_with_its_owner(gateway, mock):
     upstream, _ = second_upstream(gateway, mock)
     gateway.admin("DELETE", f"/upstreams/{upstream['id']}")

@@ -9,6 +9,8 @@ struct AdminContext: RequestContext {
     let channel: any Channel
     /// Set by `OperatorAuthentication`; no route runs before.
     var user = Operator(name: "nobody", role: .viewer, via: "none")
+    /// Whether the operator still has this role: the configuration may have changed while an answer goes on.
+    var isStillAllowed: @Sendable () -> Bool = { true }
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)

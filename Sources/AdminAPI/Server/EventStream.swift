@@ -7,9 +7,10 @@ import Synchronization
 
 /// Server-sent events of a sequence of values.
 enum EventStream {
-    /// `bytes`: the events that a value becomes.
+    /// `bytes`: the events that a value becomes; `isStillAllowed`: asked before each, since access can be taken away.
     static func response<Value: Sendable>(
         _ values: AsyncThrowingStream<Value, any Error>,
+        while isStillAllowed: @escaping @Sendable () -> Bool,
         _ bytes: @escaping @Sendable (Value) throws -> ByteBuffer
     ) -> Response {
         var headers = HTTPFields()
@@ -22,6 +23,7 @@ enum EventStream {
                 // A first byte tells the listener that it is listening.
                 try await writer.write(ByteBuffer(string: ": ok\n\n"))
                 for try await value in values.cancelOnGracefulShutdown() {
+                    guard isStillAllowed() else { break }
                     try await writer.write(try bytes(value))
                 }
                 try await writer.finish(nil)

@@ -23,16 +23,23 @@ struct OperatorAuthentication: RouterMiddleware {
     ) async throws -> Response {
         try Self.checkOrigin(request)
         var context = context
-        context.user = try await identify(request, context)
+        let found = try await identify(request, context)
+        (context.user, context.isStillAllowed) = (found.user, found.isStillAllowed)
         if request.headers[.readOnly] == "true" {
             context.user = Operator(name: context.user.name, role: .viewer, via: context.user.via)
         }
         return try await next(request, context)
     }
 
-    private func identify(_ request: Request, _ context: AdminContext) async throws -> Operator {
+    /// Who somebody is, and whether they still are.
+    private struct Identity {
+        let user: Operator
+        var isStillAllowed: @Sendable () -> Bool = { true }
+    }
+
+    private func identify(_ request: Request, _ context: AdminContext) async throws -> Identity {
         if request.uri.path == "/api/admin/health" {
-            return Operator(name: "anyone", role: .viewer, via: "none")
+            return Identity(user: Operator(name: "anyone", role: .viewer, via: "none"))
         }
         if context.channel.remoteAddress?.protocol != .unix { return try tokenHolder(request) }
         return try await peer(of: context.channel)
@@ -56,7 +63,7 @@ struct OperatorAuthentication: RouterMiddleware {
 
     // MARK: TCP
 
-    private func tokenHolder(_ request: Request) throws -> Operator {
+    private func tokenHolder(_ request: Request) throws -> Identity {
         let header = request.headers[.authorization] ?? ""
         guard header.lowercased().hasPrefix("bearer ") else {
             throw OperationsError(
@@ -71,7 +78,12 @@ struct OperatorAuthentication: RouterMiddleware {
             try failures.record()
             throw OperationsError(.unauthorized, "the token is not valid")
         }
-        return Operator(name: token.name, role: token.role, via: "token")
+        let user = Operator(name: token.name, role: token.role, via: "token")
+        return Identity(user: user) { [access] in
+            access().tokens.contains {
+                $0.name == token.name && $0.role == token.role && $0.value == token.value
+            }
+        }
     }
 
     // MARK: Unix socket
@@ -83,7 +95,7 @@ struct OperatorAuthentication: RouterMiddleware {
         var gid: UInt32 = 0
     }
 
-    private func peer(of channel: any Channel) async throws -> Operator {
+    private func peer(of channel: any Channel) async throws -> Identity {
         guard let provider = channel as? any SocketOptionProvider else {
             throw OperationsError(.permissionDenied, "the socket does not say who you are")
         }
@@ -94,19 +106,21 @@ struct OperatorAuthentication: RouterMiddleware {
         ).get()
         let name = SystemUser.name(of: credentials.uid) ?? "uid \(credentials.uid)"
         if credentials.uid == 0 || credentials.uid == getuid() {
-            return Operator(name: name, role: .admin, via: "socket")
+            return Identity(user: Operator(name: name, role: .admin, via: "socket"))
         }
         let groups = SystemUser.groups(of: credentials.uid, primary: credentials.gid)
-        let roles = access().members.filter { member in
-            member.user == name || member.group.map(groups.contains) == true
-        }.map(\.role)
-        guard let role = roles.max() else {
+        let role: @Sendable () -> Role? = { [access] in
+            access().members.filter { member in
+                member.user == name || member.group.map(groups.contains) == true
+            }.map(\.role).max()
+        }
+        guard let now = role() else {
             throw OperationsError(
                 .permissionDenied,
                 "\(name) is no operator; see admin.operators in the configuration"
             )
         }
-        return Operator(name: name, role: role, via: "socket")
+        return Identity(user: Operator(name: name, role: now, via: "socket")) { role() == now }
     }
 }
 

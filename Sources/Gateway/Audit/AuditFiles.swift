@@ -24,6 +24,8 @@ final class AuditFiles: Sendable {
     private let all: Mutex<[AuditFileKind: [AuditFile]]>
     /// Kinds of which another file is to be begun, however small the current one is.
     private let turning = Mutex<Set<AuditFileKind>>([])
+    /// While files are written anew, which makes them look twice as large: no reason to drop any.
+    private let isHeld = Atomic(false)
 
     /// Opens what is there; a damaged file is set aside, so that it costs its own records only.
     init(folder: String, settings: Configuration.Audit, logger: Logger) throws {
@@ -103,6 +105,13 @@ final class AuditFiles: Sendable {
         return file
     }
 
+    /// Does something during which retention drops nothing.
+    func holdingRetention<Value>(_ work: () throws -> Value) rethrows -> Value {
+        isHeld.store(true, ordering: .releasing)
+        defer { isHeld.store(false, ordering: .releasing) }
+        return try work()
+    }
+
     /// Has the writer begin another file of each kind with its next batch.
     func turnOver() {
         turning.withLock { $0 = Set(AuditFileKind.allCases) }
@@ -137,6 +146,7 @@ final class AuditFiles: Sendable {
     ///
     /// - Returns: the names of what was dropped.
     func drop(now: Int) -> [String] {
+        guard !isHeld.load(ordering: .acquiring) else { return [] }
         var dropped: [String] = []
         let ages = [(AuditFileKind.rows, settings.retainRows), (.bodies, settings.retainBodies)]
         for (kind, age) in ages {

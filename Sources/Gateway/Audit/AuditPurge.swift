@@ -14,6 +14,8 @@ struct AuditPurge {
     struct Count: Sendable {
         var records = 0
         var bodies = 0
+        /// Files that still hold traces, because somebody reads them or the disk is full.
+        var unclean: [String] = []
     }
 
     /// A record goes after its bodies: what is cut off can be done again.
@@ -23,10 +25,12 @@ struct AuditPurge {
     func run() throws -> Count {
         var count = Count()
         var touched: Set<ObjectIdentifier> = []
+        let current = files.files(.rows).last
         for rows in files.files(.rows) {
             var last = 0
             while true {
-                let ids = try ids(in: rows, after: last)
+                // An open row of an earlier file is one that a crash has left.
+                let ids = try ids(in: rows, after: last, alsoOpen: rows !== current)
                 guard let highest = ids.last else { break }
                 for bodies in files.candidates(.bodies, holding: ids[0]) {
                     let erased = try erase(ids, in: bodies)
@@ -38,35 +42,44 @@ struct AuditPurge {
                 last = highest
             }
         }
-        for file in AuditFileKind.allCases.flatMap(files.files) {
-            try file.database.writeWithoutTransaction { db in
-                // Free pages: a purge before this one was cut off.
-                let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
-                guard free > 0 || touched.contains(ObjectIdentifier(file)) else { return }
-                try db.execute(sql: "VACUUM")
-                // Pages as they were stand in the write-ahead log until it is taken in.
-                _ = try db.checkpoint(.truncate)
+        // The last of each kind is being written, and held nothing when this began.
+        for file in AuditFileKind.allCases.flatMap({ files.files($0).dropLast() }) {
+            do {
+                try clean(file, isTouched: touched.contains(ObjectIdentifier(file)))
+            } catch let error as DatabaseError {
+                count.unclean.append("\(file.path) (\(error.message ?? "busy"))")
             }
         }
         return count
     }
 
-    private func ids(in file: AuditFile, after last: Int) throws -> [Int] {
+    /// Writes a file anew that had something of the caller, also where a purge before this one was cut off.
+    private func clean(_ file: AuditFile, isTouched: Bool) throws {
+        try file.database.writeWithoutTransaction { db in
+            let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+            if isTouched || free > 0 { try db.execute(sql: "VACUUM") }
+            // Pages as they were stand in the write-ahead log until it is taken in.
+            if DataDirectory.size(of: file.path + "-wal") ?? 0 > 0 { _ = try db.checkpoint(.truncate) }
+        }
+    }
+
+    private func ids(in file: AuditFile, after last: Int, alsoOpen: Bool) throws -> [Int] {
         try file.database.read { db in
             try Int.fetchAll(
                 db,
                 sql: """
-                    SELECT id FROM exchanges WHERE id > ? AND client_key_id = ? AND time <= ? AND is_open = 0
+                    SELECT id FROM exchanges WHERE id > ? AND client_key_id = ? AND time <= ? AND is_open <= ?
                     ORDER BY id LIMIT ?
                     """,
-                arguments: [last, clientKey, until, Self.batch]
+                arguments: [last, clientKey, until, alsoOpen, Self.batch]
             )
         }
     }
 
     private func erase(_ ids: [Int], in file: AuditFile) throws -> Int {
         try file.database.write { db in
-            let delete = try db.cachedStatement(sql: "DELETE FROM \(file.kind.table) WHERE id = ?")
+            let table = file.kind.table
+            let delete = try db.cachedStatement(sql: "DELETE FROM \(table) WHERE id = ?")
             var erased = 0
             for id in ids {
                 try delete.execute(arguments: [id])

@@ -59,6 +59,7 @@ final class BackupReader {
         guard found[header.name] == nil else { throw Self.foreign(header.name, path) }
         if header.name == BackupManifest.name {
             let bytes = try readWhole(header)
+            // What cannot be read is not ours, or not of this version.
             let read = try? JSONForm.value(BackupManifest.self, from: Data(bytes))
             guard let read, read.form == BackupManifest.form else {
                 throw StartFailure(

@@ -16,7 +16,7 @@ final class BackupTurns: Sendable {
 
     func begin() throws(OperationsError) -> Turn {
         guard !isTaken.exchange(true, ordering: .acquiring) else {
-            throw OperationsError(.unavailable, "another backup is being made; wait for its end")
+            throw OperationsError(.unavailable, "a backup or a purge is under way; wait for its end")
         }
         return Turn(self)
     }

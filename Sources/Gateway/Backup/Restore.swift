@@ -43,6 +43,7 @@ package struct Restore {
                 "\(directory.path) holds the data of a gateway; --replace moves it aside and restores the backup"
             )
         }
+        try endRotation()
         let staging = directory.path + "/" + Self.folder
         Folder.remove(staging)
         defer { Folder.remove(staging) }
@@ -54,8 +55,15 @@ package struct Restore {
             throw StartFailure("\(backup) is not a backup of fastgate")
         }
         let missingKey = try check(staging)
-        let before = isUsed ? try moveAside() : nil
-        try moveIn(files, from: staging)
+        var moves = Moves()
+        let before: String?
+        do {
+            before = isUsed ? try moveAside(&moves) : nil
+            try moveIn(files, from: staging, &moves)
+        } catch {
+            moves.takeBack()
+            throw error
+        }
         return Outcome(
             files: files.count,
             createdAt: manifest.createdAt,
@@ -64,6 +72,16 @@ package struct Restore {
             before: before,
             missingMasterKey: missingKey
         )
+    }
+
+    /// A rotation that a crash has cut off belongs to what is there now: afterwards nobody could tell how it ended.
+    private func endRotation() throws {
+        guard let masterKeyFile, TextFile.exists(masterKeyFile.next),
+            TextFile.exists(directory.configurationDatabase)
+        else { return }
+        let store = try Store.inspect(directory.configurationDatabase)
+        defer { try? store.database.close() }  // Nothing was written to it.
+        try masterKeyFile.recover { try store.isSealed(by: $0) }
     }
 
     /// - Returns: where the master key has to be put; nil when the one that opens the backup is there.
@@ -94,29 +112,48 @@ package struct Restore {
     }
 
     /// Everything that a backup may hold, and the journal, whose records belong to what goes.
-    private func moveAside() throws -> String {
+    private func moveAside(_ moves: inout Moves) throws -> String {
         let aside = directory.path + "/before-restore-\(WallClock.now().seconds)"
         try directory.makeFolder(aside)
+        moves.made.append(aside)
         let databases = BackupContents.databases.flatMap { [$0, $0 + "-wal", $0 + "-shm"] }
         for name in databases + [BackupContents.counts, BackupContents.auditFolder, "journal"] {
-            try move(name, from: directory.path, to: aside)
+            try moves.move(name, from: directory.path, to: aside)
         }
         return aside
     }
 
     /// The configuration comes last: a start in between says that it is missing.
-    private func moveIn(_ files: [String], from staging: String) throws {
+    private func moveIn(_ files: [String], from staging: String, _ moves: inout Moves) throws {
         if !TextFile.exists(directory.marker) { try TextFile.createPrivate(directory.marker, "1\n") }
         let others = files.filter { $0 != BackupContents.configuration && !$0.contains("/") }
         for name in [BackupContents.auditFolder] + others + [BackupContents.configuration] {
-            try move(name, from: staging, to: directory.path)
+            try moves.move(name, from: staging, to: directory.path)
         }
         Folder.synchronize(holding: directory.configurationDatabase)
     }
+}
 
-    private func move(_ name: String, from: String, to: String) throws(SystemError) {
-        guard rename("\(from)/\(name)", "\(to)/\(name)") == 0 || errno == ENOENT else {
-            throw SystemError("cannot move \(from)/\(name) to \(to)")
+/// What was moved, so that it can be moved back.
+private struct Moves {
+    /// Folders that were made for it.
+    var made: [String] = []
+    private var done: [(from: String, to: String)] = []
+
+    /// What is not there is passed over.
+    mutating func move(_ name: String, from: String, to: String) throws(SystemError) {
+        let (source, target) = ("\(from)/\(name)", "\(to)/\(name)")
+        guard rename(source, target) != 0 else {
+            done.append((source, target))
+            return
         }
+        guard errno != ENOENT else { return }
+        // A file system that is mounted there cannot be moved.
+        throw SystemError("cannot move \(source) to \(target)")
+    }
+
+    func takeBack() {
+        for move in done.reversed() { rename(move.to, move.from) }
+        for folder in made { rmdir(folder) }
     }
 }

@@ -75,6 +75,8 @@ struct TarHeader: Equatable {
     }
 
     private static func number(_ field: ArraySlice<UInt8>) -> Int? {
-        Int(String(decoding: field.filter { $0 != 0 && $0 != 0x20 }, as: UTF8.self), radix: 8)
+        let digits = field.filter { $0 != 0 && $0 != ASCII.space }
+        guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "7")).contains($0) }) else { return nil }
+        return Int(String(decoding: digits, as: UTF8.self), radix: 8)
     }
 }

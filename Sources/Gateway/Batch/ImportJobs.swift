@@ -27,6 +27,9 @@ final class ImportJobs: Sendable {
         by user: Operator,
         at time: Timestamp
     ) throws(OperationsError) -> BatchJob {
+        guard !state.withLock(\.isHeld) else {
+            throw OperationsError(.unavailable, "the master key is being rotated; try again in a moment")
+        }
         let job: BatchJob? = state.withLock { state in
             guard !state.isHeld, state.jobs.count(where: { !$0.isOver }) < Self.atOnce else { return nil }
             let job = BatchJob(id: state.next, kind: kind, options: options, by: user.name, at: time)
@@ -38,10 +41,7 @@ final class ImportJobs: Sendable {
             return job
         }
         guard let job else {
-            throw OperationsError(
-                .unavailable,
-                "\(Self.atOnce) imports are running, or the master key is being rotated; wait for the end of one"
-            )
+            throw OperationsError(.unavailable, "\(Self.atOnce) imports are running; wait for the end of one")
         }
         return job
     }

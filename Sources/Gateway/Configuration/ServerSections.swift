@@ -194,6 +194,14 @@ enum ServerSections {
         section.read("max_body_bytes", into: &audit.maxBodyBytes, in: 0...4 << 20)
         section.read("retain_rows", into: &audit.retainRows)
         section.read("retain_bodies", into: &audit.retainBodies)
+        if !section.has("retain_bodies") { audit.retainBodies = min(audit.retainBodies, audit.retainRows) }
+        // A body without its row is in nobody's list, and nobody could erase it.
+        if audit.retainBodies > audit.retainRows {
+            section.report(
+                "must not be longer than retain_rows (\(audit.retainRows.text))",
+                at: "retain_bodies"
+            )
+        }
         section.read("max_disk", into: &audit.maxDisk)
     }
 }

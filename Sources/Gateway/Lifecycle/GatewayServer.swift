@@ -64,6 +64,7 @@ package final class GatewayServer: Service {
         self.logger = logger
         let configuration = options.configuration
         directory = try DataDirectory(path: options.dataPath ?? configuration.storage.path)
+        directory.holdTemporaryFiles()
         store = try Store.open(directory)
         masterKey = try Self.masterKey(options, directory, store)
         try UpstreamStore(database: store.database).fillDigests(masterKey)
@@ -140,8 +141,7 @@ package final class GatewayServer: Service {
         _ store: Store
     ) throws -> MasterKey {
         let file = options.masterKeyFile(directory)
-        // A store that cannot be asked says so below.
-        try file?.recover { (try? store.isSealed(by: $0)) ?? false }
+        try file?.recover { try store.isSealed(by: $0) }
         let key = try MasterKeySource.load(
             environment: options.environment["FASTGATE_MASTER_KEY"],
             file: file?.path ?? directory.masterKeyFile,

@@ -18,6 +18,8 @@ extension GatewayOperations {
         }
         return try await ImportThreads.pool.runIfActive { [gateway] in
             try gateway.imports.whileNone {
+                // One that was cut off has sealed everything already: its key must not be lost.
+                try file?.recover { try gateway.store.isSealed(by: $0) }
                 try file?.prepare(text)
                 let rotation = MasterKeyRotation(
                     database: gateway.store.database,
@@ -32,6 +34,7 @@ extension GatewayOperations {
                     throw error
                 }
                 try file?.commit()
+                rotation.forgetTraces()
                 var change = MasterKeyChange(
                     upstreamKeys: count.upstreamKeys,
                     notificationChannels: count.channels
@@ -88,23 +91,25 @@ extension GatewayOperations {
 
     package func purgeLog(ofClientKey id: Int, by user: Operator) async throws -> PurgeResult {
         try user.require(.admin)
+        // Whoever reads a whole file, as a backup does, keeps traces of what is erased in it.
+        let turn = try gateway.backups.begin()
         // Said first: it is known who did it even when it is cut off.
         try recordChange(by: user, action: "purge", object: "client_key", id: id)
-        var hasRoom = true
-        for worker in gateway.plane.workers {
-            hasRoom = try await worker.run { $0.recorder.turnOver() } && hasRoom
-        }
-        guard hasRoom else {
-            throw OperationsError(.unavailable, "the journal has no room for another segment; try again")
-        }
         let until = WallClock.now().microseconds
+        let running = try await turnJournalOver(clientKey: id)
         gateway.audit.files.turnOver()
         try await gateway.audit.writer.emptyJournal()
         let purge = AuditPurge(files: gateway.audit.files, clientKey: id, until: until)
-        let count = try await ImportThreads.pool.runIfActive { try purge.run() }
-        var running = 0
-        for worker in gateway.plane.workers {
-            running += try await worker.run { $0.exchanges.count { $0.request.clientKey.id == id } }
+        let count = try await ImportThreads.pool.runIfActive {
+            defer { withExtendedLifetime(turn) {} }
+            return try purge.files.holdingRetention { try purge.run() }
+        }
+        guard count.unclean.isEmpty else {
+            throw OperationsError(
+                .unavailable,
+                "\(count.records) records are erased, but traces of them are left in \(count.unclean.joined(separator: ", ")); "
+                    + "purge again"
+            )
         }
         return PurgeResult(
             clientKeyId: id,
@@ -113,6 +118,22 @@ extension GatewayOperations {
             until: Timestamp(microseconds: until),
             inFlight: running
         )
+    }
+
+    /// - Returns: how many exchanges of the key run, and will be in the log when they end.
+    private func turnJournalOver(clientKey id: Int) async throws -> Int {
+        var (hasRoom, running) = (true, 0)
+        for worker in gateway.plane.workers {
+            let (turned, own) = try await worker.run { worker in
+                (worker.recorder.turnOver(), worker.exchanges.count { $0.request.clientKey.id == id })
+            }
+            hasRoom = turned && hasRoom
+            running += own
+        }
+        guard hasRoom else {
+            throw OperationsError(.unavailable, "the journal has no room for another segment; try again")
+        }
+        return running
     }
 }
 

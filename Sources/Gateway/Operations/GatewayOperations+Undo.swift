@@ -3,7 +3,11 @@ package import Operations
 extension GatewayOperations {
     package func undo(change id: Int, by user: Operator) async throws -> OperatorChange {
         try user.require(.operator)
-        let outcome = try ChangeUndo(database: gateway.store.database).undo(id, by: user)
+        let present = try views()
+        let outcome = try ChangeUndo(database: gateway.store.database).undo(id, by: user) { upstream in
+            guard let slug = present.first(where: { $0.id == upstream })?.slug else { return }
+            try Self.checkIsNoFallback(slug, present)
+        }
         try await bringIntoForce(outcome.touches)
         return outcome.change
     }

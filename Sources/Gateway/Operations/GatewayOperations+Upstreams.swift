@@ -13,7 +13,7 @@ extension GatewayOperations {
         return found
     }
 
-    private func views() throws -> [Upstream] {
+    func views() throws -> [Upstream] {
         let files = gateway.configuration.upstreams
         let entries = Dictionary(uniqueKeysWithValues: gateway.snapshots.upstreams.map { ($0.id, $0) })
         return try upstreamStore.upstreamRows().compactMap { row in
@@ -148,16 +148,19 @@ extension GatewayOperations {
         try user.require(.operator)
         let old = try await upstream(id, by: user)
         guard old.source == .database else { throw Self.managedByFile }
-        if let user = try views().first(where: { $0.fallbacks.contains(old.slug) }) {
-            throw OperationsError(
-                .conflict,
-                "it stands in for \(user.slug); take it out of those fallbacks first"
-            )
-        }
+        try Self.checkIsNoFallback(old.slug, try views())
         var kept = old
         kept.lastProbe = nil
         try upstreamStore.delete("upstream", id, before: try JSONForm.text(kept), by: user)
         try await gateway.snapshots.publishUpstreams()
+    }
+
+    static func checkIsNoFallback(_ slug: String, _ upstreams: [Upstream]) throws(OperationsError) {
+        guard let user = upstreams.first(where: { $0.fallbacks.contains(slug) }) else { return }
+        throw OperationsError(
+            .conflict,
+            "it stands in for \(user.slug); take it out of those fallbacks first"
+        )
     }
 
     /// The longest rest of a key: not none, and no longer than anybody means.

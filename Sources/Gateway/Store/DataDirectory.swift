@@ -51,6 +51,11 @@ package final class DataDirectory: Sendable {
     var journalFolder: String { path + "/journal" }
     var auditFolder: String { path + "/audit" }
 
+    /// What SQLite writes for a moment stays where everything else is, and not where others may look.
+    func holdTemporaryFiles() {
+        setenv("SQLITE_TMPDIR", path, 0)
+    }
+
     /// Makes a folder inside, readable by its owner and group only.
     func makeFolder(_ path: String) throws(SystemError) {
         guard mkdir(path, 0o750) == 0 || errno == EEXIST else { throw SystemError("cannot create \(path)") }

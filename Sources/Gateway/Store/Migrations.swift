@@ -142,8 +142,37 @@ enum Migrations {
                     """
             )
         }
+        migrator.registerMigration("12 ids of upstreams are given once") { db in
+            try db.execute(sql: upstreamsAnew)
+        }
         return migrator
     }
+
+    /// An id that came again would have undo take another upstream for the one that had it.
+    private static let upstreamsAnew = """
+        CREATE TABLE upstreams_anew (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            slug TEXT NOT NULL UNIQUE,
+            source TEXT NOT NULL,
+            enabled INTEGER NOT NULL DEFAULT 1,
+            definition TEXT,
+            version INTEGER NOT NULL DEFAULT 1,
+            state TEXT NOT NULL DEFAULT 'active',
+            reason TEXT,
+            cause TEXT,
+            until INTEGER,
+            rests INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        INSERT INTO upstreams_anew
+            SELECT id, slug, source, enabled, definition, version, state, reason, cause, until, rests FROM upstreams;
+        DELETE FROM sqlite_sequence WHERE name = 'upstreams_anew';
+        INSERT INTO sqlite_sequence (name, seq) SELECT 'upstreams_anew', max(
+            coalesce((SELECT max(id) FROM upstreams), 0),
+            coalesce((SELECT max(object_id) FROM changes WHERE object = 'upstream'), 0)
+        );
+        DROP TABLE upstreams;
+        ALTER TABLE upstreams_anew RENAME TO upstreams;
+        """
 
     private static let objects = """
         CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;

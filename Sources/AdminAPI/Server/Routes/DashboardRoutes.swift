@@ -94,7 +94,9 @@ enum DashboardRoutes {
             contentType: "text/event-stream"
         ) { request in
             let pieces = try await request.port.watch(exchange: try request.id(), by: request.user)
-            return EventStream.response(pieces) { EventStream.events([try JSONForm.text($0)]) }
+            return EventStream.response(pieces, while: request.context.isStillAllowed) {
+                EventStream.events([try JSONForm.text($0)])
+            }
         },
         .change(.delete, "/exchanges/{id}", "live", "Cut a running exchange off", status: .noContent) {
             request in
@@ -111,7 +113,9 @@ enum DashboardRoutes {
             let filter = request.text("filter") ?? ""
             let snapshots = try await request.port.live(filter: filter, by: request.user)
             let shared = request.snapshotEvents
-            return EventStream.response(snapshots) { try shared.event($0, filter: filter) }
+            return EventStream.response(snapshots, while: request.context.isStillAllowed) {
+                try shared.event($0, filter: filter)
+            }
         },
     ]
 

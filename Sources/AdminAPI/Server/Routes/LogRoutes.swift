@@ -63,7 +63,7 @@ enum LogRoutes {
                 maxPerSecond: limit,
                 by: request.user
             )
-            return EventStream.response(batches) { batch in
+            return EventStream.response(batches, while: request.context.isStillAllowed) { batch in
                 var events = try batch.records.map { try JSONForm.text($0) }
                 if batch.skipped > 0 { events.append("{\"skipped\":\(batch.skipped)}") }
                 return EventStream.events(events)

@@ -22,8 +22,9 @@ struct MasterKeyRotation {
     ///
     /// Undos and remembered answers of before hold what the old key has sealed, and end here.
     func rotate(to next: MasterKey, by user: Operator) throws -> Count {
+        var before: MasterKey.Standing?
         do {
-            let count = try database.write { db in
+            return try database.write { db in
                 let count = Count(
                     upstreamKeys: try resealKeys(next, db),
                     channels: try resealChannels(next, db)
@@ -33,16 +34,21 @@ struct MasterKeyRotation {
                 let record = ChangeRecord(user: user, action: "rotate", object: "master_key", objectID: nil)
                 try Store.record(record, db)
                 // Whoever seals after this transaction does so with the next key.
-                masterKey.become(next)
+                before = masterKey.become(next)
                 return count
             }
-            // What the old key has sealed leaves the write-ahead log, too.
-            try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
-            return count
         } catch {
-            if try Store(database: database).isSealed(by: next) == false { masterKey.stay() }
+            if let before, try !Store(database: database).isSealed(by: next) { masterKey.goBack(to: before) }
             throw error
         }
+    }
+
+    /// Takes what the old key has sealed out of the write-ahead log, too.
+    ///
+    /// While somebody reads there it stays, for the
+    /// task of the database's upkeep.
+    func forgetTraces() {
+        try? database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
     }
 
     private func resealKeys(_ next: MasterKey, _ db: Database) throws -> Int {

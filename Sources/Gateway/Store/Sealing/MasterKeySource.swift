@@ -50,30 +50,39 @@ struct MasterKeyFile {
     var next: String { path + ".next" }
     /// The key before, for backups from its time.
     var previous: String { path + ".previous" }
+    /// The present key while it is about to become the previous one.
+    private var old: String { path + ".old" }
 
-    /// Puts the next key on disk.
+    /// Puts the next key on disk, and a copy of the present one.
     func prepare(_ text: String) throws {
-        unlink(next)
+        abandon()
+        try TextFile.createPrivate(old, try TextFile.read(path))
         try TextFile.createPrivate(next, text + "\n")
+        Folder.synchronize(holding: path)
     }
 
     /// Makes the next key the present one.
+    ///
+    /// The copy has its name already where a commit was cut off.
     func commit() throws(SystemError) {
-        unlink(previous)
-        guard link(path, previous) == 0 else { throw SystemError("cannot keep \(previous)") }
+        guard rename(old, previous) == 0 || errno == ENOENT else {
+            throw SystemError("cannot keep \(previous)")
+        }
         guard rename(next, path) == 0 else { throw SystemError("cannot replace \(path)") }
         Folder.synchronize(holding: path)
     }
 
+    /// To be called only where the next key has sealed nothing.
     func abandon() {
         unlink(next)
+        unlink(old)
     }
 
-    /// Ends a rotation that a crash has cut off; `opens` says whether a key is the one that the database is sealed with.
-    func recover(opens: (MasterKey) -> Bool) throws {
+    /// Ends a rotation that was cut off; `opens` says whether a key is the one that the database is sealed with.
+    func recover(opens: (MasterKey) throws -> Bool) throws {
         guard TextFile.exists(next) else { return }
         // One that cannot be read opens nothing, and the start says what is wrong with it.
-        if let present = try? MasterKeySource.read(path), opens(present) { return abandon() }
-        if opens(try MasterKeySource.read(next)) { try commit() }
+        if let present = try? MasterKeySource.read(path), try opens(present) { return abandon() }
+        if try opens(try MasterKeySource.read(next)) { try commit() }
     }
 }

@@ -68,11 +68,11 @@ struct Changeset {
         }
     }
 
-    /// Does to the database what it says, or nothing.
+    /// Does to the database what it says, or nothing; `isOrder`: positions are what it is about, not only what makes room.
     ///
     /// - Throws: `Misfit` for the first row that is no longer as it was.
-    func apply(to db: Database, _ columns: Columns) throws {
-        let judge = ChangesetJudge(columns)
+    func apply(to db: Database, _ columns: Columns, isOrder: Bool) throws {
+        let judge = ChangesetJudge(columns, isOrder: isOrder)
         var data = data
         let code = data.withUnsafeMutableBytes { bytes in
             sqlite3changeset_apply(
@@ -177,10 +177,11 @@ struct ChangesetRow {
 /// not. So a row of the expected version is as operators left it, and what else is in it may be overwritten.
 private final class ChangesetJudge {
     private let columns: Changeset.Columns
+    private let isOrder: Bool
     private(set) var misfit: Changeset.Misfit?
 
-    init(_ columns: Changeset.Columns) {
-        self.columns = columns
+    init(_ columns: Changeset.Columns, isOrder: Bool) {
+        (self.columns, self.isOrder) = (columns, isOrder)
     }
 
     func judge(_ kind: Int32, _ iterator: OpaquePointer) -> Int32 {
@@ -192,7 +193,8 @@ private final class ChangesetJudge {
         let row = ChangesetRow(iterator)
         let version = columns.version(of: row.table)
         // An update that leaves the version alone only makes room for another row.
-        let isAside = row.operation == SQLITE_UPDATE && version.map { row.old($0) == nil } ?? false
+        let isAside =
+            !isOrder && row.operation == SQLITE_UPDATE && version.map { row.old($0) == nil } ?? false
         switch kind {
         case SQLITE_CHANGESET_DATA:
             if isAside { return SQLITE_CHANGESET_REPLACE }

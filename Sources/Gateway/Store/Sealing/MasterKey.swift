@@ -11,7 +11,7 @@ import Foundation
 ///
 /// One object for the whole gateway: when the key is rotated, all who seal go on with the new one.
 final class MasterKey: Sendable {
-    private struct Material {
+    fileprivate struct Material {
         let key: SymmetricKey
         let digestKey: SymmetricKey
 
@@ -26,18 +26,19 @@ final class MasterKey: Sendable {
         }
     }
 
-    private struct State {
-        var current: Material
+    /// What seals and opens at a time.
+    struct Standing {
+        fileprivate var current: Material
         /// For those who have read a row just before it was sealed anew.
-        var previous: Material?
+        fileprivate var previous: Material?
     }
 
-    private let state: Mutex<State>
+    private let state: Mutex<Standing>
 
     /// `base64` is 32 bytes.
     init?(base64: String) {
         guard let material = Material(base64: base64) else { return nil }
-        state = Mutex(State(current: material))
+        state = Mutex(Standing(current: material))
     }
 
     static func generateText() -> String {
@@ -45,16 +46,19 @@ final class MasterKey: Sendable {
     }
 
     /// From here on `next` seals; what the old key has sealed still opens.
-    func become(_ next: MasterKey) {
+    ///
+    /// - Returns: how it was before, for `goBack`.
+    func become(_ next: MasterKey) -> Standing {
         let material = next.state.withLock(\.current)
-        state.withLock { $0 = State(current: material, previous: $0.current) }
+        return state.withLock { state in
+            let before = state
+            state = Standing(current: material, previous: state.current)
+            return before
+        }
     }
 
-    /// Takes `become` back.
-    func stay() {
-        state.withLock { state in
-            if let previous = state.previous { state = State(current: previous) }
-        }
+    func goBack(to standing: Standing) {
+        state.withLock { $0 = standing }
     }
 
     /// Nonce, ciphertext and tag; `place` binds them to one row, so that values cannot be moved between rows.

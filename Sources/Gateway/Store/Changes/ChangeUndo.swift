@@ -12,10 +12,11 @@ struct ChangeUndo {
 
     let database: DatabasePool
 
-    /// In one transaction with everything that was changed in one go with it.
+    /// In one transaction with everything that was changed in one go with it; `mayGo` throws where an upstream, by its id,
+    /// must not be deleted.
     ///
     /// - Throws: `OperationsError` when there is nothing to take back, or the rows are no longer as the change left them.
-    func undo(_ id: Int, by user: Operator) throws -> Outcome {
+    func undo(_ id: Int, by user: Operator, mayGo: (Int) throws -> Void) throws -> Outcome {
         try database.change { db in
             guard let change = try OperatorNotes.change(id, db) else {
                 throw OperationsError(.notFound, "there is no change \(id)")
@@ -27,12 +28,17 @@ struct ChangeUndo {
             }
             let columns = try Changeset.Columns(db)
             let inverse = try changeset.inverted()
+            let touches = try inverse.touches(columns)
+            for touch in touches where touch.table == "upstreams" && touch.kind == .delete {
+                try Self.checkIsEmpty(touch.id, db)
+                try mayGo(touch.id)
+            }
             do {
-                try inverse.apply(to: db, columns)
+                let isOrder = undone.contains { $0.action == "reorder" }
+                try inverse.apply(to: db, columns, isOrder: isOrder)
             } catch let misfit as Changeset.Misfit {
                 throw try Self.refusal(misfit, of: change, db)
             }
-            let touches = try inverse.touches(columns)
             try Self.raiseVersions(touches, by: try changeset.touches(columns), db)
             try Self.closeUp(touches, db)
             let first = try Self.record(undone, by: user, db)
@@ -44,6 +50,22 @@ struct ChangeUndo {
                 throw DatabaseError(message: "the line of the undo is not there")
             }
             return Outcome(change: made, touches: touches)
+        }
+    }
+
+    /// What was made in an upstream since would go with it, and nothing would say so.
+    private static func checkIsEmpty(_ upstream: Int, _ db: Database) throws {
+        for (table, what) in [
+            ("upstream_keys", "keys"), ("header_rules", "header rules"), ("rules", "rules"),
+        ] {
+            let isThere = try Bool.fetchOne(
+                db,
+                sql: "SELECT EXISTS (SELECT 1 FROM \(table) WHERE upstream_id = ?)",
+                arguments: [upstream]
+            )
+            guard isThere != true else {
+                throw OperationsError(.conflict, "the upstream has got \(what) since; delete it instead")
+            }
         }
     }
 
@@ -118,8 +140,9 @@ struct ChangeUndo {
         for touch in touches {
             guard let version = touch.version else { continue }
             let least = max(version, highest["\(touch.table)/\(touch.id)"] ?? 0) + 1
+            let table = touch.table
             try db.execute(
-                sql: "UPDATE \(touch.table) SET version = ? WHERE id = ?",
+                sql: "UPDATE \(table) SET version = ? WHERE id = ?",
                 arguments: [least, touch.id]
             )
         }
