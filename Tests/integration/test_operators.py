@@ -159,6 +159,14 @@ def test_upstreams_and_their_keys_by_api(gateway, mock):
     assert gateway.admin("DELETE", f"/upstreams/{upstream['id']}").status == 204
 
 
+def test_a_key_cannot_take_anothers_name(gateway):
+    upstream = gateway.admin("GET", "/upstreams").json["items"][0]["id"]
+    made = gateway.admin("POST", "/keys", {"upstream_id": upstream, "name": "k", "key_value": "sk-database-key-0002"}).json
+    refused = gateway.admin("PATCH", f"/keys/{made['id']}", {"name": "real"})
+    assert (refused.status, refused.json["error"]["param"]) == (409, "name")
+    assert gateway.admin("PATCH", f"/keys/{made['id']}", {"name": "k", "weight": 2}).json["weight"] == 2
+
+
 def test_what_the_file_defines_is_operated_but_not_edited(gateway):
     upstream = gateway.admin("GET", "/upstreams").json["items"][0]
     assert upstream["source"] == "file"

@@ -184,18 +184,7 @@ struct UpstreamStore: Sendable {
         seal: @Sendable (Int) throws -> Data
     ) throws -> Int {
         try database.change { db in
-            let isTaken = try Bool.fetchOne(
-                db,
-                sql: "SELECT EXISTS (SELECT 1 FROM upstream_keys WHERE upstream_id = ? AND name = ?)",
-                arguments: [id, definition.name]
-            )
-            guard isTaken != true else {
-                throw OperationsError(
-                    .conflict,
-                    "another key of this upstream has this name",
-                    parameter: "name"
-                )
-            }
+            try Self.checkName(definition.name, ofUpstream: id, except: 0, db)
             try db.execute(
                 sql: """
                     INSERT INTO upstream_keys
@@ -229,6 +218,22 @@ struct UpstreamStore: Sendable {
         }
     }
 
+    private static func checkName(
+        _ name: String,
+        ofUpstream upstream: Int,
+        except id: Int,
+        _ db: Database
+    ) throws {
+        let isTaken = try Bool.fetchOne(
+            db,
+            sql: "SELECT EXISTS (SELECT 1 FROM upstream_keys WHERE upstream_id = ? AND name = ? AND id != ?)",
+            arguments: [upstream, name, id]
+        )
+        guard isTaken != true else {
+            throw OperationsError(.conflict, "another key of this upstream has this name", parameter: "name")
+        }
+    }
+
     func updateKey(
         _ id: Int,
         ifVersion version: Int?,
@@ -248,6 +253,7 @@ struct UpstreamStore: Sendable {
             try Precondition.check(version, is: row.version)
             let before = try JSONForm.text(row.audited)
             try change(&row)
+            try Self.checkName(row.definition.name, ofUpstream: row.upstreamID, except: id, db)
             try db.execute(
                 sql: """
                     UPDATE upstream_keys SET name = ?, location = ?, param_name = ?, value_prefix = ?, sealed = ?,
