@@ -57,7 +57,7 @@ def signed(header, count):
 def test_a_gateway_is_put_back_as_it_was(stocked, mock, tmp_path):
     backup = tmp_path / "backup.tar"
     shown = stocked.command("backup", str(backup)).stdout
-    assert "master key is not in it" in shown and oct(backup.stat().st_mode)[-3:] == "600"
+    assert "master key and fastgate.yaml are not in it" in shown and oct(backup.stat().st_mode)[-3:] == "600"
     assert not (tmp_path / "backup.tar.part").exists() and not (stocked.folder / "data" / "backup.tmp").exists()
     assert stocked.admin("GET", "/operators/audit?limit=1").json["items"][0]["action"] == "backup"
     # What comes later is not in it.
@@ -116,18 +116,50 @@ def test_a_backup_moves_to_another_place(stocked, make_gateway, mock, tmp_path):
     assert ask(other) == 200
 
 
+def test_a_backup_from_before_a_rotation_finds_its_master_key(stocked, tmp_path):
+    """The key that a rotation has left takes its place again, and the present one stays with its data."""
+    backup, data = tmp_path / "b.tar", stocked.folder / "data"
+    stocked.command("backup", str(backup))
+    stocked.command("rotate-master-key")
+    present = (data / "master.key").read_bytes()
+    stocked.stop()
+    done = restore(stocked, backup, "--replace")
+    assert done.returncode == 0 and "master.key.before-" in done.stdout, done
+    [aside] = data.glob("before-restore-*")
+    assert (aside / "master.key").read_bytes() == present != (data / "master.key").read_bytes()
+    stocked.start()
+    assert ask(stocked) == 200
+
+
 def test_the_master_key_of_another_time_is_told_before_anything_changes(stocked, tmp_path):
     backup, data = tmp_path / "b.tar", stocked.folder / "data"
     stocked.command("backup", str(backup))
     stocked.command("rotate-master-key")
     stocked.stop()
+    [previous] = data.glob("master.key.before-*")
+    elsewhere = tmp_path / "kept.key"
+    previous.rename(elsewhere)
     refused = restore(stocked, backup, "--replace")
-    assert refused.returncode == 1 and "master.key.previous" in refused.stderr
+    assert refused.returncode == 1 and "--key-file" in refused.stderr
+    wrong = restore(stocked, backup, "--replace", "--key-file", str(data / "master.key"))
+    assert wrong.returncode == 1 and "is not the master key" in wrong.stderr
     assert not list(data.glob("before-restore-*")) and not (data / "restore.tmp").exists()
-    (data / "master.key.previous").rename(data / "master.key")
-    assert restore(stocked, backup, "--replace").returncode == 0
+    assert restore(stocked, backup, "--replace", "--key-file", str(elsewhere)).returncode == 0
     stocked.start()
     assert ask(stocked) == 200
+
+
+def test_a_directory_that_is_named_needs_no_configuration(stocked, tmp_path):
+    backup = tmp_path / "b.tar"
+    stocked.command("backup", str(backup))
+    shell = tmp_path / "shell"
+    shell.mkdir()
+    (shell / "fastgate.yaml").write_text("upstreams: [ { slug: a, base_url: http://127.0.0.1:1, keys: [ { name: k, value: '${MISSING}' } ] } ]")
+    command = [BINARY, "restore", str(backup), "--data", str(tmp_path / "new")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=shell)
+    assert done.returncode == 0 and "passed over" in done.stderr and "put the master key" in done.stdout, done
+    named = subprocess.run([*command, "--config", "fastgate.yaml"], capture_output=True, text=True, cwd=shell)
+    assert named.returncode == 1 and "MISSING" in named.stderr
 
 
 def test_a_restore_that_fails_in_the_middle_leaves_everything_as_it_was(stocked, tmp_path):
@@ -159,12 +191,12 @@ def test_a_rotation_that_was_cut_off_is_ended_before_its_data_moves_aside(stocke
     after = (data / "master.key").read_bytes()
     # As a crash between the transaction and the renaming leaves it.
     (data / "master.key").rename(data / "master.key.next")
-    (data / "master.key.previous").rename(data / "master.key")
+    next(data.glob("master.key.before-*")).rename(data / "master.key")
     (data / "master.key.old").write_bytes(before)
     (data / "master.key.old").chmod(0o600)
-    refused = restore(stocked, backup, "--replace")
-    assert refused.returncode == 1 and "before the master key was rotated" in refused.stderr
-    assert (data / "master.key").read_bytes() == after != before
+    assert restore(stocked, backup, "--replace").returncode == 0
+    [aside] = data.glob("before-restore-*")
+    assert (aside / "master.key").read_bytes() == after != before == (data / "master.key").read_bytes()
 
 
 def test_what_is_no_backup_changes_nothing(stocked, tmp_path):

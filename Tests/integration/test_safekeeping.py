@@ -44,8 +44,11 @@ def test_another_master_key_takes_the_place_of_the_present_one(stocked, mock):
     assert (answer.json["upstream_keys"], answer.json["notification_channels"]) == (1, 1)
     after = (data / "master.key").read_text()
     assert after != before and after not in answer.body.decode()
-    assert (data / "master.key.previous").read_text() == before
-    assert {oct((data / name).stat().st_mode)[-3:] for name in ("master.key", "master.key.previous")} == {"600"}
+    [previous] = data.glob("master.key.before-*")
+    assert previous.read_text() == before and answer.json["previous_file"].endswith(previous.name)
+    assert {oct(file.stat().st_mode)[-3:] for file in data.glob("master.key*")} == {"600"}
+    same = stocked.admin("POST", "/master-key/rotate", {"key": after.strip()})
+    assert same.status == 422 and "present master key" in same.json["error"]["message"]
     with sqlite3.connect(data / "config.db") as db:
         [(sealed2, digest2)] = db.execute("SELECT sealed, digest FROM upstream_keys WHERE sealed IS NOT NULL").fetchall()
     assert sealed2 != sealed and digest2 != digest
@@ -59,7 +62,8 @@ def test_another_master_key_takes_the_place_of_the_present_one(stocked, mock):
     assert "Bearer sk-database-key-0002" in str(mock.received())
     assert stocked.admin("GET", "/notifications/channels").json["items"][0]["name"] == "ops"
     # What an undo would bring back is sealed by a key that is gone.
-    assert stocked.admin("POST", f"/undo/{change['id']}").status == 409
+    refused = stocked.admin("POST", f"/undo/{change['id']}")
+    assert refused.status == 409 and "master key was rotated" in refused.json["error"]["message"]
     double = {"upstream_id": stocked.made["upstream_id"], "name": "again", "key_value": "sk-database-key-0002"}
     result = stocked.admin("POST", "/batch/keys/import-json", [double]).json
     assert result["failed_count"] == 1, result
@@ -69,7 +73,8 @@ def test_the_old_master_key_opens_nothing_any_more(stocked):
     data = stocked.folder / "data"
     assert stocked.command("rotate-master-key").stdout.count("master.key") == 2
     stocked.stop()
-    (data / "master.key").write_bytes((data / "master.key.previous").read_bytes())
+    [previous] = data.glob("master.key.before-*")
+    (data / "master.key").write_bytes(previous.read_bytes())
     with pytest.raises(AssertionError):
         stocked.start()
     assert "not the one that sealed" in stocked.log()
@@ -83,7 +88,7 @@ def test_a_rotation_that_was_cut_off_has_happened_or_not(stocked, has_happened):
         stocked.kill()
         # As it was between the transaction and the renaming.
         (data / "master.key").rename(data / "master.key.next")
-        (data / "master.key.previous").rename(data / "master.key")
+        next(data.glob("master.key.before-*")).rename(data / "master.key")
     else:
         stocked.kill()
         (data / "master.key.next").write_text(base64.b64encode(os.urandom(32)).decode() + "\n")
@@ -110,7 +115,7 @@ def test_a_rotation_survives_readers_and_failures(stocked):
     writer.execute("ROLLBACK")
     writer.close()
     assert (data / "master.key").read_text() == present
-    assert sorted(path.name for path in data.glob("master.key*")) == ["master.key", "master.key.previous"]
+    assert not (data / "master.key.next").exists() and not (data / "master.key.old").exists()
     # What is sealed now opens now, and after a restart.
     second = {"upstream_id": stocked.made["upstream_id"], "name": "late", "key_value": "sk-database-key-0003"}
     made = stocked.admin("POST", "/keys", second)
@@ -171,7 +176,10 @@ def test_what_a_caller_has_done_is_erased(gateway, mock):
     gateway.kill()
     gateway.start()
     assert len(gateway.logs(6)) == 6
-    assert gateway.admin("POST", "/logs/purge", {"client_key_id": 99999}).json["records"] == 0
+    assert gateway.admin("POST", "/logs/purge", {"client_key_id": 99999}).status == 404
+    assert gateway.admin("DELETE", f"/client-keys/{key['id']}").status == 204
+    assert "goes by its id" in gateway.command("purge", "--key", "gone", "--yes", check=False).stderr
+    assert "erased 1 records" in gateway.command("purge", "--key", str(key["id"]), "--yes").stdout
     assert gateway.admin("POST", "/logs/purge", {}).status == 422
     read_only = gateway.admin("POST", "/logs/purge", {"client_key_id": key["id"]}, {"X-FastGate-Read-Only": "true"})
     assert read_only.status == 403

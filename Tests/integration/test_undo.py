@@ -56,9 +56,9 @@ def test_a_deleted_client_key_opens_again_and_a_made_one_goes(gateway):
     back = undo(gateway)
     assert gateway.chat(made["key"]).status == 200
     assert gateway.admin("GET", f"/client-keys/{made['id']}").json["version"] > made["version"]
-    # It is another version than the one that was made: whoever wants it gone takes the later change back first.
-    refused = gateway.admin("POST", f"/undo/{created['id']}")
-    assert refused.status == 409 and f"undo change {back['id']} first" in refused.json["error"]["message"]
+    # It is as it was made, and goes with its making.
+    assert back["undoes"] and undo(gateway, created)["action"] == "undo"
+    assert gateway.chat(made["key"]).status == 401
     other = gateway.admin("POST", "/client-keys", {"name": "b"}).json
     assert gateway.chat(other["key"]).status == 200
     # That it was used is no change by an operator.
@@ -128,6 +128,50 @@ def test_what_was_done_in_one_go_is_undone_in_one_go(gateway):
     assert gateway.admin("GET", f"/client-keys/{ids[0]}").json["expires_at"] is None
 
 
+def test_changes_are_taken_back_one_after_the_other(gateway, mock):
+    """To the beginning, forwards again, and back once more."""
+    made = gateway.admin("POST", "/client-keys", {"name": "chain", "owner": "0"}).json
+    changes = [last(gateway)]
+    for number in range(1, 5):
+        gateway.admin("PATCH", f"/client-keys/{made['id']}", {"owner": str(number)})
+        changes.append(last(gateway))
+
+    def owner():
+        answer = gateway.admin("GET", f"/client-keys/{made['id']}")
+        return answer.json["owner"] if answer.status == 200 else None
+
+    versions = set()
+    for turn in range(2):
+        undos = []
+        for number, change in reversed(list(enumerate(changes))):
+            undos.append(undo(gateway, change))
+            assert owner() == (str(number - 1) if number else None)
+        changes = []
+        for number, change in enumerate(reversed(undos)):
+            changes.append(undo(gateway, change))
+            assert owner() == str(number)
+            version = gateway.admin("GET", f"/client-keys/{made['id']}").json["version"]
+            assert version not in versions
+            versions.add(version)
+    upstream, key = second_upstream(gateway, mock)
+    for state in ["disable", "ban"]:
+        assert gateway.admin("POST", f"/keys/{key['id']}/{state}").status == 200
+    ban, disable = gateway.admin("GET", "/operators/audit?limit=2").json["items"]
+    for change, state in [(ban, "disabled"), (disable, "active")]:
+        undo(gateway, change)
+        assert gateway.admin("GET", f"/keys/{key['id']}").json["state"] == state
+
+
+def test_changes_say_what_has_changed(gateway, mock):
+    upstream, key = second_upstream(gateway, mock)
+    gateway.admin("PATCH", f"/keys/{key['id']}", {"weight": 7, "key_value": "sk-another-key-0003"})
+    gateway.admin("PATCH", f"/upstreams/{upstream['id']}", {"strategy": "weighted"})
+    table = gateway.command("changes").stdout
+    assert "weight 1 → 7" in table and "key_value – → (another, not shown)" in table
+    assert "strategy round_robin → weighted" in table and "sk-" not in table
+    assert max(len(line) for line in table.splitlines()) < 220
+
+
 def test_what_cannot_be_undone_says_why(gateway):
     made = gateway.admin("POST", "/client-keys", {"name": "a"}).json
     path = f"/client-keys/{made['id']}"
@@ -139,8 +183,9 @@ def test_what_cannot_be_undone_says_why(gateway):
     assert refused.status == 409 and f"undo change {second['id']} first" in refused.json["error"]["message"]
     assert gateway.admin("GET", path).json["owner"] == "p"
     undo(gateway, second)
-    # What an undo has changed is a change, too: the first fits again only once that is taken back.
-    assert gateway.admin("POST", f"/undo/{first['id']}").status == 409
+    # A change and its undo are nothing: the one before fits again, and the one before that.
+    undo(gateway, first)
+    assert gateway.admin("GET", path).json["owner"] == "" and gateway.admin("GET", path).json["notes"] == ""
     gateway.admin("POST", f"{path}/revoke")
     assert not last(gateway)["undoable"]
     refused = gateway.admin("POST", f"/undo/{last(gateway)['id']}")
@@ -249,7 +294,7 @@ def test_by_command(gateway):
     listed = gateway.command("changes").stdout
     assert "create" in listed and "client_key" in listed and " * " in listed
     done = gateway.command("undo", str(last(gateway)["id"]))
-    assert "is taken back" in done.stdout and gateway.admin("GET", "/client-keys").json["items"] == []
+    assert "taken back" in done.stdout and "client_key" in done.stdout and gateway.admin("GET", "/client-keys").json["items"] == []
     assert "takes" in gateway.command("changes").stdout
     refused = gateway.command("undo", "9999", check=False)
     assert refused.returncode == 1 and "no change 9999" in refused.stderr

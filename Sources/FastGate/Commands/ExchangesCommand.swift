@@ -71,19 +71,21 @@ struct ExchangesWatch: AsyncParsableCommand {
             notices nothing.
 
             Examples:
-              fastgate exchanges watch 4503599627370497
+              fastgate exchanges watch
+              fastgate exchanges watch req_1k1cvt42kmg
               fastgate exchanges watch 4503599627370497 --raw     the events as they are sent
             """
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The exchange's id, as the list shows it.")
-    var id: Int
+    @Argument(help: "The exchange's id or x-request-id; not needed where only one runs.")
+    var id: String?
     @Flag(help: "Show what is sent instead of what the model says.")
     var raw = false
 
     func run() async throws {
         try await CommandRun.run {
-            let pieces = try await connection.client().watch(exchange: id, by: GatewayConnection.me)
+            let client = try connection.client()
+            let pieces = try await client.watch(exchange: try await wanted(client), by: GatewayConnection.me)
             var reader: GeneratedText?
             for try await piece in pieces {
                 if connection.json {
@@ -100,6 +102,22 @@ struct ExchangesWatch: AsyncParsableCommand {
                 if piece.ended { Self.showEnd(piece) }
             }
         }
+    }
+
+    private func wanted(_ client: AdminClient) async throws -> Int {
+        if let number = id.flatMap(Int.init) { return number }
+        let running = try await client.exchanges(by: GatewayConnection.me).items
+        let found = id == nil ? running : running.filter { $0.requestId == id }
+        guard let first = found.first else {
+            throw OperationsError(
+                .notFound,
+                id.map { "no exchange \($0) is running" } ?? "nothing is in flight"
+            )
+        }
+        guard found.count == 1 else {
+            throw OperationsError(.conflict, "\(found.count) run; name one: fastgate exchanges")
+        }
+        return first.id
     }
 
     private static func showEnd(_ piece: WatchedPiece) {

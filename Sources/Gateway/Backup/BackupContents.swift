@@ -29,6 +29,11 @@ enum BackupContents {
     /// The last file: the sums of all others, as `sha256sum --check` reads them.
     static let sums = "SHA256SUMS"
 
+    /// The time as a name can hold it.
+    static func stamp() -> String {
+        Timestamp(microseconds: WallClock.now().seconds * 1_000_000).description.replacing(":", with: "-")
+    }
+
     static let databases = [configuration, telemetry, notifications]
 
     /// Whether a file may be in a backup; anything else is not ours, and none may lead out of the folder.

@@ -16,6 +16,9 @@ package struct Restore {
         package let hasLog: Bool
         /// Where what was there before stands now; nil when there was nothing.
         package let before: String?
+        package let data: String
+        /// The file whose master key is the gateway's now; nil where the one that was there is.
+        package let takenMasterKey: String?
         /// Where the master key has to be put before a start; nil when it is there.
         package let missingMasterKey: String?
     }
@@ -36,7 +39,8 @@ package struct Restore {
     /// Looks at everything before it changes anything; `mayReplace` says whether what is there may be moved aside.
     ///
     /// What it throws is a `StartFailure` or a `SystemError`; the directory is as it was then.
-    package func run(from backup: String, mayReplace: Bool) throws -> Outcome {
+    package func run(from backup: String, mayReplace: Bool, keyFile: String?) throws -> Outcome {
+        guard TextFile.exists(backup) else { throw SystemError("cannot open \(backup)", code: ENOENT) }
         let isUsed = TextFile.exists(directory.marker) || TextFile.exists(directory.configurationDatabase)
         guard !isUsed || mayReplace else {
             throw StartFailure(
@@ -54,11 +58,12 @@ package struct Restore {
         guard let manifest = reader.manifest else {
             throw StartFailure("\(backup) is not a backup of fastgate")
         }
-        let missingKey = try check(staging)
+        let keys = try plan(staging, keyFile: keyFile)
         var moves = Moves()
         let before: String?
         do {
             before = isUsed ? try moveAside(&moves) : nil
+            if case .take(let source) = keys { try takeKey(source, aside: before, &moves) }
             try moveIn(files, from: staging, &moves)
         } catch {
             moves.takeBack()
@@ -70,7 +75,9 @@ package struct Restore {
             version: manifest.version,
             hasLog: manifest.log,
             before: before,
-            missingMasterKey: missingKey
+            data: directory.path,
+            takenMasterKey: keys.taken,
+            missingMasterKey: keys.missing
         )
     }
 
@@ -84,36 +91,69 @@ package struct Restore {
         try masterKeyFile.recover { try store.isSealed(by: $0) }
     }
 
-    /// - Returns: where the master key has to be put; nil when the one that opens the backup is there.
-    private func check(_ staging: String) throws -> String? {
+    /// What is to become of the master key's file.
+    private enum KeyPlan {
+        /// The one that is there opens the backup, or the environment's does.
+        case stay
+        /// One of another file takes its place.
+        case take(String)
+        /// There is none; it has to be put there.
+        case isMissing(String)
+
+        var taken: String? { if case .take(let file) = self { file } else { nil } }
+        var missing: String? { if case .isMissing(let file) = self { file } else { nil } }
+    }
+
+    private func plan(_ staging: String, keyFile: String?) throws -> KeyPlan {
         let store = try Store.inspect(staging + "/" + BackupContents.configuration)
         defer { try? store.database.close() }  // It is opened anew, or removed.
         if let environmentKey {
-            guard let key = MasterKey(base64: environmentKey), try store.isSealed(by: key) else {
+            guard let key = MasterKey(base64: environmentKey) else {
+                throw StartFailure("FASTGATE_MASTER_KEY is not 32 bytes in base64; nothing was changed")
+            }
+            guard try store.isSealed(by: key) else {
                 throw StartFailure(
                     "FASTGATE_MASTER_KEY is not the master key of this backup; nothing was changed"
                 )
             }
-            return nil
+            return .stay
         }
-        guard let file = masterKeyFile else { return nil }
-        guard TextFile.exists(file.path) else { return file.path }
-        if try store.isSealed(by: try MasterKeySource.read(file.path)) { return nil }
-        // It may be from before the last rotation; one that cannot be read is not the one.
-        if let previous = try? MasterKeySource.read(file.previous), try store.isSealed(by: previous) {
-            throw StartFailure(
-                "this backup is from before the master key was rotated: put \(file.previous) in the place of \(file.path) "
-                    + "first; nothing was changed"
-            )
+        guard let file = masterKeyFile else { return .stay }
+        if let keyFile {
+            guard try store.isSealed(by: try MasterKeySource.read(keyFile)) else {
+                throw StartFailure("\(keyFile) is not the master key of this backup; nothing was changed")
+            }
+            return .take(keyFile)
         }
+        let isThere = TextFile.exists(file.path)
+        if isThere, try store.isSealed(by: try MasterKeySource.read(file.path)) { return .stay }
+        for previous in file.previous {
+            // One that cannot be read is not the one.
+            if let key = try? MasterKeySource.read(previous), try store.isSealed(by: key) {
+                return .take(previous)
+            }
+        }
+        guard isThere else { return .isMissing(file.path) }
         throw StartFailure(
-            "\(file.path) is not the master key of this backup: put that one in its place; nothing was changed"
+            "\(file.path) is not the master key of this backup: name the one of its time with --key-file; nothing was changed"
         )
+    }
+
+    /// Puts the master key of the backup's time into its place; the one that was there goes aside with its data.
+    private func takeKey(_ source: String, aside: String?, _ moves: inout Moves) throws {
+        guard let file = masterKeyFile else { return }
+        let text = try TextFile.read(source)
+        if TextFile.exists(file.path) {
+            guard let aside else { throw StartFailure("\(file.path) is in the way; nothing was changed") }
+            try moves.move(file.path, to: aside + "/master.key")
+        }
+        try TextFile.createPrivate(file.path, text)
+        moves.written.append(file.path)
     }
 
     /// Everything that a backup may hold, and the journal, whose records belong to what goes.
     private func moveAside(_ moves: inout Moves) throws -> String {
-        let aside = directory.path + "/before-restore-\(WallClock.now().seconds)"
+        let aside = directory.path + "/before-restore-" + BackupContents.stamp()
         try directory.makeFolder(aside)
         moves.made.append(aside)
         let databases = BackupContents.databases.flatMap { [$0, $0 + "-wal", $0 + "-shm"] }
@@ -136,13 +176,17 @@ package struct Restore {
 
 /// What was moved, so that it can be moved back.
 private struct Moves {
-    /// Folders that were made for it.
+    /// Folders and files that were made for it.
     var made: [String] = []
+    var written: [String] = []
     private var done: [(from: String, to: String)] = []
 
     /// What is not there is passed over.
     mutating func move(_ name: String, from: String, to: String) throws(SystemError) {
-        let (source, target) = ("\(from)/\(name)", "\(to)/\(name)")
+        try move("\(from)/\(name)", to: "\(to)/\(name)")
+    }
+
+    mutating func move(_ source: String, to target: String) throws(SystemError) {
         guard rename(source, target) != 0 else {
             done.append((source, target))
             return
@@ -153,6 +197,7 @@ private struct Moves {
     }
 
     func takeBack() {
+        for file in written { unlink(file) }
         for move in done.reversed() { rename(move.to, move.from) }
         for folder in made { rmdir(folder) }
     }

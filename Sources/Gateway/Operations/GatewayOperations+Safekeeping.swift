@@ -16,6 +16,9 @@ extension GatewayOperations {
         guard let next = MasterKey(base64: text) else {
             throw OperationsError(.invalid, "must be 32 bytes in base64", parameter: "key")
         }
+        guard try !gateway.store.isSealed(by: next) else {
+            throw OperationsError(.invalid, "is the present master key", parameter: "key")
+        }
         return try await ImportThreads.pool.runIfActive { [gateway] in
             try gateway.imports.whileNone {
                 // One that was cut off has sealed everything already: its key must not be lost.
@@ -39,7 +42,7 @@ extension GatewayOperations {
                     upstreamKeys: count.upstreamKeys,
                     notificationChannels: count.channels
                 )
-                (change.file, change.previousFile) = (file?.path, file?.previous)
+                (change.file, change.previousFile) = (file?.path, file?.previous.first)
                 return change
             }
         }
@@ -93,6 +96,9 @@ extension GatewayOperations {
         try user.require(.admin)
         // Whoever reads a whole file, as a backup does, keeps traces of what is erased in it.
         let turn = try gateway.backups.begin()
+        guard try notes.knows(clientKey: id) else {
+            throw OperationsError(.notFound, "there is no client key \(id), and there never was")
+        }
         // Said first: it is known who did it even when it is cut off.
         try recordChange(by: user, action: "purge", object: "client_key", id: id)
         let until = WallClock.now().microseconds

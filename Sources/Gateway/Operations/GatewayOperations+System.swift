@@ -66,7 +66,7 @@ extension GatewayOperations {
         try recordChange(by: user, action: "reload", object: "configuration", id: nil)
     }
 
-    private var notes: OperatorNotes { OperatorNotes(database: gateway.store.database) }
+    var notes: OperatorNotes { OperatorNotes(database: gateway.store.database) }
 
     func recordChange(by user: Operator, action: String, object: String, id: Int?) throws {
         try notes.record(ChangeRecord(user: user, action: action, object: object, objectID: id))

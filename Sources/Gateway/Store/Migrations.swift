@@ -145,6 +145,20 @@ enum Migrations {
         migrator.registerMigration("12 ids of upstreams are given once") { db in
             try db.execute(sql: upstreamsAnew)
         }
+        migrator.registerMigration("13 versions that undo has made") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE version_aliases (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT,
+                        object TEXT NOT NULL,
+                        object_id INTEGER NOT NULL,
+                        version INTEGER NOT NULL,
+                        stands_for INTEGER NOT NULL
+                    ) STRICT;
+                    CREATE INDEX version_aliases_of_object ON version_aliases (object, object_id);
+                    """
+            )
+        }
         return migrator
     }
 

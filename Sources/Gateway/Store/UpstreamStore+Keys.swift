@@ -83,7 +83,14 @@ extension UpstreamStore {
                     continue
                 }
                 try delete.execute(arguments: [id])
-                try Self.record("delete", row, before: try JSONForm.text(row.audited), after: nil, user, db)
+                try Self.record(
+                    "delete",
+                    row,
+                    before: try JSONForm.text(AuditedKey(row)),
+                    after: nil,
+                    user,
+                    db
+                )
                 deleted.insert(id)
             }
             return (deleted, ofFile)
@@ -110,13 +117,20 @@ extension UpstreamStore {
             )
             for id in ids {
                 guard var row = try Row.fetchOne(find, arguments: [id]).map(Self.key) else { continue }
-                let before = try JSONForm.text(row.audited)
+                let before = try JSONForm.text(AuditedKey(row))
                 try update.execute(arguments: [
                     health.name.rawValue, health.reason, health.cause?.rawValue, health.returnsAt,
                     health.rests, id,
                 ])
                 row.health = health
-                try Self.record(action, row, before: before, after: try JSONForm.text(row.audited), user, db)
+                try Self.record(
+                    action,
+                    row,
+                    before: before,
+                    after: try JSONForm.text(AuditedKey(row)),
+                    user,
+                    db
+                )
                 found[id] = row.upstreamID
             }
             return found

@@ -107,12 +107,20 @@ struct UpstreamStore: Sendable {
                 arguments: [slug, isEnabled, text]
             )
             let id = Int(db.lastInsertedRowID)
+            let made = UpstreamRow(
+                id: id,
+                slug: slug,
+                source: .database,
+                isEnabled: isEnabled,
+                definition: definition,
+                version: 1
+            )
             let record = ChangeRecord(
                 user: user,
                 action: "create",
                 object: "upstream",
                 objectID: id,
-                after: text
+                after: try JSONForm.text(AuditedUpstream(made))
             )
             try Store.record(record, db)
             return id
@@ -134,7 +142,7 @@ struct UpstreamStore: Sendable {
             }
             var row = try Self.upstream(found)
             try Precondition.check(version, is: row.version)
-            let before = try JSONForm.text(row.audited)
+            let before = try JSONForm.text(AuditedUpstream(row))
             try change(&row)
             let text = try row.definition.map { try JSONForm.text(StoredDefinition($0)) }
             try db.execute(
@@ -147,7 +155,7 @@ struct UpstreamStore: Sendable {
                 object: "upstream",
                 objectID: id,
                 before: before,
-                after: try JSONForm.text(row.audited)
+                after: try JSONForm.text(AuditedUpstream(row))
             )
             try Store.record(record, db)
         }
@@ -203,7 +211,7 @@ struct UpstreamStore: Sendable {
                 sql: "UPDATE upstream_keys SET sealed = ? WHERE id = ?",
                 arguments: [try seal(keyID), keyID]
             )
-            let after = try JSONForm.text(["name": definition.name, "param_name": definition.paramName])
+            let after = try JSONForm.text(AuditedKey(definition))
             try Store.record(
                 ChangeRecord(
                     user: user,
@@ -251,7 +259,7 @@ struct UpstreamStore: Sendable {
             else { throw OperationsError(.notFound, "there is no upstream key \(id)") }
             var row = try Self.key(found)
             try Precondition.check(version, is: row.version)
-            let before = try JSONForm.text(row.audited)
+            let (before, digest) = (try JSONForm.text(AuditedKey(row)), row.digest)
             try change(&row)
             try Self.checkName(row.definition.name, ofUpstream: row.upstreamID, except: id, db)
             try db.execute(
@@ -276,7 +284,7 @@ struct UpstreamStore: Sendable {
                 object: "upstream_key",
                 objectID: id,
                 before: before,
-                after: try JSONForm.text(row.audited)
+                after: try JSONForm.text(AuditedKey(row, hasNewValue: row.digest != digest))
             )
             try Store.record(record, db)
         }
@@ -350,22 +358,5 @@ struct UpstreamStore: Sendable {
             health: health(row),
             version: row["version"]
         )
-    }
-}
-
-extension UpstreamRow {
-    fileprivate var audited: [String: String] {
-        var result = ["enabled": "\(isEnabled)"]
-        if let definition { result["base_url"] = definition.baseURL.text }
-        return result
-    }
-}
-
-extension UpstreamKeyRow {
-    var audited: [String: String] {
-        [
-            "name": definition.name, "state": health.name.rawValue, "reason": health.reason ?? "",
-            "param_name": definition.paramName,
-        ]
     }
 }

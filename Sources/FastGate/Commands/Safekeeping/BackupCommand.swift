@@ -12,7 +12,7 @@ struct BackupCommand: AsyncParsableCommand {
         commandName: "backup",
         abstract: "Write everything that the running gateway keeps, but for the master key, into one file.",
         discussion: """
-            The file is a tar archive with sums of all that is in it; nobody has to stop for it. Secrets in it are sealed: keep
+            Not in it: the master key, admin.token, fastgate.yaml and the files it names. The file is a tar archive with sums of all that is in it; nobody has to stop for it. Secrets in it are sealed: keep
             the master key in another place, without it they open for nobody. fastgate restore puts a backup back.
 
             Examples:
@@ -55,7 +55,7 @@ struct BackupCommand: AsyncParsableCommand {
             let count = try await Self.write(stream, to: file)
             if connection.json { return try CommandRun.showJSON(Written(file: file, bytes: count)) }
             Output.line(
-                "\(file) has \(ByteText.text(count)); the master key is not in it: keep it in another place"
+                "\(file) has \(ByteText.text(count)); the master key and fastgate.yaml are not in it: keep them in another place"
             )
         }
     }

@@ -25,7 +25,7 @@ struct PurgeCommand: AsyncParsableCommand {
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            let id = try await ClientKeyArgument.id(of: key, client)
+            let id = try await wanted(client)
             if !yes { try confirm(id) }
             let result = try await client.purgeLog(ofClientKey: id, by: GatewayConnection.me)
             if connection.json { return try CommandRun.showJSON(result) }
@@ -33,6 +33,17 @@ struct PurgeCommand: AsyncParsableCommand {
             if result.inFlight > 0 {
                 Output.line("\(result.inFlight) exchanges of it run now; purge again when they have ended")
             }
+        }
+    }
+
+    private func wanted(_ client: AdminClient) async throws -> Int {
+        do {
+            return try await ClientKeyArgument.id(of: key, client)
+        } catch let error as OperationsError where error.code == .notFound {
+            throw OperationsError(
+                .notFound,
+                "there is no client key \(key); one that was deleted goes by its id, which fastgate changes shows"
+            )
         }
     }
 

@@ -9,7 +9,8 @@ struct RestoreCommand: ParsableCommand {
         abstract: "Put a backup into the data directory of a gateway that does not run.",
         discussion: """
             Everything is checked before anything is changed: that the file is whole, its databases sound, and the master key
-            the one of its time. What is in the directory is moved aside with --replace, never deleted.
+            the one of its time: the present one, one that a rotation has left beside it, or that of --key-file. What is in the
+            directory is moved aside with --replace, never deleted. fastgate.yaml and admin.token are in no backup.
 
             Examples:
               fastgate restore fastgate-2026-11-29.tar --data /var/lib/fastgate
@@ -21,6 +22,11 @@ struct RestoreCommand: ParsableCommand {
     @OptionGroup var file: ConfigurationOption
     @Option(help: "The data directory, instead of the file's storage.path.")
     var data: String?
+    @Option(
+        help: "A file with the master key of the backup's time, where it is not the present one.",
+        completion: .file()
+    )
+    var keyFile: String?
     @Flag(help: "Move what is in the directory aside.")
     var replace = false
     @Flag(help: "Print the result as JSON.")
@@ -33,12 +39,13 @@ struct RestoreCommand: ParsableCommand {
         let version: String
         let log: Bool
         let before: String?
+        let takenMasterKey: String?
         let missingMasterKey: String?
     }
 
     func run() throws {
         do {
-            let outcome = try Restore(try options()).run(from: backup, mayReplace: replace)
+            let outcome = try Restore(try options()).run(from: backup, mayReplace: replace, keyFile: keyFile)
             if json {
                 let result = Result(
                     files: outcome.files,
@@ -46,6 +53,7 @@ struct RestoreCommand: ParsableCommand {
                     version: outcome.version,
                     log: outcome.hasLog,
                     before: outcome.before,
+                    takenMasterKey: outcome.takenMasterKey,
                     missingMasterKey: outcome.missingMasterKey
                 )
                 return Output.json(try JSONForm.text(result))
@@ -62,31 +70,39 @@ struct RestoreCommand: ParsableCommand {
 
     private static func show(_ outcome: Restore.Outcome) {
         let log = outcome.hasLog ? "with the log" : "without the log"
-        Output.line(
-            "restored \(outcome.files) files of \(outcome.createdAt), \(log); start the gateway with fastgate serve"
-        )
+        Output.line("restored \(outcome.files) files of \(outcome.createdAt) into \(outcome.data), \(log)")
         if let before = outcome.before {
             Output.line("what was there before stands in \(before); remove it once all is well")
         }
+        if let file = outcome.takenMasterKey {
+            Output.line("the master key is that of \(file); the one before is kept with its data")
+        }
         if let file = outcome.missingMasterKey {
             Output.line(
-                "put the master key of that time into \(file) first (mode 0600), or set FASTGATE_MASTER_KEY"
+                "put the master key of that time into \(file) (mode 0600), or set FASTGATE_MASTER_KEY, then start"
             )
+        } else {
+            Output.line("start the gateway with fastgate serve")
         }
     }
 
     private func options() throws -> GatewayOptions {
         let directory = data ?? Environment.value("FASTGATE_DATA")
-        // Where the directory is named, a configuration only says where the master key is.
-        let path = directory == nil ? try file.path() : try? file.path()
+        // Where the directory is named, a file that is only found here may be as it will: it says no more than where the
+        // master key is.
+        let isNeeded = directory == nil || file.config != nil
+        let path = isNeeded ? try file.path() : try? file.path()
         var configuration = Configuration()
         if let path {
             do throws(ConfigurationFaults) {
                 configuration = try ConfigurationLoader.load(file: path, environment: Environment.all)
                     .configuration
             } catch {
-                Output.errorLine(error.description)
-                throw ExitCode(1)
+                guard !isNeeded else {
+                    Output.errorLine(error.description)
+                    throw ExitCode(1)
+                }
+                Output.errorLine("warning: \(path) has faults and is passed over")
             }
         }
         var options = GatewayOptions(configuration: configuration, environment: Environment.all)

@@ -35,7 +35,8 @@ struct ChangeUndo {
             }
             do {
                 let isOrder = undone.contains { $0.action == "reorder" }
-                try inverse.apply(to: db, columns, isOrder: isOrder)
+                let aliases = try VersionAliases(of: touches, db)
+                try inverse.apply(to: db, columns, aliases, isOrder: isOrder)
             } catch let misfit as Changeset.Misfit {
                 throw try Self.refusal(misfit, of: change, db)
             }
@@ -84,13 +85,37 @@ struct ChangeUndo {
                 """,
             arguments: [change.id]
         )
-        guard let row else {
-            let message =
-                "\(change.action) of \(change.object) \(change.objectId.map { "\($0) " } ?? "")cannot be undone: it "
-                + "changed nothing that is kept, was too much at once, or is too long ago"
-            throw OperationsError(.conflict, message)
-        }
+        guard let row else { throw try Self.reason(change, db) }
         return (row["id"], Changeset(data: row["changeset"]))
+    }
+
+    /// What changes nothing that is kept.
+    private static let passing: Set = [
+        "test", "resend", "cut", "reload", "reveal", "import", "backup", "purge", "rotate", "expire", "run",
+    ]
+
+    /// Why there is nothing to take back.
+    private static func reason(_ change: OperatorChange, _ db: Database) throws -> OperationsError {
+        let rotation = try Int.fetchOne(
+            db,
+            sql: "SELECT max(id) FROM changes WHERE action = 'rotate' AND object = 'master_key'"
+        )
+        let object = change.object.replacing("_", with: " ")
+        if change.object == "master_key" || passing.contains(change.action) && change.object != "client_key"
+            || ["purge", "expire"].contains(change.action)
+        {
+            return OperationsError(.conflict, "a \(change.action) of a \(object) cannot be undone")
+        }
+        if let rotation, rotation > change.id {
+            return OperationsError(
+                .conflict,
+                "cannot be undone: the master key was rotated since, by change \(rotation)"
+            )
+        }
+        return OperationsError(
+            .conflict,
+            "cannot be undone: it was too much at once, or is too long ago (the last 1,000 are kept)"
+        )
     }
 
     private static func refusal(
@@ -100,17 +125,23 @@ struct ChangeUndo {
     ) throws -> OperationsError {
         switch misfit {
         case .changedSince(let table, let id):
-            let what = "\(table.hasSuffix("s") ? String(table.dropLast()) : table) \(id)"
-                .replacing("_", with: " ")
+            let isOrder = change.action == "reorder"
+            let object = String(table.dropLast())
             let later = try Int.fetchOne(
                 db,
                 sql: """
-                    SELECT id FROM changes WHERE id > ? AND object_id = ? AND object = ? ORDER BY id DESC LIMIT 1
+                    SELECT changes.id FROM changes LEFT JOIN changesets ON changesets.id = changes.changeset_id
+                    WHERE changes.id > ? AND object = ? AND (? OR object_id = ?) AND changesets.id IS NOT NULL
+                    AND changesets.undone_by IS NULL AND changes.undoes IS NULL ORDER BY changes.id DESC LIMIT 1
                     """,
-                arguments: [change.id, id, table.dropLast().description]
+                arguments: [change.id, object, isOrder, id]
             )
+            let what = object.replacing("_", with: " ")
             let advice = later.map { "; undo change \($0) first" } ?? ""
-            return OperationsError(.conflict, "\(what) has changed since\(advice)")
+            return OperationsError(
+                .conflict,
+                (isOrder ? "the order of \(what)s" : "\(what) \(id)") + " has changed since\(advice)"
+            )
         case .noPlace:
             return OperationsError(
                 .conflict,
@@ -139,12 +170,14 @@ struct ChangeUndo {
         ) { max($0, $1) }
         for touch in touches {
             guard let version = touch.version else { continue }
-            let least = max(version, highest["\(touch.table)/\(touch.id)"] ?? 0) + 1
+            let given = try VersionAliases.highest(of: touch, db)
+            let least = max(version, highest["\(touch.table)/\(touch.id)"] ?? 0, given) + 1
             let table = touch.table
             try db.execute(
                 sql: "UPDATE \(table) SET version = ? WHERE id = ?",
                 arguments: [least, touch.id]
             )
+            try VersionAliases.add(least, standsFor: version, of: touch, db)
         }
     }
 

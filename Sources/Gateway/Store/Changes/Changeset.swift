@@ -71,8 +71,8 @@ struct Changeset {
     /// Does to the database what it says, or nothing; `isOrder`: positions are what it is about, not only what makes room.
     ///
     /// - Throws: `Misfit` for the first row that is no longer as it was.
-    func apply(to db: Database, _ columns: Columns, isOrder: Bool) throws {
-        let judge = ChangesetJudge(columns, isOrder: isOrder)
+    func apply(to db: Database, _ columns: Columns, _ aliases: VersionAliases, isOrder: Bool) throws {
+        let judge = ChangesetJudge(columns, aliases, isOrder: isOrder)
         var data = data
         let code = data.withUnsafeMutableBytes { bytes in
             sqlite3changeset_apply(
@@ -177,11 +177,12 @@ struct ChangesetRow {
 /// not. So a row of the expected version is as operators left it, and what else is in it may be overwritten.
 private final class ChangesetJudge {
     private let columns: Changeset.Columns
+    private let aliases: VersionAliases
     private let isOrder: Bool
     private(set) var misfit: Changeset.Misfit?
 
-    init(_ columns: Changeset.Columns, isOrder: Bool) {
-        (self.columns, self.isOrder) = (columns, isOrder)
+    init(_ columns: Changeset.Columns, _ aliases: VersionAliases, isOrder: Bool) {
+        (self.columns, self.aliases, self.isOrder) = (columns, aliases, isOrder)
     }
 
     func judge(_ kind: Int32, _ iterator: OpaquePointer) -> Int32 {
@@ -198,7 +199,9 @@ private final class ChangesetJudge {
         switch kind {
         case SQLITE_CHANGESET_DATA:
             if isAside { return SQLITE_CHANGESET_REPLACE }
-            if let version, let old = row.old(version), old == row.present(version) {
+            if let version, let old = row.old(version), let present = row.present(version),
+                aliases.areSame(old, present, of: row.table, row.id)
+            {
                 return SQLITE_CHANGESET_REPLACE
             }
             misfit = .changedSince(table: row.table, id: row.id)

@@ -29,6 +29,20 @@ struct OperatorNotes {
         }
     }
 
+    /// Whether there is such a key, or ever was.
+    func knows(clientKey id: Int) throws -> Bool {
+        try database.read { db in
+            try Bool.fetchOne(
+                db,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM client_keys WHERE id = ?1)
+                    OR EXISTS (SELECT 1 FROM changes WHERE object = 'client_key' AND object_id = ?1)
+                    """,
+                arguments: [id]
+            ) ?? false
+        }
+    }
+
     static func change(_ id: Int, _ db: Database) throws -> OperatorChange? {
         try Row.fetchOne(db, sql: changes + " WHERE changes.id = ?", arguments: [id]).map(
             OperatorChange.init(row:)
@@ -60,7 +74,9 @@ struct OperatorNotes {
                     """,
                 arguments: [count]
             )
-            return db.changesCount
+            let forgotten = db.changesCount
+            try VersionAliases.forget(keeping: 10 * count, db)
+            return forgotten
         }
     }
 

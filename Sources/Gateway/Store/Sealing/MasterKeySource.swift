@@ -48,9 +48,15 @@ struct MasterKeyFile {
     let path: String
 
     var next: String { path + ".next" }
-    /// The key before, for backups from its time.
-    var previous: String { path + ".previous" }
-    /// The present key while it is about to become the previous one.
+    /// Keys of before, for backups from their times, newest first; each has the time at which another took its place.
+    var previous: [String] {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        return Folder.names(in: folder).filter { $0.hasPrefix(name + ".before-") }.sorted(by: >).map {
+            folder + "/" + $0
+        }
+    }
+    /// The present key while it is about to become a previous one.
     private var old: String { path + ".old" }
 
     /// Puts the next key on disk, and a copy of the present one.
@@ -65,6 +71,7 @@ struct MasterKeyFile {
     ///
     /// The copy has its name already where a commit was cut off.
     func commit() throws(SystemError) {
+        let previous = "\(path).before-\(BackupContents.stamp())"
         guard rename(old, previous) == 0 || errno == ENOENT else {
             throw SystemError("cannot keep \(previous)")
         }

@@ -48,9 +48,15 @@ struct UndoCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandRun.run {
-            let change = try await connection.client().undo(change: id, by: GatewayConnection.me)
+            let client = try connection.client()
+            let change = try await client.undo(change: id, by: GatewayConnection.me)
             if connection.json { return try CommandRun.showJSON(change) }
-            Output.line("change \(id) is taken back; fastgate undo \(change.id) makes it again")
+            let recent = try await client.operatorChanges(limit: 1000, cursor: nil, by: GatewayConnection.me)
+            let undone = recent.items.filter { $0.undoneBy == change.id }
+            Output.line(ChangeTable.text(undone))
+            Output.line(
+                "taken back; fastgate undo \(change.id) makes \(undone.count == 1 ? "it" : "them") again"
+            )
         }
     }
 }
@@ -84,17 +90,21 @@ enum ChangeTable {
         let header = ["ID", "", "TIME", "OPERATOR", "VIA", "ACTION", "OBJECT", "WHAT"]
         let rows = changes.map { change in
             [
-                "\(change.id)", change.undoable ? "*" : "", change.time.description, change.operator,
-                change.via,
-                change.action, change.object + (change.objectId.map { " \($0)" } ?? ""), what(change),
+                "\(change.id)", change.undoable ? "*" : "", time(change.time), change.operator, change.via,
+                change.action, change.object + (change.objectId.map { " \($0)" } ?? ""),
+                (note(change) + [ChangeText(change).text]).filter { !$0.isEmpty }.joined(separator: "; "),
             ]
         }
         return TextTable(header: header, rows: rows).text
     }
 
-    private static func what(_ change: OperatorChange) -> String {
-        if let undone = change.undoes { return "takes \(undone) back" }
-        let note = change.undoneBy.map { " (taken back by \($0))" } ?? ""
-        return String((change.after ?? change.before ?? "").prefix(80)) + note
+    /// To the second.
+    private static func time(_ time: Timestamp) -> String {
+        time.description.prefix(19).replacing("T", with: " ") + "Z"
+    }
+
+    private static func note(_ change: OperatorChange) -> [String] {
+        let notes = [change.undoes.map { "takes \($0) back" }, change.undoneBy.map { "taken back by \($0)" }]
+        return notes.compactMap(\.self)
     }
 }
