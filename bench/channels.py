@@ -1,6 +1,6 @@
 """What channels that are dead for ten minutes do to callers, to the queue and to memory, and whether all is told in the end.
 
-    .venv/bin/python bench/channels.py [--seconds 600]
+    .venv/bin/python bench/channels.py [--seconds 600] [--turns 0]
 
 One webhook answers 500, one takes connections and never answers, a mail server does not exist. All the while keys are
 disabled and enabled, 800 times in all: a queue holds 1,000, and leaves the oldest out beyond that. Two callers ask as fast as they can. Prints a line a minute, then what came of it.
@@ -126,16 +126,44 @@ def told(hook):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--turns", type=int, default=0, help="instead: so many turns of 20 s without and with dead channels")
     options = parser.parse_args()
     mock, hook, listener = Mock(), Hook(lambda count: (500, {}, b"dead")), silent()
     with tempfile.TemporaryDirectory() as folder:
         gateway = Gateway(Path(folder), mock.port, extra="notifications: { allow_addresses: [127.0.0.0/8] }\n").start()
         try:
-            measure(gateway, hook, listener, options.seconds)
+            if options.turns:
+                take_turns(gateway, hook, listener, options.turns)
+            else:
+                measure(gateway, hook, listener, options.seconds)
         finally:
             gateway.stop()
             hook.stop()
             mock.stop()
+
+
+def take_turns(gateway, hook, listener, turns):
+    """The same callers and the same events, with and without channels, so that what else the machine does is in both."""
+    keys, channels = set_up(gateway, hook, listener)
+    callers = Callers(gateway, gateway.key())
+    flipper = Flipper(gateway, keys, 0.5)
+    time.sleep(5)
+    found = {"without": [], "with": []}
+    for _ in range(turns):
+        for name in ("without", "with"):
+            made = [channel().json["id"] for channel in channels] if name == "with" else []
+            time.sleep(2)
+            callers.take()
+            time.sleep(20)
+            p50, p99, count = callers.take()
+            found[name].append((p50, p99))
+            print(f"{name:>8} p50 {p50:6.0f} us  p99 {p99:6.0f} us  {count} requests", flush=True)
+            for one in made:
+                gateway.admin("DELETE", f"/notifications/channels/{one}")
+    for name, figures in found.items():
+        print(f"{name}: p50 {statistics.median(f[0] for f in figures):.0f}, p99 {statistics.median(f[1] for f in figures):.0f}")
+    flipper.end()
+    callers.end()
 
 
 def measure(gateway, hook, listener, seconds):

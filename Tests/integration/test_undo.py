@@ -91,6 +91,11 @@ def test_an_upstream_comes_back_with_its_keys_rules_and_headers(gateway, mock):
     gateway.stop()
     gateway.start()
     assert ask(gateway, caller).status == 200
+    # Away and back once more, all of it.
+    undo(gateway)
+    assert ask(gateway, caller).status == 404 and gateway.admin("GET", f"/keys/{key['id']}").status == 404
+    undo(gateway)
+    assert ask(gateway, caller).status == 200 and len(gateway.admin("GET", "/rules").json["items"]) == len(rules)
 
 
 def test_a_ban_is_lifted_where_it_counts(gateway, mock):

@@ -30,13 +30,14 @@ struct ChangeUndo {
             let inverse = try changeset.inverted()
             let touches = try inverse.touches(columns)
             for touch in touches where touch.table == "upstreams" && touch.kind == .delete {
-                try Self.checkIsEmpty(touch.id, db)
+                try Self.checkNothingElse(isIn: touch.id, touches, db)
                 try mayGo(touch.id)
             }
             do {
                 let isOrder = undone.contains { $0.action == "reorder" }
                 let aliases = try VersionAliases(of: touches, db)
-                try inverse.apply(to: db, columns, aliases, isOrder: isOrder)
+                let judge = ChangesetJudge(columns, aliases, touches, isOrder: isOrder)
+                try inverse.apply(to: db, judge)
             } catch let misfit as Changeset.Misfit {
                 throw try Self.refusal(misfit, of: change, db)
             }
@@ -55,16 +56,21 @@ struct ChangeUndo {
     }
 
     /// What was made in an upstream since would go with it, and nothing would say so.
-    private static func checkIsEmpty(_ upstream: Int, _ db: Database) throws {
+    private static func checkNothingElse(
+        isIn upstream: Int,
+        _ touches: [Changeset.Touch],
+        _ db: Database
+    ) throws {
         for (table, what) in [
             ("upstream_keys", "keys"), ("header_rules", "header rules"), ("rules", "rules"),
         ] {
-            let isThere = try Bool.fetchOne(
+            let own = Set(touches.filter { $0.table == table && $0.kind == .delete }.map(\.id))
+            let ids = try Int.fetchAll(
                 db,
-                sql: "SELECT EXISTS (SELECT 1 FROM \(table) WHERE upstream_id = ?)",
+                sql: "SELECT id FROM \(table) WHERE upstream_id = ?",
                 arguments: [upstream]
             )
-            guard isThere != true else {
+            guard own.isSuperset(of: ids) else {
                 throw OperationsError(.conflict, "the upstream has got \(what) since; delete it instead")
             }
         }

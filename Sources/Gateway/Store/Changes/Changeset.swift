@@ -68,11 +68,10 @@ struct Changeset {
         }
     }
 
-    /// Does to the database what it says, or nothing; `isOrder`: positions are what it is about, not only what makes room.
+    /// Does to the database what it says, or nothing.
     ///
     /// - Throws: `Misfit` for the first row that is no longer as it was.
-    func apply(to db: Database, _ columns: Columns, _ aliases: VersionAliases, isOrder: Bool) throws {
-        let judge = ChangesetJudge(columns, aliases, isOrder: isOrder)
+    func apply(to db: Database, _ judge: ChangesetJudge) throws {
         var data = data
         let code = data.withUnsafeMutableBytes { bytes in
             sqlite3changeset_apply(
@@ -175,14 +174,23 @@ struct ChangesetRow {
 ///
 /// An operator's change raises the version of its row; what the gateway itself writes there, hits, health, last use, does
 /// not. So a row of the expected version is as operators left it, and what else is in it may be overwritten.
-private final class ChangesetJudge {
+final class ChangesetJudge {
     private let columns: Changeset.Columns
     private let aliases: VersionAliases
     private let isOrder: Bool
+    /// Whether an upstream goes, and SQLite takes what belongs to it along before the changeset comes to it.
+    private let takesUpstream: Bool
     private(set) var misfit: Changeset.Misfit?
 
-    init(_ columns: Changeset.Columns, _ aliases: VersionAliases, isOrder: Bool) {
+    /// `touches`: all that the changeset does; `isOrder`: positions are what it is about, not only what makes room.
+    init(
+        _ columns: Changeset.Columns,
+        _ aliases: VersionAliases,
+        _ touches: [Changeset.Touch],
+        isOrder: Bool
+    ) {
         (self.columns, self.aliases, self.isOrder) = (columns, aliases, isOrder)
+        takesUpstream = touches.contains { $0.table == "upstreams" && $0.kind == .delete }
     }
 
     func judge(_ kind: Int32, _ iterator: OpaquePointer) -> Int32 {
@@ -206,7 +214,7 @@ private final class ChangesetJudge {
             }
             misfit = .changedSince(table: row.table, id: row.id)
         case SQLITE_CHANGESET_NOTFOUND:
-            if isAside { return SQLITE_CHANGESET_OMIT }
+            if isAside || takesUpstream && row.operation == SQLITE_DELETE { return SQLITE_CHANGESET_OMIT }
             misfit = .changedSince(table: row.table, id: row.id)
         default:
             misfit = .noPlace(table: row.table, id: row.id)
