@@ -305,3 +305,16 @@ def test_by_command(gateway):
     assert refused.returncode == 1 and "no change 9999" in refused.stderr
     assert "admin, by socket" in gateway.command("operators").stdout
     assert REAL_KEY not in listed
+
+
+def test_too_much_at_once_cannot_be_undone_and_says_so(gateway):
+    """4 MiB of rows are kept of one transaction; every key here has some 4,500 bytes."""
+    ids = [gateway.admin("POST", "/client-keys", {"name": f"k{n}", "notes": "n" * 4000}).json["id"] for n in range(1100)]
+    some, all_ = ids[:800], ids
+    assert gateway.admin("DELETE", "/batch/client-keys/batch-delete", {"key_ids": some}).json["success_count"] == 800
+    undo(gateway)
+    assert gateway.admin("GET", f"/client-keys/{some[0]}").json["name"] == "k0"
+    assert gateway.admin("DELETE", "/batch/client-keys/batch-delete", {"key_ids": all_}).json["success_count"] == 1100
+    assert not last(gateway)["undoable"]
+    refused = gateway.admin("POST", f"/undo/{last(gateway)['id']}")
+    assert refused.status == 409 and "too much at once" in refused.json["error"]["message"]

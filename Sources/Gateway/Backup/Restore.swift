@@ -165,7 +165,10 @@ package struct Restore {
 
     /// The configuration comes last: a start in between says that it is missing.
     private func moveIn(_ files: [String], from staging: String, _ moves: inout Moves) throws {
-        if !TextFile.exists(directory.marker) { try TextFile.createPrivate(directory.marker, "1\n") }
+        if !TextFile.exists(directory.marker) {
+            try TextFile.createPrivate(directory.marker, "1\n")
+            moves.written.append(directory.marker)
+        }
         let others = files.filter { $0 != BackupContents.configuration && !$0.contains("/") }
         for name in [BackupContents.auditFolder] + others + [BackupContents.configuration] {
             try moves.move(name, from: staging, to: directory.path)
