@@ -284,3 +284,15 @@ def test_one_at_a_time_for_admins_and_never_over_a_file(stocked, tmp_path):
     piped = subprocess.run([BINARY, "backup", "-", "--socket", stocked.socket], capture_output=True, timeout=30)
     with tarfile.open(fileobj=io.BytesIO(piped.stdout)) as archive:
         assert "config.db" in archive.getnames()
+
+
+def test_a_backup_that_breaks_off_leaves_no_file_and_says_so(stocked, tmp_path):
+    """The copy cannot be made: something of this name is in its place."""
+    place = stocked.folder / "data" / "backup.tmp"
+    place.mkdir()
+    refused = stocked.command("backup", str(tmp_path / "b.tar"), check=False)
+    assert refused.returncode == 1 and "broke off" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    assert list(tmp_path.glob("b.tar*")) == []
+    wait_until(lambda: "a backup broke off" in stocked.log(), what="the reason in the log")
+    place.rmdir()
+    assert stocked.command("backup", str(tmp_path / "b.tar")).returncode == 0

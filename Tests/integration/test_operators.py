@@ -84,6 +84,23 @@ def test_tokens_that_do_not_hold_are_faults_of_the_file(tmp_path, tokens, fault)
     assert checked.returncode == 1 and fault in checked.stderr and "1234567890123456789" not in checked.stderr
 
 
+@pytest.mark.parametrize("section, holds", [
+    (f"admin: {{ tokens: [ {{ name: a, role: viewer, token: {'x' * 19} }} ] }}", False),
+    (f"admin: {{ tokens: [ {{ name: a, role: viewer, token: {'x' * 20} }} ] }}", True),
+    (f"admin: {{ tokens: [ {{ name: {'n' * 100}, role: viewer, token: {'x' * 20} }} ] }}", True),
+    (f"admin: {{ tokens: [ {{ name: {'n' * 101}, role: viewer, token: {'x' * 20} }} ] }}", False),
+    ("audit: { retain_rows: 3d, retain_bodies: 73h }", False),
+    ("audit: { retain_rows: 3d, retain_bodies: 72h }", True),
+    ("audit: { retain_rows: 3d, retain_bodies: 71h }", True),
+    ("audit: { retain_rows: 3d }", True),
+])
+def test_bounds_of_the_file(tmp_path, section, holds):
+    file = tmp_path / "fastgate.yaml"
+    file.write_text(section + "\n")
+    checked = subprocess.run([BINARY, "check", "--config", str(file)], capture_output=True, text=True)
+    assert (checked.returncode == 0) == holds, checked.stderr
+
+
 def test_read_only_changes_nothing(gateway):
     answer = gateway.admin("POST", "/client-keys", {"name": "x"}, {"X-FastGate-Read-Only": "true"})
     assert answer.status == 403

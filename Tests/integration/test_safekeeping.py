@@ -207,6 +207,19 @@ def test_a_purge_that_somebody_hinders_says_so_and_ends_later(gateway):
     assert [path.name for path in files if b"of-the-caller" in path.read_bytes()] == []
 
 
+def test_a_caller_is_erased_also_while_the_audit_is_off(gateway):
+    key = gateway.key("gone")
+    for _ in range(3):
+        assert gateway.chat(key, {"messages": [{"role": "user", "content": "canary-of-the-caller"}]}).status == 200
+    gateway.logs(3)
+    gateway.stop()
+    gateway.config.write_text(gateway.config.read_text() + "audit: { mode: off }\n")
+    gateway.start()
+    assert "erased 3 records and 3 bodies" in gateway.command("purge", "--key", "gone", "--yes").stdout
+    files = [path for path in (gateway.folder / "data").rglob("*") if path.is_file()]
+    assert [path.name for path in files if b"of-the-caller" in path.read_bytes()] == []
+
+
 def test_an_exchange_that_runs_during_a_purge_is_whole_afterwards(gateway, mock):
     key = gateway.key("busy")
     body = {"model": "m", "stream": True, "messages": []}

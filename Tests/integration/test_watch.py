@@ -130,3 +130,12 @@ def test_a_hundred_watchers_of_one_answer(gateway):
         thread.join()
     body = caller.end().body.decode()
     assert texts == [body] * 100 and REAL_KEY not in body
+
+
+def test_a_long_answer_is_seen_whole(make_gateway):
+    """More than what is looked at again each time."""
+    gateway = make_gateway(extra="audit: { max_body_bytes: 4194304 }\n")
+    caller = Caller(gateway, gateway.key(), tokens=2000, gap=2)
+    seen = list(pieces(gateway, running(gateway)["id"], 30))
+    body = caller.end().body.decode()
+    assert len(body) > 200_000 and "".join(piece["text"] for piece in seen) == body

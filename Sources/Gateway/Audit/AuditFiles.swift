@@ -112,6 +112,9 @@ final class AuditFiles: Sendable {
         return try work()
     }
 
+    /// Whether the writer has begun the files that it was to begin; it does not while the audit is off.
+    var hasTurned: Bool { turning.withLock(\.isEmpty) }
+
     /// Has the writer begin another file of each kind with its next batch.
     func turnOver() {
         turning.withLock { $0 = Set(AuditFileKind.allCases) }

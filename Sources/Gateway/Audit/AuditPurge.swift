@@ -25,7 +25,9 @@ struct AuditPurge {
     func run() throws -> Count {
         var count = Count()
         var touched: Set<ObjectIdentifier> = []
-        let current = files.files(.rows).last
+        // The last of each kind is being written, and held nothing when this began; with the audit off it is as the others.
+        let isWriting = files.hasTurned
+        let current = isWriting ? files.files(.rows).last : nil
         for rows in files.files(.rows) {
             var last = 0
             while true {
@@ -42,8 +44,7 @@ struct AuditPurge {
                 last = highest
             }
         }
-        // The last of each kind is being written, and held nothing when this began.
-        for file in AuditFileKind.allCases.flatMap({ files.files($0).dropLast() }) {
+        for file in AuditFileKind.allCases.flatMap({ files.files($0).dropLast(isWriting ? 1 : 0) }) {
             do {
                 try clean(file, isTouched: touched.contains(ObjectIdentifier(file)))
             } catch let error as DatabaseError {

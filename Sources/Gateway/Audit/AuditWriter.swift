@@ -83,7 +83,7 @@ actor AuditWriter: Service {
             guard failure == nil, lane.segments.count == 1 else {
                 throw OperationsError(
                     .unavailable,
-                    "the audit cannot be written: \(failure ?? "records wait")"
+                    "the audit cannot be written: \(failure ?? "records wait in the journal"); purge again"
                 )
             }
             lane.forgetFree()

@@ -10,11 +10,16 @@ final class AnswerWatch: @unchecked Sendable {
     /// A piece comes at least this often, so that whoever has left is noticed.
     private static let longestSilence = Duration.seconds(1)
 
+    /// What was shown before and is looked at again, since a secret that goes on in what is new may have begun in it.
+    private static let context = 65_536
+
     /// What a look at the exchange finds.
     private struct Look: Sendable {
         var live: LiveExchange
-        /// What is kept of the answer, from its beginning.
+        /// What is kept of the answer from `start` on; nothing where nothing has come to it.
         var body: [UInt8]
+        var start: Int
+        var kept: Int
         var total: Int
         var key: [UInt8]?
         var isFinished: Bool
@@ -57,13 +62,24 @@ final class AnswerWatch: @unchecked Sendable {
     }
 
     private func look() async throws -> Look? {
-        try await loop.submit { [exchange] in
+        try await loop.submit { [exchange, shown] in
             exchange.value.map { exchange in
-                let body = exchange.answer.body
+                let head = exchange.answer.body.head
+                let kept = head?.readableBytes ?? 0
+                // Less than was shown: another attempt has begun.
+                let start = kept < shown ? 0 : max(0, shown - Self.context)
+                let body =
+                    kept == shown
+                    ? nil
+                    : head.flatMap { head in
+                        head.getBytes(at: head.readerIndex + start, length: kept - start)
+                    }
                 return Look(
                     live: exchange.live(at: .now()),
-                    body: body.head.map { Array($0.readableBytesView) } ?? [],
-                    total: body.total,
+                    body: body ?? [],
+                    start: start,
+                    kept: kept,
+                    total: exchange.answer.body.total,
                     key: exchange.key?.value,
                     isFinished: exchange.isFinished,
                     error: exchange.outcome.error
@@ -73,14 +89,14 @@ final class AnswerWatch: @unchecked Sendable {
     }
 
     private func piece(of look: Look) -> WatchedPiece? {
-        let isRestarted = look.body.count < shown
+        let isRestarted = look.kept < shown
         if isRestarted { shown = 0 }
         var body = look.body
         body.withUnsafeMutableBytes { bytes in
             Redaction.coverBody(bytes)
             if let key = look.key { Redaction.cover(key, in: bytes) }
         }
-        var new = body[shown...]
+        var new = body.dropFirst(shown - look.start)
         // A character whose other bytes are still to come waits for them.
         if !look.isFinished { new = new.dropLast(Self.unfinished(new)) }
         let isDue = ContinuousClock.now - lastPiece >= Self.longestSilence
@@ -89,7 +105,7 @@ final class AnswerWatch: @unchecked Sendable {
         lastPiece = .now
         isOver = look.isFinished
         var piece = WatchedPiece(exchange: look.live, text: String(decoding: new, as: UTF8.self))
-        (piece.restarted, piece.leftOut) = (isRestarted, look.total - look.body.count)
+        (piece.restarted, piece.leftOut) = (isRestarted, look.total - look.kept)
         if look.isFinished { (piece.ended, piece.error) = (true, look.error) }
         return piece
     }

@@ -1,3 +1,4 @@
+import Logging
 import NIOPosix
 package import Operations
 
@@ -61,7 +62,14 @@ extension GatewayOperations {
         )
         try recordChange(by: user, action: "backup", object: "gateway", id: nil)
         let box = BackupBox(stream: stream, turn: turn)
-        return ByteStream { try await ImportThreads.pool.runIfActive { try box.next() } }
+        return ByteStream { [logger = gateway.logger] in
+            do {
+                return try await ImportThreads.pool.runIfActive { try box.next() }
+            } catch {
+                logger.error("a backup broke off", metadata: ["reason": "\(error)"])
+                throw error
+            }
+        }
     }
 
     private func backupFiles(

@@ -12,8 +12,9 @@ struct BackupCommand: AsyncParsableCommand {
         commandName: "backup",
         abstract: "Write everything that the running gateway keeps, but for the master key, into one file.",
         discussion: """
-            Not in it: the master key, admin.token, fastgate.yaml and the files it names. The file is a tar archive with sums of all that is in it; nobody has to stop for it. Secrets in it are sealed: keep
-            the master key in another place, without it they open for nobody. fastgate restore puts a backup back.
+            A tar archive with the sums of all that is in it; nobody has to stop for it. Not in it: the master key, admin.token,
+            fastgate.yaml and the files it names. Secrets in it are sealed: keep the master key in another place, without it
+            they open for nobody. fastgate restore puts a backup back.
 
             Examples:
               fastgate backup fastgate-$(date +%F).tar
@@ -72,8 +73,8 @@ struct BackupCommand: AsyncParsableCommand {
         do {
             var total = 0
             for try await piece in stream {
-                guard Output.write(piece[...], to: descriptor) == nil else {
-                    throw failure("cannot write \(part)")
+                if let code = Output.write(piece[...], to: descriptor) {
+                    throw failure("cannot write \(part)", code)
                 }
                 total += piece.count
                 progress.show("written", total >> 20, of: 0, unit: "MB")
@@ -84,11 +85,17 @@ struct BackupCommand: AsyncParsableCommand {
             return total
         } catch {
             unlink(part)
-            throw error
+            // What is not ours comes of the connection: an answer without its end.
+            throw error is OperationsError ? error : brokenOff
         }
     }
 
-    private static func failure(_ what: String) -> OperationsError {
-        OperationsError(.unavailable, "\(what): \(String(cString: strerror(errno)))")
+    private static let brokenOff = OperationsError(
+        .unavailable,
+        "the backup broke off and was removed; the gateway's log says why"
+    )
+
+    private static func failure(_ what: String, _ code: Int32 = errno) -> OperationsError {
+        OperationsError(.unavailable, "\(what): \(String(cString: strerror(code)))")
     }
 }
