@@ -335,3 +335,128 @@ def test_one_request_names_no_more_keys_than_it_may(shared_gateway, count, statu
         assert answer.json["failed_count"] == count and len(answer.json["errors"]) == min(count, 1000)
     else:
         assert "1 to 100000 ids" in answer.json["error"]["message"]
+
+
+CLIENT_HEADER = "name,owner,expires_at,upstreams,paths,models,requests_per_minute,quota_total,quota_unit,quota_period,notes"
+
+
+def send_clients(gateway, content, query="", kind="csv"):
+    body, headers = form(content)
+    return gateway.admin("POST", f"/batch/client-keys/import-{kind}{query}", body, headers)
+
+
+def test_client_keys_come_from_a_file_and_are_shown_once(gateway):
+    gateway.key("taken")
+    rows = [CLIENT_HEADER, 'team-a,alice,2031-01-31,miniai,"/v1/**, /v2/*",gpt-4*,60,1000,tokens,month,first']
+    rows += ["team-b,,,,,,,,,,", "team-a,,,,,,,,,,", "taken,,,,,,,,,,", "late,,2001-01-01,,,,,,,,", "x,,,,v1,,,,,,", "y,,,,,,,,tokens,,"]
+    dry = send_clients(gateway, "\r\n".join(rows), "?dry_run=true").json
+    assert (dry["success_count"], dry["failed_count"], dry["keys"]) == (2, 5, [])
+    assert len(gateway.admin("GET", "/client-keys").json["items"]) == 1
+    refused = send_clients(gateway, "\n".join(rows), "?mode=all_or_nothing").json
+    assert (refused["success_count"], refused["keys"]) == (0, []) and len(gateway.admin("GET", "/client-keys").json["items"]) == 1
+    answer = send_clients(gateway, "\n".join(rows))
+    assert answer.status == 200 and answer.json["errors"] == [
+        {"row": 4, "error": "row 2 has the same name, “team-a”"},
+        {"row": 5, "error": "there is a client key of this name, “taken”"},
+        {"row": 6, "error": "expires_at is in the past"},
+        {"row": 7, "error": "permissions.paths v1 does not begin with /"},
+        {"row": 8, "error": "quota_total is required with quota_unit and quota_period"},
+    ], answer.body
+    made = {one["name"]: one for one in answer.json["keys"]}
+    assert set(made) == {"team-a", "team-b"} and made["team-a"]["row"] == 2
+    first = gateway.admin("GET", f"/client-keys/{made['team-a']['id']}").json
+    assert first["permissions"] == {"upstreams": ["miniai"], "paths": ["/v1/**", "/v2/*"], "models": ["gpt-4*"], "cidrs": []}
+    assert first["limits"]["requests_per_minute"] == 60 and first["owner"] == "alice" and first["expires_at"] == "2031-01-31T00:00:00Z"
+    assert (first["quota"]["total"], first["quota"]["unit"], first["quota"]["period"]) == (1000, "tokens", "month")
+    # They are used at once.
+    assert gateway.chat(made["team-b"]["key"]).status == 200 and gateway.chat(made["team-a"]["key"]).status == 403
+    change = gateway.admin("GET", "/operators/audit").json["items"][0]
+    assert (change["action"], change["object"]) == ("import", "client_key") and made["team-b"]["key"] not in json.dumps(change)
+    job = gateway.admin("GET", "/batch/jobs").json["items"][0]
+    assert job["kind"] == "client_keys" and made["team-b"]["key"] not in json.dumps(job)
+
+
+def test_client_keys_of_another_gateway_go_on_to_work(gateway, make_gateway):
+    callers = {name: gateway.key(name, limits={"requests_per_minute": 7}, permissions={"paths": ["/v2/**"]}) for name in ("a", "=b", "gone")}
+    ids = {one["name"]: one["id"] for one in gateway.admin("GET", "/client-keys").json["items"]}
+    gateway.admin("POST", f"/client-keys/{ids['gone']}/revoke")
+    plain = gateway.admin("GET", "/batch/client-keys/export-csv").body
+    exported = gateway.admin("GET", "/batch/client-keys/export-csv?digests=true").body
+    assert not any(key.encode() in exported for key in callers.values())
+    assert gateway.admin("GET", "/operators/audit").json["items"][0]["action"] == "reveal"
+    other = make_gateway(folder="other")
+    # Without digests nobody could make these keys again, and new ones in their place would be a surprise.
+    left_out = send_clients(other, plain).json
+    assert left_out["success_count"] == 0 and "digest is missing" in left_out["errors"][0]["error"]
+    answer = send_clients(other, exported).json
+    assert (answer["success_count"], answer["failed_count"]) == (3, 0), answer
+    assert all(one["key"] is None for one in answer["keys"])
+    assert other.chat(callers["a"]).status == other.chat(callers["=b"]).status == 200
+    assert other.chat(callers["gone"]).status == 401
+    moved = {one["name"]: one for one in other.admin("GET", "/client-keys").json["items"]}
+    assert moved["a"]["limits"]["requests_per_minute"] == 7 and moved["gone"]["revoked_at"] is not None
+    again = send_clients(other, exported).json
+    assert (again["success_count"], again["failed_count"]) == (0, 3)
+    # The API's own list is a file, too: names are taken, fields that only a gateway writes are passed over.
+    listed = gateway.admin("GET", "/client-keys").json["items"]
+    for one in listed:
+        one["name"] += "-new"
+        del one["prefix"], one["last4"]
+    made = send_clients(other, json.dumps({"keys": listed}), kind="json").json
+    assert made["success_count"] == 3, made
+    kept = {one["name"]: one for one in other.admin("GET", "/client-keys").json["items"]}
+    assert kept["a-new"]["permissions"]["paths"] == ["/v2/**"] and kept["gone-new"]["revoked_at"] is not None
+
+
+@pytest.mark.parametrize(
+    "row, message",
+    [
+        ("n,fg_abcdefgh,wxyz," + "0" * 63, "digest must have 64"),
+        ("n,fg_abcdefgh,wxyz," + "g" * 64, "digest must have 64"),
+        ("n,fg_ABCDEFGH,wxyz," + "0" * 64, "prefix and last4"),
+        ("n,fg_abcdefg,wxyz," + "0" * 64, "prefix and last4"),
+        ("n,fg_abcdefgh,wx z," + "0" * 64, "prefix and last4"),
+        ("n,,," + "0" * 64, "prefix and last4"),
+        ("n,fg_abcdefgh,,", "digest is missing"),
+        ("n\x07,,,", "control character"),
+        ("=cmd(),,,", None),
+        ("n" * 201 + ",,,", "1 to 200 bytes"),
+    ],
+)
+def test_a_row_of_a_client_key_that_does_not_hold(gateway, row, message):
+    answer = send_clients(gateway, f"name,prefix,last4,digest\n{row}\n").json
+    if message is None:
+        assert answer["success_count"] == 1
+    else:
+        assert answer["failed_count"] == 1 and message in answer["errors"][0]["error"], answer
+
+
+def test_many_client_keys_come_from_one_file(gateway):
+    answer = send_clients(gateway, "name,owner\n" + "".join(f"team-{index},o\n" for index in range(20_000))).json
+    assert (answer["success_count"], len(answer["keys"])) == (20_000, 20_000)
+    assert len({one["key"] for one in answer["keys"]}) == 20_000
+    assert gateway.chat(answer["keys"][-1]["key"]).status == 200
+    assert send_clients(gateway, "name\n" + "".join(f"more-{index}\n" for index in range(100_001))).status == 422
+
+
+def test_client_keys_from_a_file_by_command(gateway, tmp_path):
+    template = gateway.command("keys", "import", "--template").stdout
+    assert template.splitlines()[0].startswith("name,owner,expires_at")
+    file = tmp_path / "team.csv"
+    file.write_text(template + "second,,,,,,,,,,,\n,,,,,,,,,,,\n")
+    assert "2 would be made, 1 left out" in gateway.command("keys", "import", str(file), "--dry-run", check=False).stderr
+    out = tmp_path / "keys.csv"
+    done = gateway.command("keys", "import", str(file), "--output", str(out), check=False)
+    assert done.returncode == 1 and "row 4: name must have 1 to 200 bytes" in done.stderr and f"written to {out}" in done.stderr
+    assert oct(out.stat().st_mode & 0o777) == "0o600" and "fg_" not in done.stdout + done.stderr
+    rows = list(csv.DictReader(io.StringIO(out.read_text())))
+    assert [row["name"] for row in rows] == ["team-a", "second"] and gateway.chat(rows[1]["key"]).status == 200
+    # A file that is there is not written over, and then nothing is made.
+    count = len(gateway.admin("GET", "/client-keys").json["items"])
+    file.write_text("name\nthird\n")
+    assert gateway.command("keys", "import", str(file), "--output", str(out), check=False).returncode != 0
+    assert len(gateway.admin("GET", "/client-keys").json["items"]) == count
+    printed = gateway.command("keys", "import", str(file)).stdout.splitlines()
+    assert printed[0] == "id,name,key" and gateway.chat(printed[1].split(",")[2]).status == 200
+    moved = gateway.command("export", "keys", "--digests").stdout
+    assert moved.splitlines()[0].startswith("name,") and "digest" in moved.splitlines()[0]

@@ -3,6 +3,12 @@ import NIOCore
 import NIOHTTP1
 package import Operations
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 extension AdminClient: BatchOperations {
     private struct Started: Decodable {
         let jobId: Int
@@ -13,17 +19,12 @@ extension AdminClient: BatchOperations {
         _ options: ImportOptions,
         by user: Operator
     ) async throws -> BatchJob {
-        let isCSV = options.format == .csv
-        let response = try await upload(
-            "/batch/keys/import-\(options.format.rawValue)",
-            [
-                ("dry_run", "\(options.dryRun)"), ("mode", options.mode.rawValue),
-                ("async", "\(options.isAsync)"),
-            ],
+        let data = try await send(
             file,
-            contentType: isCSV ? "text/csv" : "application/json"
+            to: "/batch/keys",
+            options,
+            [("async", "\(options.isAsync)")]
         )
-        let data = try await data(response)
         if options.isAsync {
             return try await batchJob(try JSONForm.value(Started.self, from: data).jobId, by: user)
         }
@@ -37,6 +38,33 @@ extension AdminClient: BatchOperations {
         job.state = .done
         job.result = try JSONForm.value(BatchResult.self, from: data)
         return job
+    }
+
+    package func importClientKeys(
+        _ file: ByteStream,
+        _ options: ImportOptions,
+        by user: Operator
+    ) async throws -> ClientKeyImportResult {
+        try JSONForm.value(
+            ClientKeyImportResult.self,
+            from: try await send(file, to: "/batch/client-keys", options, [])
+        )
+    }
+
+    private func send(
+        _ file: ByteStream,
+        to path: String,
+        _ options: ImportOptions,
+        _ query: [(String, String?)]
+    ) async throws -> Data {
+        let isCSV = options.format == .csv
+        let response = try await upload(
+            "\(path)/import-\(options.format.rawValue)",
+            [("dry_run", "\(options.dryRun)"), ("mode", options.mode.rawValue)] + query,
+            file,
+            contentType: isCSV ? "text/csv" : "application/json"
+        )
+        return try await data(response)
     }
 
     package func batchJobs(by user: Operator) async throws -> Page<BatchJob> { try await get("/batch/jobs") }
@@ -55,8 +83,15 @@ extension AdminClient: BatchOperations {
         )
     }
 
-    package func exportClientKeys(_ format: ExportForm, by user: Operator) async throws -> ByteStream {
-        try await download("/batch/client-keys/export-\(format.rawValue)", [])
+    package func exportClientKeys(
+        _ format: ExportForm,
+        withDigests: Bool,
+        by user: Operator
+    ) async throws -> ByteStream {
+        try await download(
+            "/batch/client-keys/export-\(format.rawValue)",
+            [("digests", withDigests ? "true" : nil)]
+        )
     }
 
     private struct KeyIDs: Encodable, Sendable {

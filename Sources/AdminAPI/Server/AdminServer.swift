@@ -55,7 +55,8 @@ package struct AdminServer: Service {
 
     static let routes =
         UpstreamRoutes.all + UpstreamKeyRoutes.all + ClientKeyRoutes.all + RuleRoutes.all + HeaderRoutes.all
-        + ScriptRoutes.all + NotificationRoutes.all + BatchRoutes.all + LogRoutes.all
+        + ScriptRoutes.all + NotificationRoutes.all + BatchRoutes.all
+        + ClientKeyBatchRoutes.all + LogRoutes.all
         + DashboardRoutes.all + RateLimitRoutes.all + TaskRoutes.all + TestRoutes.all + SystemRoutes.all
         + SafekeepingRoutes.all
 

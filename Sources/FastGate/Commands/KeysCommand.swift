@@ -9,7 +9,7 @@ struct KeysCommand: AsyncParsableCommand {
         abstract: "Create, list and change client keys: what callers send.",
         subcommands: [
             KeysCreate.self, KeysList.self, KeysShow.self, KeysEdit.self, KeysEnable.self, KeysDisable.self,
-            KeysRevoke.self, KeysRotate.self, KeysDelete.self,
+            KeysRevoke.self, KeysRotate.self, KeysDelete.self, KeysImport.self,
         ],
         defaultSubcommand: KeysList.self
     )

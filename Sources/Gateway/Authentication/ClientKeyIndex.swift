@@ -83,14 +83,12 @@ struct ClientKeyIndex: Sendable {
 
     var count: Int { shards.reduce(0) { $0 + $1.count } }
 
-    /// The index with the key of the database's row `id` as it is now, nil when it is gone.
-    func replacing(_ id: Int, with entry: ClientKeyEntry?) -> ClientKeyIndex {
-        var result = self
-        if let old = result.places[Self.shard(id)].removeValue(forKey: id) {
-            result.shards[Self.shard(old)][old] = nil
+    /// Puts the key of the database's row `id` as it is now in the place of what it was; nil when it is gone.
+    mutating func replace(_ id: Int, with entry: ClientKeyEntry?) {
+        if let old = places[Self.shard(id)].removeValue(forKey: id) {
+            shards[Self.shard(old)][old] = nil
         }
-        if let entry { result.set(entry) }
-        return result
+        if let entry { set(entry) }
     }
 
     private mutating func set(_ entry: ClientKeyEntry) {

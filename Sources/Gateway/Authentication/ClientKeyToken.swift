@@ -15,10 +15,13 @@ struct ClientKeyToken {
 
     /// A new one from the system's random source.
     static func generate() -> ClientKeyToken {
+        // As few calls as there are words: a file may ask for 100,000 keys.
         var generator = SystemRandomNumberGenerator()
-        let alphabet = Array("abcdefghijklmnopqrstuvwxyz234567")
-        let id = String((0..<8).map { _ in alphabet[Int.random(in: 0..<32, using: &generator)] })
-        let secret = SymmetricKey(size: .bits256).withUnsafeBytes { Base64URL.encode($0) }
+        let words: [UInt64] = (0..<5).map { _ in generator.next() }
+        let bytes = words.withUnsafeBytes { Array($0) }
+        let alphabet = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
+        let id = String(decoding: bytes[..<8].map { alphabet[Int($0 & 31)] }, as: UTF8.self)
+        let secret = bytes[8...].withUnsafeBytes { Base64URL.encode($0) }
         return ClientKeyToken(text: "fg_\(id)_\(secret)")
     }
 

@@ -67,7 +67,7 @@ final class BackupReader {
                 )
             }
             manifest = read
-            found[header.name] = BackupStream.hex(SHA256.hash(data: bytes))
+            found[header.name] = Hexadecimal.text(SHA256.hash(data: bytes))
             return
         }
         guard manifest != nil, BackupContents.holds(header.name) else {
@@ -97,7 +97,7 @@ final class BackupReader {
         }
         guard fsync(target) == 0 else { throw SystemError("cannot write \(file)") }
         _ = try read(TarHeader.padding(after: header.count))
-        return BackupStream.hex(digest.finalize())
+        return Hexadecimal.text(digest.finalize())
     }
 
     private func readWhole(_ header: TarHeader) throws -> [UInt8] {

@@ -62,7 +62,7 @@ final class BackupStream {
         if let file = current { return try read(file) }
         guard let (name, source) = rest.popFirst() else { return end() }
         if case .bytes(let bytes) = source {
-            sums += Self.line(Self.hex(SHA256.hash(data: bytes)), name)
+            sums += Self.line(Hexadecimal.text(SHA256.hash(data: bytes)), name)
             return whole(name, bytes)
         }
         guard let descriptor = try open(source, name) else { return [] }
@@ -101,7 +101,7 @@ final class BackupStream {
         file.digest.update(data: piece)
         file.left -= piece.count
         guard file.left == 0 else { return piece }
-        sums += Self.line(Self.hex(file.digest.finalize()), file.name)
+        sums += Self.line(Hexadecimal.text(file.digest.finalize()), file.name)
         current = nil
         return piece + [UInt8](repeating: 0, count: TarHeader.padding(after: file.count))
     }
@@ -133,8 +133,4 @@ final class BackupStream {
     }
 
     private static func line(_ sum: String, _ name: String) -> String { "\(sum)  \(name)\n" }
-
-    static func hex(_ digest: SHA256.Digest) -> String {
-        digest.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
-    }
 }

@@ -15,9 +15,9 @@ import Glibc
 ///
 /// In a file that nobody else can open, sealed with a key that is nowhere but here: whatever ends the process leaves
 /// nothing behind.
-final class RowSpool {
+final class RowSpool<Column: ImportColumn> {
     /// Rows go to the disk in pieces of about this size.
-    private static let pieceSize = 256 << 10
+    private static var pieceSize: Int { 256 << 10 }
 
     private let descriptor: Int32
     private let key = SymmetricKey(size: .bits256)
@@ -33,7 +33,7 @@ final class RowSpool {
 
     deinit { close(descriptor) }
 
-    func add(_ row: KeyRow) throws {
+    func add(_ row: ImportRow<Column>) throws {
         buffer.number(row.number)
         for text in row.all { buffer.text(text) }
         count += 1
@@ -62,7 +62,7 @@ final class RowSpool {
     }
 
     /// All rows, in pieces.
-    func read(_ take: ([KeyRow]) throws -> Void) throws {
+    func read(_ take: ([ImportRow<Column>]) throws -> Void) throws {
         try flush()
         var offset = 0
         for (index, size) in pieces.enumerated() {
@@ -74,10 +74,10 @@ final class RowSpool {
             let box = try AES.GCM.SealedBox(combined: Data(bytes))
             let plain = try AES.GCM.open(box, using: key, authenticating: Data("\(index)".utf8))
             var reader = ByteReader(Array(plain))
-            var rows: [KeyRow] = []
+            var rows: [ImportRow<Column>] = []
             while !reader.isAtEnd {
                 let number = reader.number()
-                rows.append(KeyRow(number: number, texts: KeyColumn.allCases.map { _ in reader.text() }))
+                rows.append(ImportRow(number: number, texts: Column.allCases.map { _ in reader.text() }))
             }
             try take(rows)
         }

@@ -56,7 +56,7 @@ struct DeliveryRequest {
         if let secret = channel.address.secret, !secret.isEmpty {
             let time = "\(now.seconds)"
             let digest = Self.digest(Array("\(time).".utf8) + body, secret)
-            let hex = digest.map { Self.hex($0) }.joined()
+            let hex = Hexadecimal.text(digest)
             headers.append("X-FastGate-Signature: t=\(time),v1=\(hex)")
         }
         for (name, value) in (channel.address.headers ?? [:]).sorted(by: { $0.key < $1.key }) {
@@ -128,10 +128,5 @@ struct DeliveryRequest {
 
     private static func quoted(_ text: String) -> String {
         String(decoding: JSONText.quote(text), as: UTF8.self)
-    }
-
-    private static func hex(_ byte: UInt8) -> String {
-        let text = String(byte, radix: 16)
-        return text.count == 1 ? "0" + text : text
     }
 }

@@ -8,85 +8,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Threads of their own for imports: SQLite blocks, and a file may take seconds.
-enum ImportThreads {
-    static let pool: NIOThreadPool = {
-        let pool = NIOThreadPool(numberOfThreads: 2)
-        pool.start()
-        return pool
-    }()
-}
-
 extension GatewayOperations {
-    private static func now() -> Timestamp { Timestamp(microseconds: WallClock.now().microseconds) }
-
-    // MARK: Import
-
-    package func importUpstreamKeys(
-        _ file: ByteStream,
-        _ options: ImportOptions,
-        by user: Operator
-    ) async throws -> BatchJob {
-        try user.require(.operator)
-        let jobs = gateway.imports
-        let job = try jobs.begin("upstream_keys", options, by: user, at: Self.now())
-        do {
-            let work = try ImportBox(
-                KeyImport(
-                    store: upstreamStore,
-                    masterKey: gateway.masterKey,
-                    options: options,
-                    folder: gateway.directory.path
-                )
-            )
-            for try await piece in file {
-                let rows = try await ImportThreads.pool.runIfActive { try work.read(piece) }
-                jobs.update(job.id) { job in
-                    job.bytes += piece.count
-                    job.rows = rows
-                }
-            }
-            try await ImportThreads.pool.runIfActive { try work.finishReading() }
-            if options.isAsync {
-                // Goes on whoever waits for it, to its end.
-                Task { await finish(work, job.id, by: user) }
-            } else {
-                await finish(work, job.id, by: user)
-            }
-        } catch {
-            jobs.end(job.id, at: Self.now(), .failure(error))
-            throw error
-        }
-        let done = jobs.job(job.id) ?? job
-        if let error = done.error { throw OperationsError(.internalError, error) }
-        return done
-    }
-
-    private func finish(_ work: ImportBox, _ id: Int, by user: Operator) async {
-        let jobs = gateway.imports
-        jobs.update(id) { $0.state = .writing }
-        do {
-            let result = try await ImportThreads.pool.runIfActive {
-                try work.write(by: user) { count in jobs.update(id) { $0.written = count } }
-            }
-            if result.committed { try await gateway.snapshots.publishUpstreams() }
-            jobs.end(id, at: Self.now(), .success(result))
-        } catch {
-            jobs.end(id, at: Self.now(), .failure(error))
-        }
-    }
-
-    package func batchJobs(by user: Operator) async throws -> Page<BatchJob> {
-        Page(items: gateway.imports.all)
-    }
-
-    package func batchJob(_ id: Int, by user: Operator) async throws -> BatchJob {
-        guard let job = gateway.imports.job(id) else {
-            throw OperationsError(.notFound, "there is no job \(id)")
-        }
-        return job
-    }
-
     // MARK: Export
 
     /// Rows in one piece of a file.
@@ -170,34 +92,26 @@ extension GatewayOperations {
         return try JSONForm.text(Revealed(key: key, value: value.value)) + "\n"
     }
 
-    package func exportClientKeys(_ format: ExportForm, by user: Operator) async throws -> ByteStream {
-        let store = clientKeyStore
-        let header = format == .csv ? CSVWriter.line(Self.clientKeyColumns) : ""
-        return pages(header: header) { after in
-            let keys = try store.keys(after: after, limit: Self.exportPage)
-            let lines = try keys.map { key in
-                try format == .csv ? CSVWriter.line(Self.fields(key)) : JSONForm.text(key) + "\n"
-            }
-            return (lines.joined(), keys.last?.id)
+    package func exportClientKeys(
+        _ format: ExportForm,
+        withDigests: Bool,
+        by user: Operator
+    ) async throws -> ByteStream {
+        if withDigests {
+            try user.require(.admin)
+            try recordChange(by: user, action: "reveal", object: "client_key", id: nil)
         }
-    }
-
-    private static let clientKeyColumns = [
-        "id", "name", "owner", "prefix", "last4", "enabled", "revoked_at", "expires_at", "upstreams", "paths",
-        "models",
-        "cidrs", "limits", "quota", "quota_used", "notes", "created_at", "last_used_at",
-    ]
-
-    private static func fields(_ key: ClientKey) -> [String] {
-        let permissions = key.permissions
-        return [
-            "\(key.id)", key.name, key.owner, key.prefix, key.last4, "\(key.enabled)",
-            key.revokedAt?.description ?? "", key.expiresAt?.description ?? "",
-            permissions.upstreams.joined(separator: " "), permissions.paths.joined(separator: " "),
-            permissions.models.joined(separator: " "), permissions.cidrs.joined(separator: " "),
-            key.limits.text, key.quota?.quota.text ?? "", key.quota.map { "\($0.used)" } ?? "", key.notes,
-            key.createdAt.description, key.lastUsedAt?.description ?? "",
-        ]
+        let store = clientKeyStore
+        let columns = ClientKeyLine.columns(withDigests: withDigests)
+        let header = format == .csv ? CSVWriter.line(columns) : ""
+        return pages(header: header) { after in
+            let rows = try store.rows(after: after, limit: Self.exportPage)
+            let lines = try rows.map { row in
+                let line = ClientKeyLine(row, withDigest: withDigests)
+                return try format == .csv ? CSVWriter.line(line.fields) : JSONForm.text(line) + "\n"
+            }
+            return (lines.joined(), rows.last?.key.id)
+        }
     }
 
     // MARK: Many at once
@@ -272,29 +186,6 @@ extension GatewayOperations {
         }
         result.committed = result.successCount > 0
         return result
-    }
-}
-
-/// An import that one thread after the other works on, never two at once.
-///
-/// `@unchecked`: whoever works on it waits for the one before; the lock only says so.
-private final class ImportBox: @unchecked Sendable {
-    private let work: KeyImport
-
-    init(_ work: KeyImport) {
-        self.work = work
-    }
-
-    func read(_ bytes: [UInt8]) throws -> Int {
-        try work.read(bytes)
-        return work.rows
-    }
-
-    func finishReading() throws { try work.finishReading() }
-
-    func write(by user: Operator, progress: (Int) -> Void) throws -> BatchResult {
-        try work.write(by: user, progress: progress)
-        return work.result
     }
 }
 

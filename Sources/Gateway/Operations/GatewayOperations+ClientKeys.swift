@@ -21,25 +21,8 @@ extension GatewayOperations {
 
     package func createClientKey(_ draft: ClientKeyDraft, by user: Operator) async throws -> ClientKey {
         try user.require(.operator)
-        try Self.requireText(draft.name, "name")
-        let owner = draft.owner ?? ""
-        if !owner.isEmpty { try Self.requireText(owner, "owner") }
-        if let expiry = draft.expiresAt { try Self.requireFuture(expiry) }
         let token = ClientKeyToken.generate()
-        var key = ClientKey(
-            id: 0,
-            name: draft.name,
-            owner: owner,
-            prefix: token.prefix,
-            last4: token.lastFour,
-            createdAt: Timestamp(microseconds: WallClock.now().microseconds)
-        )
-        key.expiresAt = draft.expiresAt
-        key.enabled = draft.enabled ?? true
-        key.notes = try Self.notes(draft.notes)
-        key.permissions = try Self.checked(draft.permissions ?? ClientKeyPermissions())
-        key.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
-        key.quota = (try draft.quota?.applied(to: nil)).map { QuotaStanding($0) }
+        let key = try ClientKeyRules.key(draft, token: token, at: Self.now())
         var created = try clientKeyStore.insert(ClientKeyRow(key: key, digest: token.digest), by: user)
         try await gateway.snapshots.publishClientKeys([created.id])
         if let used = draft.quota?.used { gateway.limiter.setUsed(used, ofClientKey: created.id) }
@@ -61,12 +44,12 @@ extension GatewayOperations {
             }
             row.key.owner = change.owner.applied(to: row.key.owner) ?? ""
             row.key.expiresAt = change.expiresAt.applied(to: row.key.expiresAt)
-            row.key.permissions = try Self.checked(
+            row.key.permissions = try ClientKeyRules.checked(
                 change.permissions.applied(to: row.key.permissions) ?? ClientKeyPermissions()
             )
             row.key.limits = try change.limits.applied(to: row.key.limits)
             row.key.quota = try change.quota.applied(to: row.key.quota?.quota).map { QuotaStanding($0) }
-            row.key.notes = try Self.notes(change.notes.applied(to: row.key.notes))
+            row.key.notes = try ClientKeyRules.notes(change.notes.applied(to: row.key.notes))
             let enabled = change.enabled.applied(to: row.key.enabled) ?? true
             if enabled, row.key.revokedAt != nil, !change.enabled.isKept {
                 throw OperationsError(
@@ -107,35 +90,5 @@ extension GatewayOperations {
         try user.require(.operator)
         try clientKeyStore.delete(id, by: user)
         try await gateway.snapshots.publishClientKeys([id])
-    }
-
-    private static func requireFuture(_ time: Timestamp) throws(OperationsError) {
-        guard time.microseconds > WallClock.now().microseconds else {
-            throw OperationsError(.invalid, "is in the past", parameter: "expires_at")
-        }
-    }
-
-    private static func notes(_ text: String?) throws(OperationsError) -> String {
-        guard let text else { return "" }
-        guard text.utf8.count <= 4000 else {
-            throw OperationsError(.invalid, "has more than 4000 bytes", parameter: "notes")
-        }
-        return text
-    }
-
-    private static func checked(
-        _ permissions: ClientKeyPermissions
-    ) throws(OperationsError) -> ClientKeyPermissions {
-        _ = try Permissions(permissions)
-        for path in permissions.paths where !path.hasPrefix("/") {
-            throw OperationsError(.invalid, "\(path) does not begin with /", parameter: "permissions.paths")
-        }
-        let count =
-            permissions.upstreams.count + permissions.paths.count + permissions.models.count
-            + permissions.cidrs.count
-        guard count <= 1000 else {
-            throw OperationsError(.invalid, "has more than 1000 entries", parameter: "permissions")
-        }
-        return permissions
     }
 }

@@ -73,7 +73,7 @@ struct SnapshotBuilder: Sendable {
         let rows = try ClientKeyStore(database: store.database).find(ids)
         var clientKeys = previous.clientKeys
         for id in ids {
-            clientKeys = clientKeys.replacing(id, with: try rows[id].map(entry))
+            clientKeys.replace(id, with: try rows[id].map(entry))
         }
         let groups = ids.compactMap { id in
             rows[id].map { $0.key.countsAs ?? id } ?? previous.clientKeys.entry(id)?.countsAs

@@ -10,14 +10,18 @@ extension ClientKeyStore {
     }
 
     /// Those behind an id, in the order of ids.
-    func keys(after id: Int, limit: Int) throws -> [ClientKey] {
+    func rows(after id: Int, limit: Int) throws -> [ClientKeyRow] {
         try database.read { db in
             try Row.fetchAll(
                 db,
                 sql: "SELECT * FROM client_keys WHERE id > ? ORDER BY id LIMIT ?",
                 arguments: [id, limit]
-            ).map { try Self.decode($0).key }
+            ).map { try Self.decode($0) }
         }
+    }
+
+    func names() throws -> [String] {
+        try database.read { try String.fetchAll($0, sql: "SELECT name FROM client_keys") }
     }
 
     func setEnabled(_ isEnabled: Bool, of ids: [Int], by user: Operator) throws -> Outcome {

@@ -63,9 +63,9 @@ struct ClientKeyStore: Sendable {
     func find(_ ids: [Int]) throws -> [Int: ClientKeyRow] {
         try database.read { db in
             var rows: [Int: ClientKeyRow] = [:]
+            let statement = try db.cachedStatement(sql: "SELECT * FROM client_keys WHERE id = ?")
             for id in ids {
-                let row = try Row.fetchOne(db, sql: "SELECT * FROM client_keys WHERE id = ?", arguments: [id])
-                rows[id] = try row.map(Self.decode)
+                rows[id] = try Row.fetchOne(statement, arguments: [id]).map(Self.decode)
             }
             return rows
         }
@@ -75,13 +75,11 @@ struct ClientKeyStore: Sendable {
     func youngest(ofGroups groups: Set<Int>) throws -> [Int: ClientKeyRow?] {
         try database.read { db in
             var rows: [Int: ClientKeyRow?] = [:]
+            let statement = try db.cachedStatement(
+                sql: "SELECT * FROM client_keys WHERE id = ?1 OR counts_as = ?1 ORDER BY id DESC LIMIT 1"
+            )
             for group in groups {
-                let row = try Row.fetchOne(
-                    db,
-                    sql: "SELECT * FROM client_keys WHERE id = ?1 OR counts_as = ?1 ORDER BY id DESC LIMIT 1",
-                    arguments: [group]
-                )
-                rows[group] = .some(try row.map(Self.decode))
+                rows[group] = .some(try Row.fetchOne(statement, arguments: [group]).map(Self.decode))
             }
             return rows
         }
@@ -110,22 +108,8 @@ struct ClientKeyStore: Sendable {
         action: String,
         _ db: Database
     ) throws -> ClientKey {
-        let key = row.key
-        try db.execute(
-            sql: """
-                INSERT INTO client_keys (name, owner, prefix, last4, digest, enabled, expires_at, permissions,
-                notes, created_at, limits, counts_as, quota, version)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
-                """,
-            arguments: [
-                key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
-                key.expiresAt?.microseconds, try JSONForm.text(key.permissions), key.notes,
-                key.createdAt.microseconds, try RateLimitsColumn.text(key.limits), key.countsAs,
-                try key.quota.map { try JSONForm.text($0.quota) },
-            ]
-        )
-        var inserted = key
-        inserted.id = Int(db.lastInsertedRowID)
+        var inserted = row.key
+        inserted.id = try add(row, db)
         try Store.record(
             ChangeRecord(
                 user: user,
@@ -137,6 +121,28 @@ struct ClientKeyStore: Sendable {
             db
         )
         return inserted
+    }
+
+    /// Adds the key, with no word in the operators' audit.
+    ///
+    /// - Returns: its id.
+    static func add(_ row: ClientKeyRow, _ db: Database) throws -> Int {
+        let key = row.key
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO client_keys (name, owner, prefix, last4, digest, enabled, revoked_at, expires_at,
+                permissions, notes, created_at, limits, counts_as, quota, version)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+                """
+        )
+        try statement.execute(arguments: [
+            key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
+            key.revokedAt?.microseconds, key.expiresAt?.microseconds,
+            try permissionsText(key.permissions), key.notes, key.createdAt.microseconds,
+            try RateLimitsColumn.text(key.limits), key.countsAs,
+            try key.quota.map { try JSONForm.text($0.quota) },
+        ])
+        return Int(db.lastInsertedRowID)
     }
 
     /// Changes a key in one transaction; a version that is not the row's is refused.
@@ -173,7 +179,7 @@ struct ClientKeyStore: Sendable {
             arguments: [
                 key.name, key.owner, key.prefix, key.last4, Data(row.digest.bytes), key.enabled,
                 key.revokedAt?.microseconds, key.expiresAt?.microseconds,
-                try JSONForm.text(key.permissions),
+                try permissionsText(key.permissions),
                 key.notes, key.version, row.successorID, try RateLimitsColumn.text(key.limits),
                 try key.quota.map { try JSONForm.text($0.quota) }, id,
             ]
@@ -251,6 +257,10 @@ struct ClientKeyStore: Sendable {
             throw OperationsError(.internalError, "the digest of client key \(key.id) is damaged")
         }
         return ClientKeyRow(key: key, digest: digest, successorID: row[14])
+    }
+
+    private static func permissionsText(_ permissions: ClientKeyPermissions) throws -> String {
+        permissions == ClientKeyPermissions() ? noPermissions : try JSONForm.text(permissions)
     }
 
     /// Most keys have none, and 100,000 of them must load quickly.

@@ -129,36 +129,33 @@ package struct BatchJob: Codable, Sendable, Equatable {
     package var isOver: Bool { state == .done || state == .failed }
 }
 
-/// The columns of a file of upstream keys, in the order in which an export has them.
-package enum KeyColumn: String, CaseIterable, Sendable {
-    case upstreamID = "upstream_id"
-    case name
-    case keyValue = "key_value"
-    case location
-    case paramName = "param_name"
-    case valuePrefix = "value_prefix"
-    case enableQuota = "enable_quota"
-    case quotaTotal = "quota_total"
-    // What the seeds do not have.
-    case quotaPeriod = "quota_period"
-    case weight
-    case priority
-    case requestsPerMinute = "requests_per_minute"
-    case requestsPerHour = "requests_per_hour"
-    case requestsPerDay = "requests_per_day"
-    case concurrency
-    case state
-    case reason
-    /// A slug, in the place of `upstream_id`.
-    case upstream
+/// A client key that an import has made.
+package struct ImportedClientKey: Codable, Sendable, Equatable {
+    /// As in the faults of a result.
+    package var row: Int
+    package var id: Int
+    package var name: String
+    /// What its caller sends, shown only here; nil for a key that its caller has already.
+    @ShownNull package var key: String?
 
-    /// A file without them is refused.
-    package static let required: [KeyColumn] = [.name, .keyValue]
+    package init(row: Int, id: Int, name: String, key: String?) {
+        (self.row, self.id, self.name) = (row, id, name)
+        _key = ShownNull(wrappedValue: key)
+    }
+}
 
-    /// Of a template.
-    package static let common: [KeyColumn] = [
-        .upstreamID, .name, .keyValue, .location, .paramName, .valuePrefix, .enableQuota, .quotaTotal,
-    ]
+/// What has come of a file of client keys.
+package struct ClientKeyImportResult: Codable, Sendable, Equatable {
+    package var successCount: Int
+    package var failedCount: Int
+    package var errors: [RowFault]
+    /// In the file's order; empty after a dry run.
+    package var keys: [ImportedClientKey]
+
+    package init(_ result: BatchResult, keys: [ImportedClientKey]) {
+        (successCount, failedCount, errors) = (result.successCount, result.failedCount, result.errors)
+        self.keys = keys
+    }
 }
 
 /// Which keys are exported, and how.
@@ -192,6 +189,14 @@ package protocol BatchOperations: Sendable {
         _ options: ImportOptions,
         by user: Operator
     ) async throws -> BatchJob
+    /// Takes a file of client keys in, and makes those whose callers have none yet.
+    ///
+    /// - Returns: what has come of it, with every key that was made: nothing shows them again.
+    func importClientKeys(
+        _ file: ByteStream,
+        _ options: ImportOptions,
+        by user: Operator
+    ) async throws -> ClientKeyImportResult
     func batchJobs(by user: Operator) async throws -> Page<BatchJob>
     func batchJob(_ id: Int, by user: Operator) async throws -> BatchJob
     /// A file, in pieces.
@@ -206,5 +211,10 @@ package protocol BatchOperations: Sendable {
     func deleteUpstreamKeys(_ ids: [Int], by user: Operator) async throws -> BatchResult
     func setClientKeys(_ ids: [Int], enabled: Bool, by user: Operator) async throws -> BatchResult
     func deleteClientKeys(_ ids: [Int], by user: Operator) async throws -> BatchResult
-    func exportClientKeys(_ format: ExportForm, by user: Operator) async throws -> ByteStream
+    /// `withDigests`: by which another gateway knows the same keys; only for admins, and written down.
+    func exportClientKeys(
+        _ format: ExportForm,
+        withDigests: Bool,
+        by user: Operator
+    ) async throws -> ByteStream
 }

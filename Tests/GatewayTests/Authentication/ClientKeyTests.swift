@@ -57,7 +57,9 @@ import Testing
         let tokens = (0..<600).map { _ in ClientKeyToken.generate() }
         let index = ClientKeyIndex(tokens.enumerated().map { entry($1, id: $0 + 1) })
         let rotated = ClientKeyToken.generate()
-        let changed = index.replacing(7, with: entry(rotated, id: 7)).replacing(8, with: nil)
+        var changed = index
+        changed.replace(7, with: entry(rotated, id: 7))
+        changed.replace(8, with: nil)
         #expect(changed.count == 599)
         #expect(check(changed, tokens[6].text) == .invalidAPIKey)
         #expect(check(changed, rotated.text) == nil)

@@ -10,10 +10,12 @@ import Testing
     func `a file has no more rows than it may`(rows: Int) throws {
         let folder = try TemporaryFolder()
         let store = try Store.open(try DataDirectory(path: folder.path))
-        let work = try KeyImport(
-            store: UpstreamStore(database: store.database),
-            masterKey: try #require(MasterKey(base64: MasterKey.generateText())),
-            options: ImportOptions(format: .csv),
+        let upstreams = try UpstreamStore(database: store.database).upstreamRows()
+        let key = try #require(MasterKey(base64: MasterKey.generateText()))
+        let work = try FileImport(
+            UpstreamKeyTable(upstreams, masterKey: key),
+            into: store.database,
+            ImportOptions(format: .csv),
             folder: folder.path,
             rowLimit: 3
         )

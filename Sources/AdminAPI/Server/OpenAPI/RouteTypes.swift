@@ -80,6 +80,8 @@ enum RouteTypes {
         "GET /batch/jobs": Page<BatchJob>.self, "GET /batch/jobs/{id}": BatchJob.self,
         "POST /batch/keys/batch-update-status": BatchResult.self,
         "DELETE /batch/keys/batch-delete": BatchResult.self,
+        "POST /batch/client-keys/import-csv": ClientKeyImportResult.self,
+        "POST /batch/client-keys/import-json": ClientKeyImportResult.self,
         "POST /batch/client-keys/batch-update-status": BatchResult.self,
         "DELETE /batch/client-keys/batch-delete": BatchResult.self, "GET /tasks": Page<ScheduledTask>.self,
         "POST /tasks/{name}/run": ScheduledTask.self, "PATCH /tasks/{name}": ScheduledTask.self,

@@ -5,13 +5,13 @@ import Operations
 
 /// `/batch`: many keys at once.
 enum BatchRoutes {
-    private static let tag = "batch"
+    static let tag = "batch"
 
-    static let all: [AdminRoute] = imports + exports + changes + clientKeys
+    static let all: [AdminRoute] = imports + exports + changes
 
     // MARK: Import
 
-    private static let importQuery: [AdminRoute.Parameter] = [
+    static let clientKeyImportQuery: [AdminRoute.Parameter] = [
         .init(name: "dry_run", type: "boolean", summary: "Say what would be done, and do nothing"),
         .init(
             name: "mode",
@@ -19,24 +19,32 @@ enum BatchRoutes {
             summary: "keep_good (default): rows that do not hold are left out; all_or_nothing",
             choices: ImportMode.allCases.map(\.rawValue)
         ),
-        .init(
-            name: "async",
-            type: "boolean",
-            summary: "Answer 202 with a job_id once the file is there, and go on"
-        ),
     ]
+
+    private static let importQuery =
+        clientKeyImportQuery + [
+            .init(
+                name: "async",
+                type: "boolean",
+                summary: "Answer 202 with a job_id once the file is there, and go on"
+            )
+        ]
 
     private struct Started: Encodable {
         let jobId: Int
     }
 
-    private static func importFile(_ format: ImportFormat, _ request: AdminRequest) async throws -> Response {
-        let options = ImportOptions(
+    static func options(_ format: ImportFormat, _ request: AdminRequest) throws -> ImportOptions {
+        ImportOptions(
             format: format,
             mode: try request.choice("mode", default: ImportMode.keepGood),
-            dryRun: try request.truth("dry_run"),
-            isAsync: try request.truth("async")
+            dryRun: try request.truth("dry_run")
         )
+    }
+
+    private static func importFile(_ format: ImportFormat, _ request: AdminRequest) async throws -> Response {
+        var options = try options(format, request)
+        options.isAsync = try request.truth("async")
         let file = try UploadedFile.stream(request.request)
         let job = try await request.port.importUpstreamKeys(file, options, by: request.user)
         if options.isAsync { return try request.json(Started(jobId: job.id), status: .accepted) }
@@ -104,17 +112,17 @@ enum BatchRoutes {
 
     // MARK: Many at once
 
-    private struct KeyIDs: Decodable {
+    struct KeyIDs: Decodable {
         var keyIds: [Int]
         var status: String?
         var reason: String?
     }
 
-    private static func ids(_ request: AdminRequest, _ fields: [String]) async throws -> KeyIDs {
+    static func ids(_ request: AdminRequest, _ fields: [String]) async throws -> KeyIDs {
         try await request.change(KeyIDs.self, fields: fields)
     }
 
-    private static func status<Value: RawRepresentable & CaseIterable>(
+    static func status<Value: RawRepresentable & CaseIterable>(
         _ text: String?,
         _ type: Value.Type
     ) throws -> Value where Value.RawValue == String {
@@ -158,62 +166,16 @@ enum BatchRoutes {
             )
         },
     ]
-
-    private enum ClientKeyStatus: String, CaseIterable {
-        case enabled
-        case disabled
-    }
-
-    private static let clientKeys: [AdminRoute] =
-        ExportForm.allCases.map { form in
-            .get(
-                "/batch/client-keys/export-\(form.rawValue)",
-                tag,
-                "Export client keys; what callers send is known to nobody",
-                contentType: form.plainContentType
-            ) { request in
-                let file = try await request.port.exportClientKeys(form, by: request.user)
-                return .download(file, "fastgate-client-keys.\(form.rawValue)", form.contentType)
-            }
-        } + [
-            .change(
-                .post,
-                "/batch/client-keys/batch-update-status",
-                tag,
-                "Enable or disable many client keys",
-                body: ["key_ids", "status"],
-                required: ["key_ids", "status"]
-            ) { request in
-                let wanted = try await ids(request, ["key_ids", "status"])
-                let isOn = try status(wanted.status, ClientKeyStatus.self) == .enabled
-                return try request.json(
-                    try await request.port.setClientKeys(wanted.keyIds, enabled: isOn, by: request.user)
-                )
-            },
-            .change(
-                .delete,
-                "/batch/client-keys/batch-delete",
-                tag,
-                "Delete many client keys",
-                body: ["key_ids"],
-                required: ["key_ids"]
-            ) { request in
-                let wanted = try await ids(request, ["key_ids"])
-                return try request.json(
-                    try await request.port.deleteClientKeys(wanted.keyIds, by: request.user)
-                )
-            },
-        ]
 }
 
 extension ExportForm {
-    fileprivate var plainContentType: String { self == .csv ? "text/csv" : "application/x-ndjson" }
-    fileprivate var contentType: String { self == .csv ? "text/csv; charset=utf-8" : plainContentType }
+    var plainContentType: String { self == .csv ? "text/csv" : "application/x-ndjson" }
+    var contentType: String { self == .csv ? "text/csv; charset=utf-8" : plainContentType }
 }
 
 extension ByteStream where Element == [UInt8], Failure == any Error {
     /// One piece.
-    fileprivate static func of(_ text: String) -> ByteStream {
+    static func of(_ text: String) -> ByteStream {
         ByteStream { continuation in
             continuation.yield(Array(text.utf8))
             continuation.finish()

@@ -21,12 +21,14 @@ struct ExportCommand: AsyncParsableCommand {
         abstract: "Write upstream keys (pool) or client keys (keys) to standard output.",
         discussion: """
             Values of upstream keys are masked, unless --values: that needs an admin, asks before it does, and is written down.
-            What is exported as CSV with values can be imported again. What callers send is known to nobody.
+            What is exported as CSV with values can be imported again. What callers send is known to nobody; with --digests
+            another gateway knows the same client keys (fastgate keys import), so that callers go on using them.
 
             Examples:
               fastgate export pool --upstream miniai > keys.csv
               fastgate export pool --values --yes > keys.csv
               fastgate export keys > client-keys.csv
+              fastgate export keys --digests > client-keys.csv
             """
     )
     @OptionGroup var connection: GatewayConnection
@@ -38,6 +40,11 @@ struct ExportCommand: AsyncParsableCommand {
     var upstream: String?
     @Flag(help: "Write values as they are.")
     var values = false
+    @Flag(
+        help:
+            "With client keys, write what another gateway knows them by; needs an admin, and is written down."
+    )
+    var digests = false
     @Flag(help: "Do not ask about --values.")
     var yes = false
 
@@ -50,7 +57,11 @@ struct ExportCommand: AsyncParsableCommand {
             let file =
                 kind == .pool
                 ? try await client.exportUpstreamKeys(export, by: GatewayConnection.me)
-                : try await client.exportClientKeys(export.format, by: GatewayConnection.me)
+                : try await client.exportClientKeys(
+                    export.format,
+                    withDigests: digests,
+                    by: GatewayConnection.me
+                )
             // A terminal is shown text; a file gets what there is.
             guard isatty(STDOUT_FILENO) == 1 else {
                 for try await piece in file { try Output.file(piece) }

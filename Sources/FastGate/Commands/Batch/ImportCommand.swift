@@ -20,27 +20,13 @@ struct ImportCommand: AsyncParsableCommand {
             """
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The file, or - for standard input.")
-    var file: String?
-    @Option(help: "csv or json; by the file's name when not given.")
-    var format: ImportFormat?
-    @Flag(help: "Say what would be done, and do nothing.")
-    var dryRun = false
-    @Flag(help: "Take no row unless all of them hold.")
-    var allOrNothing = false
-    @Flag(help: "Print a file to fill in.")
-    var template = false
-
-    private static let shownFaults = 20
+    @OptionGroup var wanted: ImportFileOptions
 
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            if template { return Output.plain(try await client.text("/batch/template/keys-csv")) }
-            guard let file else { throw ValidationError("name the file, or --template") }
-            var options = ImportOptions(format: try format ?? ImportFormat(file: file))
-            options.mode = allOrNothing ? .allOrNothing : .keepGood
-            options.dryRun = dryRun
+            if wanted.template { return Output.plain(try await client.text("/batch/template/keys-csv")) }
+            var (file, options) = try wanted.resolved()
             // Answered when the file is there, so that there is something to show while it goes on.
             options.isAsync = true
             let progress = ProgressLine()
@@ -77,14 +63,8 @@ struct ImportCommand: AsyncParsableCommand {
         if connection.json {
             try CommandRun.showJSON(result)
         } else {
-            for fault in result.errors.prefix(Self.shownFaults) {
-                Output.errorLine("row \(fault.row): \(fault.error)")
-            }
-            let more = result.failedCount - Self.shownFaults
-            if more > 0 {
-                Output.errorLine("… and \(more) more; --json lists up to \(BatchResult.faultLimit)")
-            }
-            let verb = dryRun ? "would be imported" : "imported"
+            ImportReport.show(result.errors, of: result.failedCount)
+            let verb = wanted.dryRun ? "would be imported" : "imported"
             Output.line("\(result.successCount) \(verb), \(result.failedCount) left out")
         }
         if result.failedCount > 0 { throw ExitCode(1) }
@@ -92,6 +72,29 @@ struct ImportCommand: AsyncParsableCommand {
 }
 
 extension ImportFormat: ExpressibleByArgument {}
+
+/// Which file is taken in, and how.
+struct ImportFileOptions: ParsableArguments {
+    @Argument(help: "The file, or - for standard input.")
+    var file: String?
+    @Option(help: "csv or json; by the file's name when not given.")
+    var format: ImportFormat?
+    @Flag(help: "Say what would be done, and do nothing.")
+    var dryRun = false
+    @Flag(help: "Take no row unless all of them hold.")
+    var allOrNothing = false
+    @Flag(help: "Print a file to fill in.")
+    var template = false
+
+    func resolved() throws -> (file: String, options: ImportOptions) {
+        guard let file else { throw ValidationError("name the file, or --template") }
+        let format = try format ?? ImportFormat(file: file)
+        return (
+            file,
+            ImportOptions(format: format, mode: allOrNothing ? .allOrNothing : .keepGood, dryRun: dryRun)
+        )
+    }
+}
 
 /// A file as it is read, piece by piece.
 struct FileSource {

@@ -6,25 +6,27 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Turns the bytes of a file into rows of keys, whichever way it is written.
-struct KeyRowSource {
+/// Turns the bytes of a file into rows, whichever way it is written.
+struct RowSource<Column: ImportColumn> {
     enum Row: Sendable {
-        case row(KeyRow)
+        case row(ImportRow<Column>)
         case fault(RowFault)
     }
 
+    private static var list: String { "keys" }
+
     private enum Form {
-        case csv(CSVReader, columns: [KeyColumn]?)
+        case csv(CSVReader, columns: [Column?]?)
         case json(JSONRows)
     }
 
     private var form: Form
     private var count = 0
-    /// The upstream that a JSON file names for all of its keys.
-    private(set) var upstream: KeyRow?
+    /// What a JSON file says beside its list, for all of its rows.
+    private(set) var shared: ImportRow<Column>?
 
     init(_ format: ImportFormat) {
-        form = format == .csv ? .csv(CSVReader(), columns: nil) : .json(JSONRows(list: "keys"))
+        form = format == .csv ? .csv(CSVReader(), columns: nil) : .json(JSONRows(list: Self.list))
     }
 
     /// - Throws: `OperationsError` when the file as a whole does not hold.
@@ -86,40 +88,47 @@ struct KeyRowSource {
         return rows
     }
 
-    private static func columns(_ record: CSVReader.Record) throws(OperationsError) -> [KeyColumn] {
+    private static func columns(_ record: CSVReader.Record) throws(OperationsError) -> [Column?] {
         func refuse(_ message: String) -> OperationsError {
-            let all = KeyColumn.allCases.map(\.rawValue).joined(separator: ", ")
+            let all = Column.allCases.map(\.rawValue).joined(separator: ", ")
             return OperationsError(.invalid, "\(message); there are \(all)", parameter: "columns")
         }
         if let fault = record.fault { throw refuse("the line of column names \(fault)") }
-        var columns: [KeyColumn] = []
+        var columns: [Column?] = []
         for text in record.fields {
             let name = text.lowercased().filter { $0 != " " }
-            guard let column = KeyColumn(rawValue: name) else {
+            let column = Column(rawValue: name)
+            guard column != nil || Column.passedOver.contains(name) else {
                 throw refuse("there is no column “\(TextLine.safe(String(text.prefix(60))))”")
             }
-            guard !columns.contains(column) else { throw refuse("the column \(name) is there twice") }
+            guard column == nil || !columns.contains(column) else {
+                throw refuse("the column \(name) is there twice")
+            }
             columns.append(column)
         }
-        if let missing = KeyColumn.required.first(where: { !columns.contains($0) }) {
+        if let missing = Column.required.first(where: { !columns.contains($0) }) {
             throw refuse("the column \(missing.rawValue) is missing")
         }
-        guard columns.contains(.upstreamID) || columns.contains(.upstream) else {
-            throw refuse("the column upstream_id (or upstream) is missing")
+        let alternatives = Column.alternatives
+        guard alternatives.isEmpty || alternatives.contains(where: { columns.contains($0) }) else {
+            let names = alternatives.map(\.rawValue)
+            throw refuse(
+                "the column \(names[0]) (or \(names.dropFirst().joined(separator: ", "))) is missing"
+            )
         }
         return columns
     }
 
-    private func row(_ record: CSVReader.Record, _ columns: [KeyColumn]) -> Row {
+    private func row(_ record: CSVReader.Record, _ columns: [Column?]) -> Row {
         if let fault = record.fault { return .fault(RowFault(row: record.number, error: fault)) }
         guard record.fields.count <= columns.count else {
             let error = "has \(record.fields.count) fields, and there are \(columns.count) columns"
             return .fault(RowFault(row: record.number, error: error))
         }
-        var row = KeyRow(number: record.number)
+        var row = ImportRow<Column>(number: record.number)
         for (column, text) in zip(columns, record.fields) where !text.isEmpty {
-            // What is left empty has its default; a lone apostrophe is how spreadsheets write that there is nothing.
-            row[column] = text == "'" && column == .valuePrefix ? "" : CSVWriter.original(text)
+            guard let column else { continue }
+            row[column] = CSVWriter.original(text)
         }
         return .row(row)
     }
@@ -129,11 +138,11 @@ struct KeyRowSource {
     private mutating func jsonRow(_ bytes: [UInt8]) -> Row {
         count += 1
         do {
-            let object = try JSONDecoder().decode(KeyObject.self, from: Data(bytes))
-            var row = KeyRow(number: count)
+            let object = try JSONDecoder().decode(RowObject<Column>.self, from: Data(bytes))
+            var row = ImportRow<Column>(number: count)
             for (column, text) in object.texts { row[column] = text }
             return .row(row)
-        } catch let fault as KeyRowFault {
+        } catch let fault as RowFailure {
             return .fault(RowFault(row: count, error: fault.message))
         } catch {
             return .fault(RowFault(row: count, error: "is no JSON object of a key"))
@@ -141,26 +150,27 @@ struct KeyRowSource {
     }
 
     private mutating func takeMembers(_ members: [String: [UInt8]]) throws(OperationsError) {
-        for name in members.keys.sorted() where name != "upstream_id" && name != "upstream" {
-            throw OperationsError(
-                .invalid,
-                "unknown field; fields are upstream_id, upstream, keys",
-                parameter: TextLine.safe(String(name.prefix(60)))
-            )
-        }
         guard !members.isEmpty else { return }
-        var row = KeyRow(number: 0)
-        for (name, json) in members {
-            // What is neither is said to be no upstream.
-            let text = (try? JSONDecoder().decode(JSONScalar.self, from: Data(json)))?.text
-            row[name == "upstream" ? .upstream : .upstreamID] = text ?? "(not a number)"
+        var row = ImportRow<Column>(number: 0)
+        for name in members.keys.sorted() {
+            guard let column = Column.shared.first(where: { $0.rawValue == name }) else {
+                let fields = Column.shared.map(\.rawValue) + [Self.list]
+                throw OperationsError(
+                    .invalid,
+                    "unknown field; fields are \(fields.joined(separator: ", "))",
+                    parameter: TextLine.safe(String(name.prefix(60)))
+                )
+            }
+            // What is neither is said not to hold.
+            let text = (try? JSONDecoder().decode(JSONCell.self, from: Data(members[name] ?? [])))?.text
+            row[column] = text ?? "(not a text)"
         }
-        upstream = row
+        shared = row
     }
 }
 
-/// A key as a JSON file has it: the columns as members, with limits also as the API has them.
-private struct KeyObject: Decodable {
+/// A row as a JSON file has it: columns as members, and those that the API has in an object also there.
+private struct RowObject<Column: ImportColumn>: Decodable {
     private struct Name: CodingKey {
         let stringValue: String
         let intValue: Int? = nil
@@ -169,45 +179,51 @@ private struct KeyObject: Decodable {
         init?(intValue: Int) { nil }
     }
 
-    private(set) var texts: [KeyColumn: String] = [:]
+    private(set) var texts: [Column: String] = [:]
 
     init(from decoder: any Decoder) throws {
         let members = try decoder.container(keyedBy: Name.self)
         for name in members.allKeys {
-            if name.stringValue == "limits" {
-                let limits = try members.nestedContainer(keyedBy: Name.self, forKey: name)
-                for limit in limits.allKeys { try take(limit, of: limits, isLimit: true) }
+            if let fields = Column.nested[name.stringValue] {
+                // An object that is null has no fields.
+                if try members.decodeNil(forKey: name) { continue }
+                let object = try members.nestedContainer(keyedBy: Name.self, forKey: name)
+                for field in object.allKeys { try take(field, fields[field.stringValue], of: object) }
             } else {
-                try take(name, of: members, isLimit: false)
+                try take(name, Column(rawValue: name.stringValue), of: members)
             }
         }
     }
 
     private mutating func take(
         _ name: Name,
-        of members: KeyedDecodingContainer<Name>,
-        isLimit: Bool
+        _ column: Column?,
+        of members: KeyedDecodingContainer<Name>
     ) throws {
-        guard let column = KeyColumn(rawValue: name.stringValue),
-            !isLimit || RateLimits.fields.contains(name.stringValue)
-        else {
-            throw KeyRowFault(
+        guard let column else {
+            if Column.passedOver.contains(name.stringValue) { return }
+            throw RowFailure(
                 message: "unknown field “\(TextLine.safe(String(name.stringValue.prefix(60))))”"
             )
         }
-        let scalar: JSONScalar
+        let cell: JSONCell
         do {
-            scalar = try members.decode(JSONScalar.self, forKey: name)
+            cell = try members.decode(JSONCell.self, forKey: name)
+            guard !cell.isList || Column.lists.contains(column) else { throw JSONCell.WrongKind() }
         } catch {
-            throw KeyRowFault(message: "\(column.rawValue) must be a text, a number or a truth")
+            let list = Column.lists.contains(column) ? ", a list of texts" : ""
+            throw RowFailure(message: "\(column.rawValue) must be a text\(list), a number or a truth")
         }
-        texts[column] = scalar.text
+        texts[column] = cell.text
     }
 }
 
-/// A text, a number, a truth or null, as text.
-private struct JSONScalar: Decodable {
+/// A text, a number, a truth, a list of texts or null, as the text of a cell.
+private struct JSONCell: Decodable {
+    struct WrongKind: Error {}
+
     let text: String?
+    private(set) var isList = false
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
@@ -218,8 +234,21 @@ private struct JSONScalar: Decodable {
             text = value
         } else if let value = try? container.decode(Bool.self) {
             text = value ? "true" : "false"
+            // Only some columns take one.
+        } else if let value = try? container.decode([String].self) {
+            (text, isList) = (CellList.text(value), true)
         } else {
             text = "\(try container.decode(Int.self))"
         }
+    }
+}
+
+/// Several texts in one cell: one a line, or apart by spaces and commas where there is only one line.
+enum CellList {
+    static func text(_ values: [String]) -> String { values.joined(separator: "\n") }
+
+    static func values(_ text: String) -> [String] {
+        let isByLine = text.contains { $0.isNewline }
+        return text.split { isByLine ? $0.isNewline : $0 == " " || $0 == "," }.map(String.init)
     }
 }
