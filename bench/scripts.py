@@ -1,17 +1,18 @@
 """What a header costs a request: static, in JavaScript, in Python; and what other callers notice of scripts that hang.
 
-`bench/scripts.py [--rounds N] [--seconds N]`, in .venv. One gateway with an upstream for each kind, turn by turn, one request at a time.
+`bench/scripts.py [--rounds N] [--seconds N] [--only costs|hanging]`, in .venv. One gateway with an upstream for each kind, turn by turn, one request at a time.
 """
 
 import argparse
-import concurrent.futures
+import contextlib
 import http.client
+import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--only", choices=["costs", "hanging"])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -68,8 +70,10 @@ def main():
                 if fields:
                     made = gateway.admin("POST", "/headers", {"upstream_id": ids[kind], "name": "X-Value", **fields})
                     assert made.status == 201, made.body
-            costs(gateway, key, options, folder)
-            hanging(gateway, key, options, folder)
+            if options.only != "hanging":
+                costs(gateway, key, options, folder)
+            if options.only != "costs":
+                hanging(gateway, key, options, folder)
         finally:
             gateway.stop()
             mock.stop()
@@ -90,47 +94,66 @@ def costs(gateway, key, options, folder):
                 paced[kind].append((time.perf_counter() - begin) * 1e6)
             assert response.status == 200, (turn, kind, body, gateway.log()[-2000:])
             time.sleep(0.003)
-    full = {kind: [] for kind in KINDS}
+    full, values = {kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}
     for turn in range(options.rounds):
         for kind in list(KINDS)[:: 1 if turn % 2 == 0 else -1]:
             full[kind].append(wrk(gateway, key, kind, options.seconds, folder))
-    print(f"{'header':12}{'paced p50':>12}{'added':>8}{'p99':>8}{'full p50':>12}{'added':>8}{'p99':>8}   us")
+            values[kind].append(waited(gateway, kind))
+    print(f"{'header':12}{'paced p50':>12}{'added':>8}{'p99':>8}{'full p50':>12}{'added':>8}{'p99':>8}{'value p50':>12}   us")
     base = None
     for kind in KINDS:
-        values = sorted(paced[kind])
-        row = [values[len(values) // 2], values[len(values) * 99 // 100]]
+        times = sorted(paced[kind])
+        row = [times[len(times) // 2], times[len(times) * 99 // 100]]
         row += [statistics.median(column) for column in zip(*full[kind])]
         base = base or row
-        print(f"{kind:12}{row[0]:>12.0f}{row[0] - base[0]:>8.0f}{row[1]:>8.0f}{row[2]:>12.0f}{row[2] - base[2]:>8.0f}{row[3]:>8.0f}")
+        print(f"{kind:12}{row[0]:>12.0f}{row[0] - base[0]:>8.0f}{row[1]:>8.0f}{row[2]:>12.0f}{row[2] - base[2]:>8.0f}{row[3]:>8.0f}{statistics.median(values[kind]):>12.0f}")
+
+
+def waited(gateway, kind):
+    """Microseconds that the last requests have waited for a value, at p50, as the gateway has measured them."""
+    rules = gateway.admin("GET", "/headers").json["items"]
+    ids = {item["id"] for item in gateway.admin("GET", "/upstreams").json["items"] if item["slug"] == kind}
+    return next((rule["p50_ms"] * 1000 for rule in rules if rule["upstream_id"] in ids and rule["p50_ms"]), 0)
+
+
+@contextlib.contextmanager
+def asking(gateway, clients, script, folder):
+    """So many clients that try a script, each again a second after its answer; by wrk, which takes next to no time for it itself."""
+    body = json.dumps({"language": "javascript", "script": script})
+    file = folder / "ask.lua"
+    file.write_text(
+        f'wrk.method = "POST"\nwrk.body = [==[{body}]==]\nwrk.headers["Authorization"] = "Bearer {gateway.token}"\n'
+        'wrk.headers["Content-Type"] = "application/json"\nfunction delay() return 1000 end\n'
+        "done = function(s, l)\n io.write(string.format('ASKED %d %d\\n', s.requests,"
+        " s.errors.connect + s.errors.read + s.errors.write + s.errors.status))\nend\n"
+    )
+    url = f"http://127.0.0.1:{gateway.admin_port}/api/admin/scripts/test"
+    command = ["wrk", "-t1", f"-c{clients}", "-d600s", "--timeout", "10s", "-s", str(file), url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        text = process.communicate(timeout=30)[0]
+    asked, failed = (int(word) for word in text.split("ASKED ")[1].split()[:2])
+    assert asked > 0 and failed == 0, text
 
 
 def hanging(gateway, key, options, folder):
     """Scripts that never end, again and again, beside callers who use none; and what asking as often costs by itself."""
     results = {}
 
-    def ask(stop, script, pace):
-        while not stop.is_set():
-            begin = time.monotonic()
-            answer = gateway.admin("POST", "/scripts/test", {"language": "javascript", "script": script})
-            assert answer.status == 200
-            stop.wait(max(0.0, pace - (time.monotonic() - begin)))
-
-    def measure(name, clients, script, pace=0.0):
-        stop = threading.Event()
-        with concurrent.futures.ThreadPoolExecutor(max(clients, 1)) as threads:
-            running = [threads.submit(ask, stop, script.format(number), pace) for number in range(clients)]
-            time.sleep(0.5)
+    def measure(name, clients, script):
+        with asking(gateway, clients, script, folder) if clients else contextlib.nullcontext():
+            time.sleep(1.5)
             results.setdefault(name, []).append(wrk(gateway, key, "none", options.seconds, folder)[1])
-            stop.set()
-            for future in running:
-                future.result()
 
-    for _ in range(options.rounds):
-        measure("none", 0, "")
+    for turn in range(options.rounds):
+        sides = [("none", 0, "")]
         for clients in (4, 200):
-            # One that hangs is answered after a second.
-            measure(f"{clients} that return", clients, "return {}", pace=1.0)
-            measure(f"{clients} that hang", clients, "while(1); // {}")
+            sides += [(f"{clients} that return", clients, "return {}"), (f"{clients} that hang", clients, "while(1);")]
+        for side in sides if turn % 2 == 0 else reversed(sides):
+            measure(*side)
     print("p99 of other callers, beside scripts of so many clients, us")
     for name, values in results.items():
         print(f"  {name:16}{statistics.median(values):>8.0f}  {values}")

@@ -20,9 +20,9 @@ from language import check, run
 START, RUN, READY, REFUSED, DONE, CHECK = range(6)
 FRAME_LIMIT = 512 * 1024
 VALUE_LIMIT = 131_072
-# Seconds: what takes longer than the first works in turns and rests, since a kernel that preempts lazily lets whoever runs
-# go on for milliseconds while others wait.
-RATIONED_AFTER, TURN, REST = 0.005, 0.000_5, 0.001_5
+# Seconds: what takes longer than its run may works in turns and rests, since a kernel that preempts lazily lets whoever
+# runs go on for milliseconds while others wait.
+TURN, REST = 0.000_2, 0.000_8
 CHANNEL = 0
 
 
@@ -76,11 +76,12 @@ def packed(text):
 is_paced = False
 
 
-def pace(is_on):
+def pace(after):
+    """From so many seconds on; 0 ends it."""
     global is_paced
-    is_paced = is_on
+    is_paced = after > 0
     # By itself again and again: a rest that a script has kept from being taken is not the last one.
-    signal.setitimer(signal.ITIMER_REAL, RATIONED_AFTER if is_on else 0, TURN + REST if is_on else 0)
+    signal.setitimer(signal.ITIMER_REAL, after, TURN + REST if is_paced else 0)
 
 
 def rest(number, frame):
@@ -122,11 +123,12 @@ def serve():
         frame = receive()
         if frame.kind not in (RUN, CHECK):
             os._exit(2)
-        nonce, source, context = frame.number("<Q"), frame.text(), frame.text()
+        nonce, paced_after = frame.number("<Q"), frame.number("<I")
+        source, context = frame.text(), frame.text()
         began = time.perf_counter_ns()
-        pace(True)
+        pace(paced_after / 1_000_000)
         outcome = check(source) if frame.kind == CHECK else run(source, context)
-        pace(False)
+        pace(0)
         took = (time.perf_counter_ns() - began) // 1000
         text = outcome.message if outcome.value is None else outcome.value
         send(

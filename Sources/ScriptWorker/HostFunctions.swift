@@ -1,5 +1,10 @@
 import Crypto
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
 import Foundation
+#endif
 
 /// What scripts can ask of the worker: digests, codings and randomness; pure functions of their arguments but for those.
 enum HostFunctions {
@@ -85,7 +90,7 @@ enum HostFunctions {
             case .base64: return Data(bytes).base64EncodedString()
             case .base64url:
                 let text = Data(bytes).base64EncodedString().filter { $0 != "=" }
-                return text.replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
+                return text.replacing("+", with: "-").replacing("/", with: "_")
             }
         }
 
@@ -94,10 +99,7 @@ enum HostFunctions {
             switch self {
             case .hex: bytes = Self.unhex(Array(text.utf8))
             case .base64, .base64url:
-                var plain = text.replacingOccurrences(of: "-", with: "+").replacingOccurrences(
-                    of: "_",
-                    with: "/"
-                )
+                var plain = text.replacing("-", with: "+").replacing("_", with: "/")
                 plain += String(repeating: "=", count: (4 - plain.utf8.count % 4) % 4)
                 bytes = Data(base64Encoded: plain).map(Array.init)
             }

@@ -12,10 +12,9 @@ import Glibc
 enum ScriptWorker {
     private static let channel = WorkerChannel(descriptor: 0)
 
-    /// Microseconds: what takes longer than the first works in turns and rests, as the Python worker does.
-    private static let rationedAfter: Int64 = 5000
-    private static let turn: Int64 = 500
-    private static let rest: Int64 = 1500
+    /// Microseconds: what takes longer than its run may works in turns and rests, as the Python worker does.
+    private static let turn: Int64 = 200
+    private static let rest: Int64 = 800
 
     static func main() {
         // Many may start one after the other; half of a processor is enough for that.
@@ -43,14 +42,16 @@ enum ScriptWorker {
             guard frame.kind == .run || frame.kind == .check else { exit(2) }
             let isCheck = frame.kind == .check
             let nonce = frame.number(bytes: 8)
+            let pacedAfter = Int64(frame.number(bytes: 4))
             let source = frame.text()
             let context = frame.text()
             let begin = ContinuousClock.now
-            clinux_ration(rationedAfter, turn, rest)
+            clinux_ration(pacedAfter, turn, rest)
             let outcome = isCheck ? engine.check(source) : engine.run(source, context: context)
-            clinux_ration(0, 0, 0)
             let took = ContinuousClock.now - begin
             guard channel.send(answer(nonce, outcome, took)) else { break }
+            // Whoever waits is told first.
+            clinux_ration(0, 0, 0)
             // While some are ready there is no hurry: the request that has asked needs the processor now.
             while !channel.hasInput(within: engine.isReady ? 1 : 0), engine.prepare() {}
         }

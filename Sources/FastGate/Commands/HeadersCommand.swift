@@ -36,7 +36,8 @@ private enum HeaderTable {
         let upstreams = try await client.upstreams(by: GatewayConnection.me).items
         let slugs = Dictionary(uniqueKeysWithValues: upstreams.map { ($0.id, $0.slug) })
         let header = [
-            "ID", "UPSTREAM", "#", "NAME", "KIND", "ON", "IF IT FAILS", "CACHE", "RUNS", "ERRORS", "P95",
+            "ID", "UPSTREAM", "#", "NAME", "KIND", "ON", "IF IT FAILS", "CACHE", "RUNS", "ERRORS", "P50",
+            "P95",
             "LAST ERROR",
         ]
         let rows = rules.map { rule in
@@ -46,10 +47,14 @@ private enum HeaderTable {
                 rule.kind == .static ? "–" : rule.onFailure.rawValue,
                 rule.cacheSeconds > 0 ? "\(rule.cacheSeconds) s" : "–",
                 rule.kind == .static ? "–" : "\(rule.runs)", rule.kind == .static ? "–" : "\(rule.errors)",
-                rule.p95Ms.map { String(format: "%.2f ms", $0) } ?? "–", rule.lastError ?? "–",
+                Self.milliseconds(rule.p50Ms), Self.milliseconds(rule.p95Ms), rule.lastError ?? "–",
             ]
         }
         Output.line(TextTable(header: header, rows: rows).text)
+    }
+
+    private static func milliseconds(_ time: Double?) -> String {
+        time.map { String(format: "%.2f ms", $0) } ?? "–"
     }
 }
 

@@ -23,7 +23,8 @@ extension GatewayOperations {
         rule.errors = figures.errors
         rule.failing = figures.isFailing
         rule.lastError = figures.lastError
-        rule.p95Ms = figures.p95
+        rule.p50Ms = figures.percentile(50)
+        rule.p95Ms = figures.percentile(95)
         if user.role < .operator {
             let hidden = "(for operators)"
             rule.value = rule.value.map { _ in hidden }

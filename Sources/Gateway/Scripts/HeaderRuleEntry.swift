@@ -91,10 +91,10 @@ final class HeaderRuleFigures: Sendable {
         fileprivate var reportedAt: NIODeadline?
         fileprivate var isReportedFailing = false
 
-        /// Of the last runs, in milliseconds.
-        var p95: Double? {
+        /// How long a request has waited for the value, of the last runs, in milliseconds.
+        func percentile(_ percent: Int) -> Double? {
             guard !samples.isEmpty else { return nil }
-            return Double(samples.sorted()[(samples.count * 95 + 99) / 100 - 1]) / 1000
+            return Double(samples.sorted()[(samples.count * percent + 99) / 100 - 1]) / 1000
         }
 
         var isFailing: Bool { errorsInRow >= HeaderRuleFigures.failingAfter }

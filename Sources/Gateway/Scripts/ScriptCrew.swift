@@ -8,6 +8,9 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     ///
     /// A script that takes so long gives way to everyone else from then on.
     private static let watchInterval = TimeAmount.milliseconds(2)
+    /// Microseconds after which a run works in turns and rests; one that had to be stopped lately, nearly from its beginning.
+    private static let pacedAfter = 5000
+    private static let suspectPacedAfter = 200
     /// After so many looks memory is looked at, too.
     private static let memoryWatchEvery = 5
     /// A worker that holds more than this part of what it may is replaced while nothing runs in it.
@@ -39,7 +42,12 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         self.settings = settings
         self.loop = loop
         self.spawner = spawner
-        state = ScriptPoolState(limits: ScriptPoolState.Limits(workers: settings.workers))
+        state = ScriptPoolState(
+            limits: ScriptPoolState.Limits(
+                workers: settings.workers,
+                start: Int(ScriptWorkerProcess.startTime.nanoseconds)
+            )
+        )
     }
 
     private var now: Int { Int(NIODeadline.now().uptimeNanoseconds) }
@@ -176,8 +184,9 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         let nonce = UInt64.random(in: 0...UInt64.max)
         running[worker] = Running(nonce: nonce, job: job, startedAt: .now())
         settings.counters.change(entry.language) { $0.busy += 1 }
-        if state.isSuspect(entry.script, now: now) { _ = process.takeTurns(false) }
-        process.run(nonce: nonce, job)
+        let isSuspect = state.isSuspect(entry.script, now: now)
+        if isSuspect { _ = process.takeTurns(false) }
+        process.run(nonce: nonce, job, pacedAfter: isSuspect ? Self.suspectPacedAfter : Self.pacedAfter)
     }
 
     private func endRun(of worker: ScriptWorkerProcess) {
@@ -208,7 +217,10 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         let expiry = state.expired(now: now)
         for job in expiry.waiting {
             let limit = jobs[job.id].map { $0.limit.nanoseconds / 1_000_000 } ?? 0
-            let reason = "no worker was free within \(limit) ms: other scripts keep them busy"
+            let reason =
+                job.limitOnceReady == nil
+                ? "no worker was free within \(limit) ms: other scripts keep them busy"
+                : "the first worker was not ready within \(ScriptWorkerProcess.startTime.nanoseconds / 1_000_000_000) s"
             complete(job, ScriptOutcome(end: .refused(reason)))
         }
         for (worker, job) in expiry.running {

@@ -34,10 +34,19 @@ enum ScriptFrames {
         }
     }
 
-    /// `isCheck`: only whether it holds.
-    static func run(nonce: UInt64, source: String, context: String, isCheck: Bool = false) -> ByteBuffer {
+    /// - Parameters:
+    ///   - isCheck: only whether it holds.
+    ///   - pacedAfter: microseconds after which it works in turns and rests.
+    static func run(
+        nonce: UInt64,
+        source: String,
+        context: String,
+        isCheck: Bool = false,
+        pacedAfter: Int
+    ) -> ByteBuffer {
         frame(isCheck ? .check : .run) { buffer in
             buffer.writeInteger(nonce, endianness: .little)
+            buffer.writeInteger(UInt32(pacedAfter), endianness: .little)
             write(source, to: &buffer)
             write(context, to: &buffer)
         }

@@ -9,8 +9,10 @@ struct ScriptPoolState {
         var workers = 2
         /// Runs of each language that may wait for a worker: those of one are no reason to refuse another's.
         var queue = 256
+        /// How long the first worker of a language may take to get ready; who waits for it has that much time more.
+        var start = 0
         /// After so many runs a worker makes room for a fresh one.
-        var runsPerWorker = 5000
+        var runsPerWorker = 50_000
     }
 
     struct Job: Equatable {
@@ -18,7 +20,9 @@ struct ScriptPoolState {
         let language: ScriptLanguage
         /// Tells scripts apart.
         let script: Int
-        let deadline: Int
+        var deadline: Int
+        /// While no worker of its language has ever been ready: how long the run may take from then on.
+        var limitOnceReady: Int?
         /// One that has less time left is not begun any more: its worker would be killed for the others' sake.
         var shortest = 0
     }
@@ -89,6 +93,8 @@ struct ScriptPoolState {
     let limits: Limits
     private(set) var workers: [Int: Worker] = [:]
     private(set) var queue: [Job] = []
+    /// Of which a worker has been ready.
+    private var known: Set<ScriptLanguage> = []
     private var trouble: [ScriptLanguage: Trouble] = [:]
     private var suspects: [Int: Int] = [:]
 
@@ -122,6 +128,11 @@ struct ScriptPoolState {
                 "the script had to be stopped lately, and too many runs of it wait; mend it or disable its rule"
             )
         }
+        var job = job
+        if limits.start > 0, !known.contains(job.language) {
+            job.limitOnceReady = job.deadline - now
+            job.deadline += limits.start
+        }
         queue.append(job)
         let isStarting = own.contains { $0.value.activity == .starting }
         let isSuspended = trouble[job.language].map { now < $0.retryAt } ?? false
@@ -137,7 +148,17 @@ struct ScriptPoolState {
             return .rest
         }
         trouble[language] = nil
+        if known.insert(language).inserted { beginClocks(of: language, now: now) }
         return next(worker, language, now: now)
+    }
+
+    /// Those who waited for the first worker of a language have as long as anybody now.
+    private mutating func beginClocks(of language: ScriptLanguage, now: Int) {
+        for index in queue.indices where queue[index].language == language {
+            guard let limit = queue[index].limitOnceReady else { continue }
+            queue[index].deadline = now + limit
+            queue[index].limitOnceReady = nil
+        }
     }
 
     /// A run has ended by itself.

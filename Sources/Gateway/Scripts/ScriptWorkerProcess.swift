@@ -194,12 +194,14 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
 
     // MARK: Channel
 
-    func run(nonce: UInt64, _ job: ScriptJob) {
+    /// - Parameter pacedAfter: microseconds after which the script works in turns and rests.
+    func run(nonce: UInt64, _ job: ScriptJob, pacedAfter: Int) {
         let frame = ScriptFrames.run(
             nonce: nonce,
             source: job.source,
             context: job.context,
-            isCheck: job.isCheck
+            isCheck: job.isCheck,
+            pacedAfter: pacedAfter
         )
         context?.writeAndFlush(NIOAny(frame), promise: nil)
     }

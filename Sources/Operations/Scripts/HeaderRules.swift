@@ -39,7 +39,8 @@ package struct HeaderRule: Codable, Sendable, Equatable {
     /// Whether its last runs have failed one after the other.
     package var failing = false
     @ShownNull package var lastError: String?
-    /// Of the last runs, the way to the worker included; null before the first.
+    /// How long requests have waited for the value, of the last runs, the way to the worker included; null before the first.
+    @ShownNull package var p50Ms: Double?
     @ShownNull package var p95Ms: Double?
     package var version = 1
 
@@ -56,6 +57,7 @@ package struct HeaderRule: Codable, Sendable, Equatable {
         _script = ShownNull(wrappedValue: nil)
         _fallback = ShownNull(wrappedValue: nil)
         _lastError = ShownNull(wrappedValue: nil)
+        _p50Ms = ShownNull(wrappedValue: nil)
         _p95Ms = ShownNull(wrappedValue: nil)
     }
 }

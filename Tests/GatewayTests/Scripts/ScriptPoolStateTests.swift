@@ -47,6 +47,30 @@ import Testing
         #expect(!pool.isWatched)
     }
 
+    @Test func `who waits for the first worker of a language has its limit from then on`() {
+        var pool = ScriptPoolState(limits: ScriptPoolState.Limits(workers: 1, start: 1000))
+        _ = pool.submit(job(1, deadline: 100), now: 0)
+        _ = pool.submit(job(2, deadline: 110), now: 10)
+        pool.started(1, .javascript)
+        #expect(pool.expired(now: 900) == ScriptPoolState.Expiry())
+        let ready = pool.ready(1, now: 900)
+        #expect(ready == .run(job(1, deadline: 1000)))
+        #expect(pool.expired(now: 999).waiting == [] && pool.queue == [job(2, deadline: 1000)])
+        #expect(pool.expired(now: 1000).waiting == [job(2, deadline: 1000)])
+        // Another worker that starts is no reason to wait longer.
+        _ = pool.ended(1, reason: nil, now: 1001)
+        _ = pool.submit(job(3, deadline: 1100), now: 1001)
+        #expect(pool.expired(now: 1100).waiting == [job(3, deadline: 1100)])
+    }
+
+    @Test(arguments: [(1099, false), (1100, true)])
+    func `the first worker is not waited for without an end`(now: Int, isOver: Bool) {
+        var pool = ScriptPoolState(limits: ScriptPoolState.Limits(workers: 1, start: 1000))
+        _ = pool.submit(job(1, deadline: 100), now: 0)
+        let waiting = pool.expired(now: now).waiting
+        #expect(waiting.map(\.id) == (isOver ? [1] : []) && waiting.allSatisfy { $0.limitOnceReady == 100 })
+    }
+
     @Test func `no more workers than allowed, of each language`() {
         var pool = manned()
         for id in 1...2 { _ = pool.submit(job(id), now: 0) }
