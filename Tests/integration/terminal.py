@@ -43,6 +43,8 @@ class Terminal:
         self.screen = Screen(columns, lines)
         self.stream = pyte.ByteStream(self.screen)
         self.bytes = 0
+        # When the last bytes came: what the screen makes of them takes longer than many programs.
+        self.read_at = 0.0
         self.raw = bytearray()
         self.master, self.slave = pty.openpty()
         self.screen.answer = lambda data: os.write(self.master, data)
@@ -77,6 +79,7 @@ class Terminal:
             data = os.read(self.master, 65536)
         except OSError:
             return False
+        self.read_at = time.monotonic()
         self.bytes += len(data)
         self.raw += data
         # pyte does not know `CSI ? … $` and takes part of it for text.
