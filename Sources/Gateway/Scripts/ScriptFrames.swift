@@ -34,9 +34,8 @@ enum ScriptFrames {
         }
     }
 
-    /// - Parameters:
-    ///   - isCheck: only whether it holds.
-    ///   - pacedAfter: microseconds after which it works in turns and rests.
+    /// What a worker runs. `isCheck`: only whether it holds. `pacedAfter`: microseconds after which it works in turns and
+    /// rests.
     static func run(
         nonce: UInt64,
         source: String,

@@ -194,7 +194,7 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
 
     // MARK: Channel
 
-    /// - Parameter pacedAfter: microseconds after which the script works in turns and rests.
+    /// `pacedAfter`: microseconds after which the script works in turns and rests.
     func run(nonce: UInt64, _ job: ScriptJob, pacedAfter: Int) {
         let frame = ScriptFrames.run(
             nonce: nonce,
