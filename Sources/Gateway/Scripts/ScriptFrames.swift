@@ -34,8 +34,9 @@ enum ScriptFrames {
         }
     }
 
-    /// What a worker runs. `isCheck`: only whether it holds. `pacedAfter`: microseconds after which it works in turns and
-    /// rests.
+    /// What a worker runs.
+    ///
+    /// `isCheck`: only whether it holds. `pacedAfter`: microseconds after which it works in turns and rests.
     static func run(
         nonce: UInt64,
         source: String,
