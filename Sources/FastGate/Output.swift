@@ -33,6 +33,14 @@ enum Output {
         throw OperationsError(.unavailable, "the file is not whole: \(String(cString: strerror(code)))")
     }
 
+    /// What cannot be had a second time, whoever reads it.
+    ///
+    /// - Throws: `OperationsError` where it cannot be written, or nobody reads it any more.
+    static func checked(_ bytes: [UInt8]) throws(OperationsError) {
+        guard let code = write(bytes[...], to: STDOUT_FILENO) else { return }
+        throw OperationsError(.unavailable, String(cString: strerror(code)))
+    }
+
     static func errorLine(_ text: String) {
         write(safe(text) + "\n", to: STDERR_FILENO)
     }

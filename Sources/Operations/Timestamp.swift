@@ -70,6 +70,8 @@ extension Timestamp: CustomStringConvertible {
         }
         guard let offset = Self.offset(Array(bytes[position...])) else { return nil }
         let days = CivilDate(year: year, month: month, day: day).daysSince1970
+        // The 30th of February is no day in March.
+        guard CivilDate(daysSince1970: days).day == day else { return nil }
         let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
         microseconds = seconds * 1_000_000 + fraction
     }

@@ -22,7 +22,7 @@ FRAME_LIMIT = 512 * 1024
 VALUE_LIMIT = 131_072
 # Seconds: what takes longer than its run may works in turns and rests, since a kernel that preempts lazily lets whoever
 # runs go on for milliseconds while others wait.
-TURN, REST = 0.000_2, 0.000_8
+TURN, REST, LATEST = 0.000_2, 0.000_8, 0.005
 CHANNEL = 0
 
 
@@ -80,14 +80,19 @@ def pace(after):
     """From so many seconds on; 0 ends it."""
     global is_paced
     is_paced = after > 0
-    # By itself again and again: a rest that a script has kept from being taken is not the last one.
-    signal.setitimer(signal.ITIMER_REAL, after, TURN + REST if is_paced else 0)
+    set_alarm(after)
+
+
+def set_alarm(after):
+    # By itself again, too: a rest that a script has kept from being taken is not the last one.
+    signal.setitimer(signal.ITIMER_REAL, after, LATEST if after > 0 else 0)
 
 
 def rest(number, frame):
     # One that was under way when the run ended comes too late.
     if is_paced:
         time.sleep(REST)
+        set_alarm(TURN)
 
 
 def begin():

@@ -313,7 +313,7 @@ def test_the_command_line(gateway, tmp_path):
     dry = gateway.command("import", str(file), "--dry-run", check=False)
     assert dry.returncode == 1 and "1 would be imported, 1 left out" in dry.stdout and "row 3: there is no upstream 999" in dry.stderr
     whole = gateway.command("import", str(file), "--all-or-nothing", check=False)
-    assert whole.returncode == 1 and "0 imported" in whole.stdout
+    assert whole.returncode == 1 and "nothing is imported: 1 of 2 rows do not hold" in whole.stdout
     assert json.loads(gateway.command("import", str(file), "--json", check=False).stdout)["success_count"] == 1
     assert gateway.command("import", str(tmp_path / "nowhere.csv"), check=False).returncode == 1
     assert "sk-a-000001" not in gateway.command("export", "pool").stdout
@@ -349,8 +349,10 @@ def test_client_keys_come_from_a_file_and_are_shown_once(gateway):
     gateway.key("taken")
     rows = [CLIENT_HEADER, 'team-a,alice,2031-01-31,miniai,"/v1/**, /v2/*",gpt-4*,60,1000,tokens,month,first']
     rows += ["team-b,,,,,,,,,,", "team-a,,,,,,,,,,", "taken,,,,,,,,,,", "late,,2001-01-01,,,,,,,,", "x,,,,v1,,,,,,", "y,,,,,,,,tokens,,"]
+    # A row that ends early would allow what it does not say; an upstream that is not there is a slip of the pen.
+    rows += ["short,o", "lost,,,miniai;nowhere,,,,,,,", "feb,,2031-02-30,,,,,,,,", ",,,,,,,,,,"]
     dry = send_clients(gateway, "\r\n".join(rows), "?dry_run=true").json
-    assert (dry["success_count"], dry["failed_count"], dry["keys"]) == (2, 5, [])
+    assert (dry["success_count"], dry["failed_count"], dry["keys"]) == (2, 8, [])
     assert len(gateway.admin("GET", "/client-keys").json["items"]) == 1
     refused = send_clients(gateway, "\n".join(rows), "?mode=all_or_nothing").json
     assert (refused["success_count"], refused["keys"]) == (0, []) and len(gateway.admin("GET", "/client-keys").json["items"]) == 1
@@ -361,6 +363,9 @@ def test_client_keys_come_from_a_file_and_are_shown_once(gateway):
         {"row": 6, "error": "expires_at is in the past"},
         {"row": 7, "error": "permissions.paths v1 does not begin with /"},
         {"row": 8, "error": "quota_total is required with quota_unit and quota_period"},
+        {"row": 9, "error": "ends too early: 2 fields, and there are 11 columns"},
+        {"row": 10, "error": "upstreams: there is no upstream nowhere"},
+        {"row": 11, "error": "expires_at must be a day or a time, like 90d, 2027-01-31 or 2027-01-31T12:00:00Z"},
     ], answer.body
     made = {one["name"]: one for one in answer.json["keys"]}
     assert set(made) == {"team-a", "team-b"} and made["team-a"]["row"] == 2
@@ -380,6 +385,8 @@ def test_client_keys_of_another_gateway_go_on_to_work(gateway, make_gateway):
     callers = {name: gateway.key(name, limits={"requests_per_minute": 7}, permissions={"paths": ["/v2/**"]}) for name in ("a", "=b", "gone")}
     ids = {one["name"]: one["id"] for one in gateway.admin("GET", "/client-keys").json["items"]}
     gateway.admin("POST", f"/client-keys/{ids['gone']}/revoke")
+    # Both keys of a rotation have one name, and both work; they go on counting together.
+    after = gateway.admin("POST", f"/client-keys/{ids['a']}/rotate", {"overlap_seconds": 3600}).json
     plain = gateway.admin("GET", "/batch/client-keys/export-csv").body
     exported = gateway.admin("GET", "/batch/client-keys/export-csv?digests=true").body
     assert not any(key.encode() in exported for key in callers.values())
@@ -387,18 +394,21 @@ def test_client_keys_of_another_gateway_go_on_to_work(gateway, make_gateway):
     other = make_gateway(folder="other")
     # Without digests nobody could make these keys again, and new ones in their place would be a surprise.
     left_out = send_clients(other, plain).json
-    assert left_out["success_count"] == 0 and "digest is missing" in left_out["errors"][0]["error"]
+    assert left_out["success_count"] == 0 and left_out["failed_count"] == 4 and "digest is missing" in left_out["errors"][0]["error"]
     answer = send_clients(other, exported).json
-    assert (answer["success_count"], answer["failed_count"]) == (3, 0), answer
+    assert (answer["success_count"], answer["failed_count"]) == (4, 0), answer
+    assert other.chat(after["key"]).status == 200
     assert all(one["key"] is None for one in answer["keys"])
     assert other.chat(callers["a"]).status == other.chat(callers["=b"]).status == 200
     assert other.chat(callers["gone"]).status == 401
-    moved = {one["name"]: one for one in other.admin("GET", "/client-keys").json["items"]}
+    moved = {one["name"]: one for one in other.admin("GET", "/client-keys").json["items"] if one["counts_as"] is None}
+    successor = next(one for one in other.admin("GET", "/client-keys").json["items"] if one["prefix"] == after["prefix"])
+    assert successor["counts_as"] == moved["a"]["id"] and successor["name"] == "a"
     assert moved["a"]["limits"]["requests_per_minute"] == 7 and moved["gone"]["revoked_at"] is not None
     again = send_clients(other, exported).json
-    assert (again["success_count"], again["failed_count"]) == (0, 3)
+    assert (again["success_count"], again["failed_count"]) == (0, 4)
     # The API's own list is a file, too: names are taken, fields that only a gateway writes are passed over.
-    listed = gateway.admin("GET", "/client-keys").json["items"]
+    listed = [one for one in gateway.admin("GET", "/client-keys").json["items"] if one["counts_as"] is None]
     for one in listed:
         one["name"] += "-new"
         del one["prefix"], one["last4"]
@@ -443,7 +453,7 @@ def test_client_keys_from_a_file_by_command(gateway, tmp_path):
     template = gateway.command("keys", "import", "--template").stdout
     assert template.splitlines()[0].startswith("name,owner,expires_at")
     file = tmp_path / "team.csv"
-    file.write_text(template + "second,,,,,,,,,,,\n,,,,,,,,,,,\n")
+    file.write_text(template + "second,,,,,,,,,,,\n,owner,,,,,,,,,,\n")
     assert "2 would be made, 1 left out" in gateway.command("keys", "import", str(file), "--dry-run", check=False).stderr
     out = tmp_path / "keys.csv"
     done = gateway.command("keys", "import", str(file), "--output", str(out), check=False)
@@ -458,5 +468,96 @@ def test_client_keys_from_a_file_by_command(gateway, tmp_path):
     assert len(gateway.admin("GET", "/client-keys").json["items"]) == count
     printed = gateway.command("keys", "import", str(file)).stdout.splitlines()
     assert printed[0] == "id,name,key" and gateway.chat(printed[1].split(",")[2]).status == 200
+    # Nothing is made where nothing could be written, and a loss is said with what is to be done.
+    assert "Is a directory" in gateway.command("keys", "import", str(tmp_path), check=False).stderr
+    file.write_text("name\nfourth\n")
+    with open("/dev/full", "w") as full:
+        lost = subprocess.run([BINARY, "keys", "import", str(file), "--socket", gateway.socket], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert lost.returncode == 1 and "1 client keys are made" in lost.stderr and "rotate or delete" in lost.stderr
+    empty = tmp_path / "none.csv"
+    assert gateway.command("keys", "import", str(file), "--output", str(empty), check=False).returncode == 1 and not empty.exists()
+    assert gateway.command("export", "keys", "--values", check=False).returncode == 2
     moved = gateway.command("export", "keys", "--digests").stdout
     assert moved.splitlines()[0].startswith("name,") and "digest" in moved.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("name;owner\na;b\n", "apart by commas, not by ;"),
+        ("name\towner\na\tb\n", "not by tabs"),
+        ("name,owner\n".encode("utf-16"), "UTF-8"),
+        (",".join(f"c{index}" for index in range(40)), "--data-binary"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_so(gateway, content, message):
+    answer = send_clients(gateway, content)
+    assert answer.status == 422 and message in answer.json["error"]["message"], answer.body
+
+
+@pytest.mark.parametrize(
+    "row, message",
+    [
+        ({"name": "a", "permissions": []}, "permissions must be an object"),
+        ({"name": "a", "permissions": {"models": [""]}}, "models must be a text, a list of texts"),
+        ({"name": "a", "permissions": {"upstreams": ["miniai"]}, "upstreams": ["lab"]}, "upstreams is there twice"),
+        ({"name": ["a"]}, "name must be a text, a whole number"),
+        ({"name": "a", "limits": {"requests_per_minute": 60.5}}, "a whole number"),
+        ({"name": "a", "limits": {"coffee": 1}}, "unknown field “coffee”"),
+        ({"name": "a", "key": "fg_x"}, "unknown field “key”"),
+        ({"name": "a", "permissions": {"models": []}, "models": ["gpt-4"]}, "models is there twice"),
+        ({"name": "a", "limits": {"concurrency": None}, "concurrency": 5}, "concurrency is there twice"),
+        ({"name": "a", "counts_as_prefix": "fg_abcdefgh"}, "only for keys with a digest"),
+        ({"name": "a", "quota": None, "expires_at": None}, None),
+    ],
+)
+def test_an_object_of_a_client_key_that_does_not_hold(gateway, row, message):
+    answer = send_clients(gateway, json.dumps([row]), kind="json").json
+    assert (answer["success_count"] == 1) if message is None else message in answer["errors"][0]["error"], answer
+
+
+def test_what_allows_less_never_comes_to_allow_all(gateway, make_gateway):
+    for cell in ('","', '" "', '" ; "', '"\n"'):
+        answer = send_clients(gateway, f"name,models\nx,{cell}\n").json
+        assert answer["failed_count"] == 1 and answer["errors"][0]["error"] == "models names nothing", answer
+    lists = {"models": ["a b", "c,d", "e;f", "g"], "paths": ["/a b"]}
+    made = send_clients(gateway, json.dumps([{"name": "lists", "permissions": lists}]), kind="json").json["keys"][0]
+    kept = gateway.admin("GET", f"/client-keys/{made['id']}").json["permissions"]
+    assert (kept["models"], kept["paths"]) == (lists["models"], lists["paths"])
+    other = make_gateway(folder="other")
+    send_clients(other, gateway.admin("GET", "/batch/client-keys/export-csv?digests=true").body)
+    assert other.admin("GET", "/client-keys").json["items"][0]["permissions"] == kept
+
+
+def test_an_answer_that_was_lost_comes_again(gateway):
+    body, headers = form("name\nlost\n")
+    headers["Idempotency-Key"] = "import-1"
+    first = gateway.admin("POST", "/batch/client-keys/import-csv", body, headers)
+    again = gateway.admin("POST", "/batch/client-keys/import-csv", body, headers)
+    assert first.status == again.status == 200 and first.json == again.json
+    assert gateway.chat(again.json["keys"][0]["key"]).status == 200
+    assert gateway.admin("POST", "/batch/client-keys/import-csv?dry_run=true", body, headers).status == 409
+
+
+def test_digests_are_moved_by_admins_only(make_gateway):
+    gateway = make_gateway(start=False)
+    tokens = "tokens: [ { name: lee, role: operator, token: operator-token-of-the-test } ]"
+    gateway.config.write_text(gateway.config.read_text().replace("admin: { port: 0 }", f"admin: {{ port: 0, {tokens} }}"))
+    gateway.start()
+    lee = {"Authorization": "Bearer operator-token-of-the-test"}
+    body, headers = form("name,prefix,last4,digest\nx,fg_abcdefgh,wxyz," + "0" * 64 + "\n")
+    refused = gateway.admin("POST", "/batch/client-keys/import-csv", body, {**headers, **lee}).json
+    assert refused["errors"] == [{"row": 2, "error": "only an admin moves keys by their digests"}]
+    assert gateway.admin("GET", "/batch/client-keys/export-csv?digests=true", headers=lee).status == 403
+    assert gateway.admin("POST", "/batch/client-keys/import-csv", body, headers).json["success_count"] == 1
+    change = gateway.admin("GET", "/operators/audit").json["items"][0]
+    assert change["after"]["moved"] == "1" and change["after"]["ids"] == "1-1"
+
+
+def test_a_misspelt_parameter_imports_nothing(gateway):
+    for path in ("/batch/keys/import-csv?dryrun=true", "/batch/client-keys/import-csv?dry-run=true", "/batch/client-keys/import-csv?async=true"):
+        body, headers = form("name,key_value,upstream\na,sk-a,miniai\n")
+        answer = gateway.admin("POST", path, body, headers)
+        assert answer.status == 422 and answer.json["error"]["param"] in path, answer.body
+    assert gateway.admin("GET", "/batch/keys/export-csv?upstream=miniai").status == 422
+    assert not pool(gateway) and not gateway.admin("GET", "/client-keys").json["items"]

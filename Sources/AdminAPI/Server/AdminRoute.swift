@@ -48,6 +48,8 @@ struct AdminRoute: Sendable {
     }
     /// Content types of a file that the body is; nil where it is none.
     var uploads: [String]?
+    /// Whether a repeat with the same `Idempotency-Key` gets the same answer, besides what creates one thing.
+    var remembersAnswer = false
     let handler: @Sendable (AdminRequest) async throws -> Response
 
     static func get(
@@ -104,6 +106,7 @@ extension AdminRoute {
         _ summary: String,
         query: [Parameter],
         accepts types: [String],
+        remembersAnswer: Bool = false,
         _ handler: @escaping @Sendable (AdminRequest) async throws -> Response
     ) -> AdminRoute {
         AdminRoute(
@@ -114,8 +117,25 @@ extension AdminRoute {
             role: .operator,
             query: query,
             uploads: types,
+            remembersAnswer: remembersAnswer,
             handler: handler
         )
+    }
+}
+
+extension AdminRoute {
+    /// A misspelt parameter is no request for something else: `dryrun=true` must not import.
+    ///
+    /// - Throws: `OperationsError` naming the one that the route does not know.
+    func checkQuery(_ parameters: Parameters) throws(OperationsError) {
+        for (name, _) in parameters where !query.contains(where: { $0.name == name }) {
+            let known = query.map(\.name).joined(separator: ", ")
+            throw OperationsError(
+                .invalid,
+                known.isEmpty ? "unknown parameter; there are none" : "unknown parameter; there are \(known)",
+                parameter: String(name.prefix(60))
+            )
+        }
     }
 }
 
@@ -224,20 +244,31 @@ struct AdminRequest: Sendable {
         _ make: (Draft) async throws -> Made
     ) async throws -> Response {
         let (draft, bytes) = try await StrictBody.read(type, fields: fields, from: request)
+        // A digest, since the request may hold a provider's key.
+        let fingerprint = SHA256.hash(data: Array(request.uri.path.utf8) + bytes).description
+        return try await once(fingerprint, status: .created) { try await make(draft) }
+    }
+
+    /// Does something once per `Idempotency-Key`.
+    ///
+    /// `fingerprint`: what tells this request from others with the same key.
+    func once(
+        _ fingerprint: String,
+        status: HTTPResponse.Status,
+        _ make: () async throws -> some Encodable
+    ) async throws -> Response {
         guard let key = request.headers[.idempotencyKey] else {
-            return try json(try await make(draft), status: .created)
+            return try json(try await make(), status: status)
         }
         guard (1...255).contains(key.utf8.count) else {
             throw OperationsError(.badRequest, "Idempotency-Key must have 1 to 255 bytes")
         }
-        // A digest, since the request may hold a provider's key.
-        let fingerprint = SHA256.hash(data: Array(request.uri.path.utf8) + bytes).description
         if let earlier = try await port.rememberedAnswer(key, request: fingerprint, by: user) {
-            return json(text: earlier, status: .created)
+            return json(text: earlier, status: status)
         }
-        let answer = try JSONForm.text(try await make(draft))
+        let answer = try JSONForm.text(try await make())
         try await port.remember(answer, for: key, request: fingerprint, by: user)
-        return json(text: answer, status: .created)
+        return json(text: answer, status: status)
     }
 
     func change<Change: Decodable>(_ type: Change.Type, fields: [String]) async throws -> Change {

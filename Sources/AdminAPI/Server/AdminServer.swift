@@ -140,6 +140,7 @@ package struct AdminServer: Service {
             let path = RouterPath("/api/admin" + route.path)
             admin.on(path, method: route.method) { [port] request, context in
                 try context.user.require(route.role)
+                try route.checkQuery(request.uri.queryParameters)
                 return try await route.handler(
                     AdminRequest(
                         request: request,

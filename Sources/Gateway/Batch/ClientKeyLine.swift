@@ -3,10 +3,13 @@ import Operations
 /// A client key in an export.
 struct ClientKeyLine: Encodable {
     private let key: ClientKey
+    private let first: String?
     private let digest: String?
 
-    init(_ row: ClientKeyRow, withDigest: Bool) {
+    /// `first`: the prefix of the key whose limits and quota go on in this one.
+    init(_ row: ClientKeyRow, first: String?, withDigest: Bool) {
         key = row.key
+        self.first = first
         digest = withDigest ? Hexadecimal.text(row.digest.bytes) : nil
     }
 
@@ -30,7 +33,7 @@ struct ClientKeyLine: Encodable {
         case .name: key.name
         case .owner: key.owner
         case .expiresAt: key.expiresAt?.description ?? ""
-        case .upstreams: key.permissions.upstreams.joined(separator: " ")
+        case .upstreams: Self.cell(key.permissions.upstreams)
         case .paths: Self.cell(key.permissions.paths)
         case .models: Self.cell(key.permissions.models)
         case .cidrs: Self.cell(key.permissions.cidrs)
@@ -44,23 +47,27 @@ struct ClientKeyLine: Encodable {
         case .enabled: "\(key.enabled)"
         case .notes: key.notes
         case .revokedAt: key.revokedAt?.description ?? ""
+        case .countsAsPrefix: first ?? ""
         case .prefix: key.prefix
         case .last4: key.last4
         case .digest: digest
         }
     }
 
-    /// One a line where one line could not tell them apart.
+    /// One a line where one line could not tell them apart; what could not be read again is no list of nothing.
     private static func cell(_ values: [String]) -> String {
-        let isPlain = values.allSatisfy { value in !value.contains { $0 == " " || $0 == "," } }
+        let isPlain = values.allSatisfy { value in
+            !value.isEmpty && !value.contains { " ,;".contains($0) || $0.isNewline }
+        }
         return values.joined(separator: isPlain ? " " : "\n") + (isPlain ? "" : "\n")
     }
 
-    private enum CodingKeys: String, CodingKey { case digest }
+    private enum CodingKeys: String, CodingKey { case digest, countsAsPrefix }
 
     func encode(to encoder: any Encoder) throws {
         try key.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encodeIfPresent(digest, forKey: .digest)
+        try container.encodeIfPresent(first, forKey: .countsAsPrefix)
     }
 }

@@ -6,17 +6,40 @@ struct ClientKeyTable: ImportTable {
     static let object = "client_key"
 
     private let now: Timestamp
+    /// By slug.
+    private let upstreams: Set<String>
+    private let isAdmin: Bool
     /// Names that are taken, with the row that took each; nil for keys that were there before.
     private var names: [String: Int?]
+    /// Rows with keys that callers have already, by prefix.
     private var prefixes: [String: Int] = [:]
     let unsettled: Set<Int> = []
+    /// Names in the database, once it is written to.
+    private var taken: Set<String>?
+    /// Ids of keys that have come with their digests, by prefix.
+    private var moved: [String: Int] = [:]
     /// What has been put into the database, in the file's order.
     private(set) var made: [ImportedClientKey] = []
 
-    init(names: [String], at now: Timestamp) {
+    init(names: [String], upstreams: Set<String>, by user: Operator, at now: Timestamp) {
         self.names = Dictionary(names.map { ($0, nil) }) { first, _ in first }
+        self.upstreams = upstreams
+        isAdmin = user.role >= .admin
         self.now = now
     }
+
+    /// For the operators' audit: which they are, since a line for each would be too much.
+    var details: [String: String] {
+        var details = ["moved": "\(moved.count)"]
+        if let first = made.first, let last = made.last { details["ids"] = "\(first.id)-\(last.id)" }
+        return details
+    }
+
+    /// A JSON file of client keys says nothing beside its list.
+    func settle(_ shared: ImportRow<ClientKeyColumn>?) {}
+    func examineSettled(_ row: ImportRow<ClientKeyColumn>, _ db: Database) {}
+
+    // MARK: While the file comes
 
     mutating func examine(
         _ row: ImportRow<ClientKeyColumn>,
@@ -24,167 +47,139 @@ struct ClientKeyTable: ImportTable {
         _ db: Database
     ) throws(RowFailure) {
         let token = try CarriedKey(row)
-        let key = try Self.key(row, token, at: now)
-        switch names[key.name] {
-        case .none: break
-        case .some(nil): throw RowFailure(message: "there is a client key of this name, “\(key.name)”")
-        case .some(let row?): throw RowFailure(message: "row \(row) has the same name, “\(key.name)”")
-        }
+        let key = try ClientKeyRows.key(row, isCarried: token != nil, at: now)
         if let token {
-            if let row = prefixes[token.prefix] {
-                throw RowFailure(message: "row \(row) has the same prefix, \(token.prefix)")
+            // Those of before and after a rotation share a name, and both have to work.
+            try examine(token, row, db)
+            names[key.name] = row.number
+        } else {
+            guard row.given(.countsAsPrefix) == nil else {
+                throw RowFailure(message: "counts_as_prefix is only for keys with a digest")
             }
-            guard try !Self.isKnown(token, db) else {
-                throw RowFailure(message: "there is a client key of this prefix, \(token.prefix)")
-            }
-            prefixes[token.prefix] = row.number
+            try checkUpstreams(key)
+            try checkName(key.name)
+            names[key.name] = row.number
         }
-        names[key.name] = row.number
     }
 
-    private static func isKnown(_ token: CarriedKey, _ db: Database) throws(RowFailure) -> Bool {
+    private mutating func examine(
+        _ token: CarriedKey,
+        _ row: ImportRow<ClientKeyColumn>,
+        _ db: Database
+    ) throws(RowFailure) {
+        // A digest is of a key that somebody knows already, also of one that was revoked here and deleted.
+        guard isAdmin else { throw RowFailure(message: "only an admin moves keys by their digests") }
+        if let row = prefixes[token.prefix] {
+            throw RowFailure(message: "row \(row) has the same prefix, \(token.prefix)")
+        }
+        guard try !Self.isKnown(token.prefix, db) else { throw Self.doublePrefix(token.prefix) }
+        if let first = row.given(.countsAsPrefix), prefixes[first] == nil { throw Self.unknownFirst }
+        prefixes[token.prefix] = row.number
+    }
+
+    /// A file that is imported twice makes no second key for anyone.
+    private func checkName(_ name: String) throws(RowFailure) {
+        switch names[name] {
+        case .none: return
+        case .some(nil): throw Self.doubleName(name)
+        case .some(let row?): throw RowFailure(message: "row \(row) has the same name, “\(name)”")
+        }
+    }
+
+    /// A key that is moved may come before its upstream; in a new one it is a slip of the pen.
+    private func checkUpstreams(_ key: ClientKey) throws(RowFailure) {
+        guard let unknown = key.permissions.upstreams.first(where: { !upstreams.contains($0) }) else {
+            return
+        }
+        let shown = TextLine.safe(String(unknown.prefix(60)))
+        throw RowFailure(message: "upstreams: there is no upstream \(shown)")
+    }
+
+    private static func isKnown(_ prefix: String, _ db: Database) throws(RowFailure) -> Bool {
         do {
             let statement = try db.cachedStatement(sql: "SELECT 1 FROM client_keys WHERE prefix = ?")
-            return try Int.fetchOne(statement, arguments: [token.prefix]) != nil
+            return try Int.fetchOne(statement, arguments: [prefix]) != nil
         } catch {
             throw RowFailure(message: "cannot be looked up: \(error)")
         }
     }
 
-    /// A JSON file of client keys says nothing beside its list.
-    func settle(_ shared: ImportRow<ClientKeyColumn>?) {}
-    func examineSettled(_ row: ImportRow<ClientKeyColumn>, _ db: Database) {}
+    private static func doubleName(_ name: String) -> RowFailure {
+        RowFailure(message: "there is a client key of this name, “\(name)”")
+    }
+
+    private static func doublePrefix(_ prefix: String) -> RowFailure {
+        RowFailure(message: "there is a client key of this prefix, \(prefix)")
+    }
+
+    private static let unknownFirst = RowFailure(
+        message: "counts_as_prefix means a key that the file does not have before this one"
+    )
+
+    // MARK: Into the database
 
     mutating func insert(_ row: ImportRow<ClientKeyColumn>, _ db: Database) throws(RowFailure) {
-        let carried = try CarriedKey(row)
-        var key = try Self.key(row, carried, at: now)
-        let token = ClientKeyToken.generate()
-        (key.prefix, key.last4) =
-            carried.map { ($0.prefix, $0.last4) } ?? (token.prefix, token.lastFour)
+        let token = try CarriedKey(row)
+        let key = try ClientKeyRows.key(row, isCarried: token != nil, at: now)
+        if let token {
+            try insert(key, token, row, db)
+        } else {
+            try insertNew(key, row.number, db)
+        }
+    }
+
+    private mutating func insert(
+        _ key: ClientKey,
+        _ token: CarriedKey,
+        _ row: ImportRow<ClientKeyColumn>,
+        _ db: Database
+    ) throws(RowFailure) {
+        var key = key
+        (key.prefix, key.last4) = (token.prefix, token.last4)
+        if let first = row.given(.countsAsPrefix) {
+            // Only one that has come with the same file: a stranger's limits are no file's business.
+            guard let id = moved[first] else { throw Self.unknownFirst }
+            key.countsAs = id
+        }
+        guard let id = try Self.add(ClientKeyRow(key: key, digest: token.digest), db) else {
+            throw Self.doublePrefix(token.prefix)
+        }
+        moved[token.prefix] = id
+        made.append(ImportedClientKey(row: row.number, id: id, name: key.name, key: nil))
+    }
+
+    private mutating func insertNew(_ key: ClientKey, _ row: Int, _ db: Database) throws(RowFailure) {
+        try takeName(key.name, db)
+        var key = key
+        // Of forty random bits a prefix may be there once in a blue moon.
+        for _ in 0..<5 {
+            let token = ClientKeyToken.generate()
+            (key.prefix, key.last4) = (token.prefix, token.lastFour)
+            guard let id = try Self.add(ClientKeyRow(key: key, digest: token.digest), db) else { continue }
+            made.append(ImportedClientKey(row: row, id: id, name: key.name, key: token.text))
+            return
+        }
+        throw RowFailure(message: "no free prefix was found; import the row again")
+    }
+
+    /// What others have made while the file came counts, too.
+    private mutating func takeName(_ name: String, _ db: Database) throws(RowFailure) {
         do {
-            key.id = try ClientKeyStore.add(
-                ClientKeyRow(key: key, digest: carried?.digest ?? token.digest),
-                db
-            )
+            if taken == nil { taken = Set(try ClientKeyStore.names(db)) }
+        } catch {
+            throw RowFailure(message: "cannot be looked up: \(error)")
+        }
+        guard taken?.insert(name).inserted == true else { throw Self.doubleName(name) }
+    }
+
+    /// - Returns: its id; nil where another key has its prefix.
+    private static func add(_ row: ClientKeyRow, _ db: Database) throws(RowFailure) -> Int? {
+        do {
+            return try ClientKeyStore.add(row, db)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-            throw RowFailure(message: "there is a client key of this prefix, \(key.prefix)")
+            return nil
         } catch {
             throw RowFailure(message: "cannot be written: \(error)")
         }
-        made.append(
-            ImportedClientKey(
-                row: row.number,
-                id: key.id,
-                name: key.name,
-                key: carried == nil ? token.text : nil
-            )
-        )
-    }
-
-    // MARK: A row's key
-
-    private static let placeholder = ClientKeyToken(
-        text: String(repeating: "x", count: ClientKeyToken.length)
-    )
-
-    /// The rules are those of keys that are made one by one; only what has ended elsewhere may have ended.
-    private static func key(
-        _ row: ImportRow<ClientKeyColumn>,
-        _ carried: CarriedKey?,
-        at now: Timestamp
-    ) throws(RowFailure) -> ClientKey {
-        var draft = ClientKeyDraft(name: row[.name] ?? "", owner: row[.owner])
-        draft.permissions = ClientKeyPermissions(
-            upstreams: list(row, .upstreams),
-            paths: list(row, .paths),
-            models: list(row, .models),
-            cidrs: list(row, .cidrs)
-        )
-        draft.notes = row[.notes]
-        draft.enabled = try row.truth(.enabled)
-        let expiry = try time(row, .expiresAt)
-        if carried == nil { draft.expiresAt = expiry }
-        var key: ClientKey
-        do throws(OperationsError) {
-            key = try ClientKeyRules.key(draft, token: placeholder, at: now)
-        } catch {
-            throw RowFailure(
-                message: [error.parameter, error.message].compactMap(\.self).joined(separator: " ")
-            )
-        }
-        key.expiresAt = expiry
-        key.limits = try row.limits()
-        key.quota = try quota(row)
-        if let revoked = try time(row, .revokedAt) { (key.revokedAt, key.enabled) = (revoked, false) }
-        return key
-    }
-
-    private static func list(_ row: ImportRow<ClientKeyColumn>, _ column: ClientKeyColumn) -> [String] {
-        row[column].map(CellList.values) ?? []
-    }
-
-    private static func quota(_ row: ImportRow<ClientKeyColumn>) throws(RowFailure) -> QuotaStanding? {
-        let unit: QuotaUnit? = try row.choice(.quotaUnit)
-        let period: QuotaPeriod? = try row.choice(.quotaPeriod)
-        guard let total = try row.number(.quotaTotal, Quota.range) else {
-            guard unit == nil, period == nil else {
-                throw RowFailure(message: "quota_total is required with quota_unit and quota_period")
-            }
-            return nil
-        }
-        return QuotaStanding(Quota(unit: unit ?? .requests, total: total, period: period ?? .none))
-    }
-
-    /// A day is its beginning, in UTC.
-    private static func time(
-        _ row: ImportRow<ClientKeyColumn>,
-        _ column: ClientKeyColumn
-    ) throws(RowFailure) -> Timestamp? {
-        guard let text = row.given(column) else { return nil }
-        guard let time = Timestamp(text: text) ?? Timestamp(text: text + "T00:00:00Z") else {
-            throw RowFailure(message: "\(column.rawValue) must be like 2027-01-31 or 2027-01-31T12:00:00Z")
-        }
-        return time
-    }
-}
-
-/// What is known of a key that its caller has already.
-private struct CarriedKey {
-    let prefix: String
-    let last4: String
-    let digest: KeyDigest
-
-    /// nil for a row that asks for a new key.
-    init?(_ row: ImportRow<ClientKeyColumn>) throws(RowFailure) {
-        guard let digest = row.given(.digest) else {
-            // An export without digests names keys that nobody could make again.
-            guard row.given(.prefix) == nil, row.given(.last4) == nil else {
-                throw RowFailure(
-                    message:
-                        "digest is missing beside prefix and last4; export with digests (--digests), or leave them out"
-                )
-            }
-            return nil
-        }
-        guard let bytes = Hexadecimal.bytes(digest), let stored = KeyDigest(stored: bytes) else {
-            throw RowFailure(message: "digest must have 64 hexadecimal digits")
-        }
-        guard let prefix = row.given(.prefix), let last4 = row.given(.last4), Self.isPrefix(prefix),
-            last4.utf8.count == 4, last4.utf8.allSatisfy(Self.isURLSafe)
-        else {
-            throw RowFailure(message: "prefix and last4 must be as the key with this digest has them")
-        }
-        (self.prefix, self.last4, self.digest) = (prefix, last4, stored)
-    }
-
-    private static func isPrefix(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        return bytes.count == ClientKeyToken.prefixLength && text.hasPrefix("fg_")
-            && bytes.dropFirst(3).allSatisfy { (0x61...0x7A).contains($0) || (0x32...0x37).contains($0) }
-    }
-
-    private static func isURLSafe(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-            || byte == 0x2D || byte == 0x5F
     }
 }

@@ -23,6 +23,9 @@ protocol ImportTable: Sendable {
     var unsettled: Set<Int> { get }
     func examineSettled(_ row: ImportRow<Column>, _ db: Database) throws(RowFailure)
 
+    /// What the operators' audit says of an import besides counts.
+    var details: [String: String] { get }
+
     mutating func insert(_ row: ImportRow<Column>, _ db: Database) throws(RowFailure)
 }
 
@@ -161,7 +164,7 @@ final class FileImport<Table: ImportTable> {
     }
 
     private func change(by user: Operator) throws -> ChangeRecord {
-        let after = [
+        let counts = [
             "keys": "\(result.successCount)", "failed": "\(result.failedCount)",
             "format": options.format.rawValue,
         ]
@@ -170,7 +173,7 @@ final class FileImport<Table: ImportTable> {
             action: "import",
             object: Table.object,
             objectID: nil,
-            after: try JSONForm.text(after)
+            after: try JSONForm.text(counts.merging(table.details) { $1 })
         )
     }
 }

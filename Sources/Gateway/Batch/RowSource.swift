@@ -83,6 +83,8 @@ struct RowSource<Column: ImportColumn> {
                 form = .csv(reader, columns: try Self.columns(record))
                 continue
             }
+            // Spreadsheets end their files with rows of nothing.
+            if record.fault == nil, record.fields.allSatisfy(\.isEmpty) { continue }
             rows.append(row(record, columns))
         }
         return rows
@@ -93,13 +95,15 @@ struct RowSource<Column: ImportColumn> {
             let all = Column.allCases.map(\.rawValue).joined(separator: ", ")
             return OperationsError(.invalid, "\(message); there are \(all)", parameter: "columns")
         }
-        if let fault = record.fault { throw refuse("the line of column names \(fault)") }
+        if let fault = record.fault { throw refuse("the line of column names \(fault)\(Self.hint(record))") }
         var columns: [Column?] = []
         for text in record.fields {
             let name = text.lowercased().filter { $0 != " " }
             let column = Column(rawValue: name)
             guard column != nil || Column.passedOver.contains(name) else {
-                throw refuse("there is no column “\(TextLine.safe(String(text.prefix(60))))”")
+                throw refuse(
+                    "there is no column “\(TextLine.safe(String(text.prefix(60))))”\(Self.hint(record))"
+                )
             }
             guard column == nil || !columns.contains(column) else {
                 throw refuse("the column \(name) is there twice")
@@ -119,16 +123,35 @@ struct RowSource<Column: ImportColumn> {
         return columns
     }
 
+    /// What has most likely been done to the file.
+    private static func hint(_ record: CSVReader.Record) -> String {
+        if record.fields.contains(where: { $0.contains("\0") }) || record.fault?.contains("NUL") == true {
+            return " (is it UTF-16? save it as UTF-8)"
+        }
+        guard record.fields.count == 1, let text = record.fields.first else {
+            return record.fields.count > Column.allCases.count
+                ? " (are its line ends gone? curl keeps them with --data-binary)" : ""
+        }
+        if text.contains(";") { return " (columns are apart by commas, not by ;)" }
+        return text.contains("\t") ? " (columns are apart by commas, not by tabs)" : ""
+    }
+
     private func row(_ record: CSVReader.Record, _ columns: [Column?]) -> Row {
         if let fault = record.fault { return .fault(RowFault(row: record.number, error: fault)) }
         guard record.fields.count <= columns.count else {
             let error = "has \(record.fields.count) fields, and there are \(columns.count) columns"
             return .fault(RowFault(row: record.number, error: error))
         }
+        guard record.fields.count == columns.count || !Column.needsWholeRows else {
+            let error =
+                "ends too early: \(record.fields.count) fields, and there are \(columns.count) columns"
+            return .fault(RowFault(row: record.number, error: error))
+        }
         var row = ImportRow<Column>(number: record.number)
         for (column, text) in zip(columns, record.fields) where !text.isEmpty {
             guard let column else { continue }
-            row[column] = CSVWriter.original(text)
+            // A lone apostrophe is how spreadsheets write that there is nothing.
+            row[column] = text == "'" && Column.emptyTexts.contains(column) ? "" : CSVWriter.original(text)
         }
         return .row(row)
     }
@@ -162,8 +185,8 @@ struct RowSource<Column: ImportColumn> {
                 )
             }
             // What is neither is said not to hold.
-            let text = (try? JSONDecoder().decode(JSONCell.self, from: Data(members[name] ?? [])))?.text
-            row[column] = text ?? "(not a text)"
+            let cell = try? JSONDecoder().decode(JSONCell.self, from: Data(members[name] ?? []))
+            row[column] = cell.flatMap { $0.isList ? nil : $0.text } ?? "(not a text)"
         }
         shared = row
     }
@@ -180,6 +203,7 @@ private struct RowObject<Column: ImportColumn>: Decodable {
     }
 
     private(set) var texts: [Column: String] = [:]
+    private var seen: Set<Column> = []
 
     init(from decoder: any Decoder) throws {
         let members = try decoder.container(keyedBy: Name.self)
@@ -187,7 +211,10 @@ private struct RowObject<Column: ImportColumn>: Decodable {
             if let fields = Column.nested[name.stringValue] {
                 // An object that is null has no fields.
                 if try members.decodeNil(forKey: name) { continue }
-                let object = try members.nestedContainer(keyedBy: Name.self, forKey: name)
+                guard let object = try? members.nestedContainer(keyedBy: Name.self, forKey: name) else {
+                    // Of whatever kind it is instead.
+                    throw RowFailure(message: "\(name.stringValue) must be an object")
+                }
                 for field in object.allKeys { try take(field, fields[field.stringValue], of: object) }
             } else {
                 try take(name, Column(rawValue: name.stringValue), of: members)
@@ -212,7 +239,10 @@ private struct RowObject<Column: ImportColumn>: Decodable {
             guard !cell.isList || Column.lists.contains(column) else { throw JSONCell.WrongKind() }
         } catch {
             let list = Column.lists.contains(column) ? ", a list of texts" : ""
-            throw RowFailure(message: "\(column.rawValue) must be a text\(list), a number or a truth")
+            throw RowFailure(message: "\(column.rawValue) must be a text\(list), a whole number or a truth")
+        }
+        guard seen.insert(column).inserted else {
+            throw RowFailure(message: "\(column.rawValue) is there twice")
         }
         texts[column] = cell.text
     }
@@ -236,6 +266,10 @@ private struct JSONCell: Decodable {
             text = value ? "true" : "false"
             // Only some columns take one.
         } else if let value = try? container.decode([String].self) {
+            // An empty one would be lost, and a list of nothing allows everything.
+            guard value.allSatisfy({ !$0.allSatisfy(\.isWhitespace) && !$0.contains("\u{1F}") }) else {
+                throw WrongKind()
+            }
             (text, isList) = (CellList.text(value), true)
         } else {
             text = "\(try container.decode(Int.self))"
@@ -243,12 +277,16 @@ private struct JSONCell: Decodable {
     }
 }
 
-/// Several texts in one cell: one a line, or apart by spaces and commas where there is only one line.
+/// Several texts in one cell: one a line, or apart by spaces, commas and semicolons where there is only one line.
 enum CellList {
-    static func text(_ values: [String]) -> String { values.joined(separator: "\n") }
+    /// Before each value of a list that was one already, and is not to be taken apart.
+    private static let mark: Character = "\u{1F}"
+
+    static func text(_ values: [String]) -> String { values.map { "\(mark)\($0)" }.joined() }
 
     static func values(_ text: String) -> [String] {
+        if text.first == mark { return text.split(separator: mark).map(String.init) }
         let isByLine = text.contains { $0.isNewline }
-        return text.split { isByLine ? $0.isNewline : $0 == " " || $0 == "," }.map(String.init)
+        return text.split { isByLine ? $0.isNewline : " ,;".contains($0) }.map(String.init)
     }
 }

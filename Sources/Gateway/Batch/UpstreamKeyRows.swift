@@ -30,6 +30,9 @@ struct KeyRowReader: Sendable {
         }
         let value = Secret(row[.keyValue] ?? "")
         guard !value.value.isEmpty else { throw RowFailure(message: "key_value must not be empty") }
+        guard value.value.first != " ", value.value.last != " " else {
+            throw RowFailure(message: "key_value begins or ends with a space")
+        }
         guard !value.value.contains(where: { $0 == "…" || $0 == "•" }) else {
             throw RowFailure(
                 message: "key_value is masked; export with values (--values) to import them again"
@@ -38,9 +41,8 @@ struct KeyRowReader: Sendable {
         var definition = UpstreamKeyDefinition(name: name)
         definition.location = try row.choice(.location) ?? .header
         definition.paramName = row.given(.paramName) ?? definition.paramName
-        // Its spaces are a part of it; a lone apostrophe is how spreadsheets write that there is nothing.
-        let prefix = row[.valuePrefix] ?? (definition.location == .header ? "Bearer " : "")
-        definition.valuePrefix = prefix == "'" ? "" : prefix
+        // Its spaces are a part of it.
+        definition.valuePrefix = row[.valuePrefix] ?? (definition.location == .header ? "Bearer " : "")
         definition.weight = try row.number(.weight, DefinitionRules.weights) ?? 1
         definition.priority = try row.number(.priority, DefinitionRules.priorities) ?? 0
         definition.limits = try row.limits()

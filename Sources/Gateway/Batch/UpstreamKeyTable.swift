@@ -106,6 +106,8 @@ struct UpstreamKeyTable: ImportTable {
         return (key, upstream, digest)
     }
 
+    let details: [String: String] = [:]
+
     mutating func insert(_ row: ImportRow<KeyColumn>, _ db: Database) throws(RowFailure) {
         let (key, upstream, digest) = try placed(row, db)
         do {

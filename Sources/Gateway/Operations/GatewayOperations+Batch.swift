@@ -47,7 +47,9 @@ extension GatewayOperations {
         }
     }
 
-    private static let exportColumns = KeyColumn.allCases.filter { $0 != .upstream } + [.upstream]
+    /// By slug and not by id: another gateway has other ids.
+    private static let exportColumns =
+        [.upstream] + KeyColumn.allCases.filter { $0 != .upstream && $0 != .upstreamID }
 
     private static func fields(_ key: UpstreamKey, value: String) -> [String] {
         exportColumns.map { column in
@@ -106,8 +108,10 @@ extension GatewayOperations {
         let header = format == .csv ? CSVWriter.line(columns) : ""
         return pages(header: header) { after in
             let rows = try store.rows(after: after, limit: Self.exportPage)
+            let firsts = try store.find(rows.compactMap(\.key.countsAs))
             let lines = try rows.map { row in
-                let line = ClientKeyLine(row, withDigest: withDigests)
+                let first = row.key.countsAs.flatMap { firsts[$0]?.key.prefix }
+                let line = ClientKeyLine(row, first: first, withDigest: withDigests)
                 return try format == .csv ? CSVWriter.line(line.fields) : JSONForm.text(line) + "\n"
             }
             return (lines.joined(), rows.last?.key.id)

@@ -1,3 +1,4 @@
+import Logging
 import NIOPosix
 package import Operations
 
@@ -49,17 +50,43 @@ extension GatewayOperations {
         let jobs = gateway.imports
         let job = try jobs.begin("client_keys", options, by: user, at: Self.now())
         do {
-            let table = ClientKeyTable(names: try clientKeyStore.names(), at: Self.now())
+            let table = ClientKeyTable(
+                names: try clientKeyStore.names(),
+                upstreams: Set(try upstreamStore.upstreamRows().map(\.slug)),
+                by: user,
+                at: Self.now()
+            )
             let work = try await read(file, into: table, options, job.id, limit: ImportLimits.clientKeys)
             try await write(work, job.id, by: user)
             let (result, made) = (work.result, work.table.made)
             let keys = result.committed ? made : []
-            if result.committed { try await gateway.snapshots.publishClientKeys(keys.map(\.id)) }
+            await publish(keys.map(\.id))
             jobs.end(job.id, at: Self.now(), .success(result))
             return ClientKeyImportResult(result, keys: keys)
         } catch {
             jobs.end(job.id, at: Self.now(), .failure(error))
             throw error
+        }
+    }
+
+    private static let publishedAtOnce = 1000
+
+    /// In pieces, so that another change need not wait for all of them.
+    ///
+    /// Keys that cannot be put in force are told all the same, since their values cannot be told again; the next change
+    /// of any key tries those, too.
+    private func publish(_ ids: [Int]) async {
+        for start in stride(from: 0, to: ids.count, by: Self.publishedAtOnce) {
+            do {
+                try await gateway.snapshots.publishClientKeys(
+                    Array(ids[start..<min(start + Self.publishedAtOnce, ids.count)])
+                )
+            } catch {
+                gateway.logger.error(
+                    "imported client keys are not in force yet",
+                    metadata: ["reason": "\(error)"]
+                )
+            }
         }
     }
 

@@ -129,7 +129,8 @@ struct ScriptPoolState {
             )
         }
         var job = job
-        if limits.start > 0, !known.contains(job.language) {
+        // Once: where none gets ready, nobody waits for the next attempt longer than for anything else.
+        if limits.start > 0, !known.contains(job.language), trouble[job.language] == nil {
             job.limitOnceReady = job.deadline - now
             job.deadline += limits.start
         }
@@ -290,7 +291,9 @@ struct ScriptPoolState {
         workers[worker]?.activity = .ending
     }
 
+    /// A suspicion ends, however often it is confirmed: then the script runs as any other once, and may be cleared.
     private mutating func suspect(_ script: Int, now: Int) {
+        guard !isSuspect(script, now: now) else { return }
         if suspects.count >= Self.suspectLimit { suspects = suspects.filter { $0.value > now } }
         if suspects.count >= Self.suspectLimit { suspects.removeAll() }
         suspects[script] = now + Self.suspicion

@@ -21,7 +21,11 @@ extension ClientKeyStore {
     }
 
     func names() throws -> [String] {
-        try database.read { try String.fetchAll($0, sql: "SELECT name FROM client_keys") }
+        try database.read { try Self.names($0) }
+    }
+
+    static func names(_ db: Database) throws -> [String] {
+        try String.fetchAll(db, sql: "SELECT name FROM client_keys")
     }
 
     func setEnabled(_ isEnabled: Bool, of ids: [Int], by user: Operator) throws -> Outcome {

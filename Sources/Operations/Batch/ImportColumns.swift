@@ -10,6 +10,10 @@ package protocol ImportColumn: RawRepresentable, CaseIterable, Hashable, Sendabl
     static var shared: [Self] { get }
     /// Columns of several texts.
     static var lists: Set<Self> { get }
+    /// Columns whose empty text is another thing than none.
+    static var emptyTexts: Set<Self> { get }
+    /// Whether a row that ends before the last column is refused: what it leaves out would be allowed.
+    static var needsWholeRows: Bool { get }
     /// Columns that the API has inside an object, by the object's name and the field's.
     static var nested: [String: [String: Self]] { get }
     /// Columns and fields that an export writes and that mean nothing to an import.
@@ -59,6 +63,8 @@ package enum KeyColumn: String, ImportColumn {
     package static let alternatives: [KeyColumn] = [.upstreamID, .upstream]
     package static let shared: [KeyColumn] = [.upstreamID, .upstream]
     package static let lists: Set<KeyColumn> = []
+    package static let emptyTexts: Set<KeyColumn> = [.valuePrefix]
+    package static let needsWholeRows = false
     package static let nested: [String: [String: KeyColumn]] = ["limits": limits]
     package static let passedOver: Set<String> = []
 
@@ -87,6 +93,8 @@ package enum ClientKeyColumn: String, ImportColumn {
     case enabled
     case notes
     case revokedAt = "revoked_at"
+    /// The prefix of the key whose limits and quota go on in this one.
+    case countsAsPrefix = "counts_as_prefix"
     // By these three a key that callers have already goes on to work.
     case prefix
     case last4
@@ -97,6 +105,8 @@ package enum ClientKeyColumn: String, ImportColumn {
     package static let required: [ClientKeyColumn] = [.name]
     package static let alternatives: [ClientKeyColumn] = []
     package static let shared: [ClientKeyColumn] = []
+    package static let emptyTexts: Set<ClientKeyColumn> = []
+    package static let needsWholeRows = true
     package static let lists: Set<ClientKeyColumn> = [.upstreams, .paths, .models, .cidrs]
     package static let nested: [String: [String: ClientKeyColumn]] = [
         "limits": limits,

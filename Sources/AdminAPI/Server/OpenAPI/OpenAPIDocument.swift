@@ -121,7 +121,9 @@ enum OpenAPIDocument {
                 ])
             )
         }
-        if route.status == .created, route.method == .post, !route.path.contains("{") {
+        if route.remembersAnswer
+            || (route.status == .created && route.method == .post && !route.path.contains("{"))
+        {
             add(
                 "Idempotency-Key",
                 "The same answer for a repeat of the same request within a day",

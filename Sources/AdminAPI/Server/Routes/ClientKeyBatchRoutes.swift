@@ -15,10 +15,11 @@ enum ClientKeyBatchRoutes {
 
     private static func importFile(_ format: ImportFormat, _ request: AdminRequest) async throws -> Response {
         let options = try BatchRoutes.options(format, request)
-        let file = try UploadedFile.stream(request.request)
-        return try request.json(
-            try await request.port.importClientKeys(file, options, by: request.user)
-        )
+        // The file is not compared: it is read once, as it comes.
+        return try await request.once(request.request.uri.description, status: .ok) {
+            let file = try UploadedFile.stream(request.request)
+            return try await request.port.importClientKeys(file, options, by: request.user)
+        }
     }
 
     private static let imports: [AdminRoute] = [
@@ -27,14 +28,16 @@ enum ClientKeyBatchRoutes {
             BatchRoutes.tag,
             "Make client keys from CSV; the answer alone has what callers send",
             query: BatchRoutes.clientKeyImportQuery,
-            accepts: ["multipart/form-data", "text/csv"]
+            accepts: ["multipart/form-data", "text/csv"],
+            remembersAnswer: true
         ) { try await importFile(.csv, $0) },
         .upload(
             "/batch/client-keys/import-json",
             BatchRoutes.tag,
             "Make client keys from JSON: a list, or {\"keys\": […]}; the answer alone has what callers send",
             query: BatchRoutes.clientKeyImportQuery,
-            accepts: ["application/json", "multipart/form-data"]
+            accepts: ["application/json", "multipart/form-data"],
+            remembersAnswer: true
         ) { try await importFile(.json, $0) },
         .get(
             "/batch/template/client-keys-csv",

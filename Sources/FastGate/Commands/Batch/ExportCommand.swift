@@ -48,6 +48,15 @@ struct ExportCommand: AsyncParsableCommand {
     @Flag(help: "Do not ask about --values.")
     var yes = false
 
+    func validate() throws {
+        if kind == .keys, upstream != nil || values {
+            throw ValidationError("--upstream and --values are of the pool; fastgate export pool")
+        }
+        if kind == .pool, digests {
+            throw ValidationError("--digests is of client keys; fastgate export keys")
+        }
+    }
+
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()

@@ -3,6 +3,10 @@ import ArgumentParser
 import Foundation
 import Operations
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// A file of upstream keys, taken in by the running gateway.
 struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -64,6 +68,12 @@ struct ImportCommand: AsyncParsableCommand {
             try CommandRun.showJSON(result)
         } else {
             ImportReport.show(result.errors, of: result.failedCount)
+            if wanted.allOrNothing, result.failedCount > 0 {
+                Output.line(
+                    "nothing is imported: \(result.failedCount) of \(job.rows) rows do not hold, and it is all or nothing"
+                )
+                throw ExitCode(1)
+            }
             let verb = wanted.dryRun ? "would be imported" : "imported"
             Output.line("\(result.successCount) \(verb), \(result.failedCount) left out")
         }
@@ -104,12 +114,12 @@ struct FileSource {
 
     /// `progress`: told how much was read, of how much where that is known.
     init(_ path: String, progress: @escaping @Sendable (Int, Int) -> Void) throws {
-        let handle: FileHandle
-        do {
-            handle = path == "-" ? .standardInput : try FileHandle(forReadingFrom: URL(filePath: path))
-        } catch {
-            throw OperationsError(.badRequest, "\(path) cannot be read")
+        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        // A directory can be opened, and is found out by its first byte.
+        guard descriptor >= 0, Glibc.read(descriptor, nil, 0) == 0 else {
+            throw OperationsError(.badRequest, "\(path) cannot be read: \(String(cString: strerror(errno)))")
         }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: path != "-")
         // Of what is no file the size is not known.
         let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
         let place = ReadPlace(handle)
