@@ -71,6 +71,34 @@ import Testing
         #expect(waiting.map(\.id) == (isOver ? [1] : []) && waiting.allSatisfy { $0.limitOnceReady == 100 })
     }
 
+    @Test func `a language whose workers never get ready is waited for once`() {
+        var pool = ScriptPoolState(limits: ScriptPoolState.Limits(workers: 1, start: 1000))
+        _ = pool.submit(job(1, deadline: 100), now: 0)
+        pool.started(1, .javascript)
+        let ended = pool.ended(1, reason: "broken", now: 50)
+        #expect(ended.refused.map(\.id) == [1])
+        // After the pause another is tried, for whom nobody waits longer than for anything else.
+        let later = 2 * Self.second
+        #expect(pool.submit(job(2, deadline: later + 100), now: later) == .start)
+        #expect(pool.expired(now: later + 100).waiting == [job(2, deadline: later + 100)])
+    }
+
+    @Test func `a suspicion ends however often it is confirmed`() {
+        var pool = pool(workers: 1)
+        for (worker, begin) in [(1, 0), (2, 30), (3, 61)] {
+            pool.started(worker, .javascript)
+            _ = pool.ready(worker, now: begin * Self.second)
+            #expect(pool.isSuspect(9, now: begin * Self.second) == (begin == 30))
+            _ = pool.submit(
+                job(worker, script: 9, deadline: begin * Self.second + 1),
+                now: begin * Self.second
+            )
+            #expect(pool.expired(now: begin * Self.second + 1).running.count == 1)
+            _ = pool.ended(worker, reason: nil, now: begin * Self.second + 2)
+        }
+        #expect(pool.isSuspect(9, now: 100 * Self.second))
+    }
+
     @Test func `no more workers than allowed, of each language`() {
         var pool = manned()
         for id in 1...2 { _ = pool.submit(job(id), now: 0) }
