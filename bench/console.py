@@ -23,7 +23,7 @@ BINARY = Path(os.environ.get("FASTGATE_BINARY", ROOT / ".build/release/fastgate"
 os.environ.setdefault("FASTGATE_BINARY", str(BINARY))
 sys.path.insert(0, str(ROOT / "Tests/integration"))
 
-from conftest import Gateway, Mock  # noqa: E402
+from conftest import Gateway, Mock, wait_until  # noqa: E402
 from terminal import Terminal, children, cpu_seconds  # noqa: E402
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -303,7 +303,8 @@ def measure_stalls(seconds, folder):
     try:
         terminal.wait_for("serving", timeout=20)
         gateway.socket = str(folder / "data" / "own.sock")
-
+        # The console is there before the operators' port is.
+        wait_until(lambda: Path(gateway.socket).exists(), what="the operators' socket")
         gateway.port = int(json.loads(gateway.command("status", "--json").stdout)["address"].rsplit(":", 1)[1])
         terminal.press("3")
         case("in process, read", terminal)

@@ -76,9 +76,20 @@ final class AuditFile: Sendable {
     }
 
     /// Reads every page, which takes as long as the file is large: never while a start waits for it.
+    ///
+    /// - Throws: `SQLITE_INTERRUPT` when the task is cancelled meanwhile: an end does not wait for it either.
     func isSound() async throws -> Bool {
-        try await SearchThreads.run { [database] in
-            try database.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") == "ok" }
+        let wanted = QueryBound.Switch()
+        return try await withTaskCancellationHandler {
+            try await SearchThreads.run { [database] in
+                try database.read { db in
+                    try QueryBound.run(db, while: wanted) {
+                        try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok"
+                    }
+                }
+            }
+        } onCancel: {
+            wanted.turnOff()
         }
     }
 

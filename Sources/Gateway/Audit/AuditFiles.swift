@@ -24,6 +24,8 @@ final class AuditFiles: Sendable {
     private let all: Mutex<[AuditFileKind: [AuditFile]]>
     /// Kinds of which another file is to be begun, however small the current one is.
     private let turning = Mutex<Set<AuditFileKind>>([])
+    /// Off once nobody can wait for an answer any more: a search ends then, wherever it is.
+    let searches = QueryBound.Switch()
     /// While files are written anew, which makes them look twice as large: no reason to drop any.
     private let isHeld = Atomic(false)
 
@@ -63,6 +65,8 @@ final class AuditFiles: Sendable {
                 if try await file.isSound() { continue }
                 throw DatabaseError(resultCode: .SQLITE_CORRUPT)
             } catch is CancellationError {
+                return
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
                 return
             } catch {
                 let isDamaged = (error as? DatabaseError).map {

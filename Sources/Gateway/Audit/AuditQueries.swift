@@ -134,7 +134,7 @@ struct AuditQueries: Sendable {
     ) throws -> (records: [LogRecord], isComplete: Bool) {
         try file.database.read { db in
             BodySearch.add(to: db, files: files)
-            return try QueryBound.run(db, until: deadline) {
+            return try QueryBound.run(db, until: deadline, while: files.searches) {
                 var records: [LogRecord] = []
                 let cursor = try Row.fetchCursor(db, sql: sql, arguments: arguments)
                 do {

@@ -23,7 +23,7 @@ extension AuditQueries {
             try file.database.read { db in
                 let first = try Self.firstID(from: from * 1_000_000, db)
                 BodySearch.add(to: db, files: files)
-                try QueryBound.run(db, until: deadline) {
+                try QueryBound.run(db, until: deadline, while: files.searches) {
                     let times = [first, from * 1_000_000, to * 1_000_000]
                     let rows = try Row.fetchCursor(
                         db,
@@ -68,7 +68,7 @@ extension AuditQueries {
             try file.database.read { db in
                 let bounds = [from == nil ? 0 : try Self.firstID(from: moment, db), moment]
                 BodySearch.add(to: db, files: files)
-                try QueryBound.run(db, until: deadline) {
+                try QueryBound.run(db, until: deadline, while: files.searches) {
                     let arguments = StatementArguments(bounds + condition.arguments)
                     for row in try Row.fetchAll(db, sql: sql, arguments: arguments) {
                         for grouping in StatsGrouping.allCases {

@@ -48,30 +48,3 @@ enum BodySearch {
         return false
     }
 }
-
-/// Ends a query that takes too long, wherever it is.
-enum QueryBound {
-    /// SQLite asks after so many steps of its machine, about every millisecond.
-    private static let steps: Int32 = 20_000
-
-    static func run<Result>(
-        _ db: Database,
-        until deadline: ContinuousClock.Instant,
-        _ body: () throws -> Result
-    ) throws -> Result {
-        var deadline = deadline
-        return try withUnsafeMutablePointer(to: &deadline) { pointer in
-            sqlite3_progress_handler(
-                db.sqliteConnection,
-                steps,
-                { context in
-                    let deadline = context?.assumingMemoryBound(to: ContinuousClock.Instant.self).pointee
-                    return deadline.map { ContinuousClock.now > $0 } == true ? 1 : 0
-                },
-                pointer
-            )
-            defer { sqlite3_progress_handler(db.sqliteConnection, 0, nil, nil) }
-            return try body()
-        }
-    }
-}

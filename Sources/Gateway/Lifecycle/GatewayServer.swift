@@ -203,6 +203,7 @@ package final class GatewayServer: Service {
         listener.channel.close(promise: nil)
         try await plane.drain(within: configuration.limits.drainTimeout)
         try await plane.handOff()
+        audit.files.searches.turnOff()
         await audit.writer.finish()
         telemetry.flush()
         keeper.write()

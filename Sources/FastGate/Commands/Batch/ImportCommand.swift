@@ -111,6 +111,10 @@ struct FileSource {
     private static let pieceSize = 256 << 10
 
     let stream: ByteStream
+    private let place: ReadPlace
+
+    /// Whether anything of it can have been sent; to be asked once the sending is over.
+    var isBegun: Bool { place.count > 0 }
 
     /// `progress`: told how much was read, of how much where that is known.
     init(_ path: String, progress: @escaping @Sendable (Int, Int) -> Void) throws {
@@ -123,6 +127,7 @@ struct FileSource {
         // Of what is no file the size is not known.
         let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
         let place = ReadPlace(handle)
+        self.place = place
         stream = ByteStream {
             guard let piece = try place.next(Self.pieceSize) else { return nil }
             progress(place.count, size)

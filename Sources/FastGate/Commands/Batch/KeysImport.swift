@@ -44,7 +44,7 @@ struct KeysImport: AsyncParsableCommand {
             } catch {
                 progress.clear()
                 sink?.discard()
-                throw Self.explained(error)
+                throw source.isBegun ? Self.explained(error) : error
             }
             progress.clear()
             try write(result, sink)
