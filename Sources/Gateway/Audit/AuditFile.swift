@@ -77,19 +77,17 @@ final class AuditFile: Sendable {
 
     /// Reads every page, which takes as long as the file is large: never while a start waits for it.
     ///
-    /// - Throws: `SQLITE_INTERRUPT` when the task is cancelled meanwhile: an end does not wait for it either.
+    /// - Throws: `CancellationError` when the task is cancelled meanwhile: an end does not wait for it either.
     func isSound() async throws -> Bool {
         let wanted = QueryBound.Switch()
-        return try await withTaskCancellationHandler {
-            try await SearchThreads.run { [database] in
-                try database.read { db in
-                    try QueryBound.run(db, while: wanted) {
-                        try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok"
-                    }
+        return try await SearchThreads.run(while: wanted) { [database] in
+            try database.read { db in
+                var answer: String?
+                let isComplete = try QueryBound.run(db, while: wanted) {
+                    answer = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
                 }
+                return isComplete && answer == "ok"
             }
-        } onCancel: {
-            wanted.turnOff()
         }
     }
 

@@ -66,8 +66,6 @@ final class AuditFiles: Sendable {
                 throw DatabaseError(resultCode: .SQLITE_CORRUPT)
             } catch is CancellationError {
                 return
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
-                return
             } catch {
                 let isDamaged = (error as? DatabaseError).map {
                     [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains($0.resultCode)

@@ -13,6 +13,13 @@ struct AuditQueries: Sendable {
     static let timeLimit = Duration.seconds(2)
 
     let files: AuditFiles
+    /// Off once nobody waits for the answer any more; off by itself when the gateway ends.
+    let wanted: QueryBound.Switch
+
+    init(files: AuditFiles) {
+        self.files = files
+        wanted = QueryBound.Switch(within: files.searches)
+    }
 
     private struct Found {
         let records: [LogRecord]
@@ -78,7 +85,7 @@ struct AuditQueries: Sendable {
             found.sort { $0.id > $1.id }
             found = Array(found.prefix(limit))
             guard isComplete else {
-                if found.isEmpty { throw Self.tooSlow }
+                if found.isEmpty { throw Self.tooSlow(Self.timeLimit) }
                 return Found(records: found, hasMore: true)
             }
             if found.count == limit, let last = found.last, last.id >= file.firstID { break }
@@ -112,7 +119,7 @@ struct AuditQueries: Sendable {
             let (records, isComplete) = try rows(file, sql, arguments, until: deadline)
             found = Array((found + records).sorted { $0.id < $1.id }.prefix(limit))
             guard isComplete else {
-                if found.isEmpty { throw Self.tooSlow }
+                if found.isEmpty { throw Self.tooSlow(Self.timeLimit) }
                 return Found(records: found, hasMore: true)
             }
             if found.count == limit { break }
@@ -120,11 +127,13 @@ struct AuditQueries: Sendable {
         return Found(records: found, hasMore: found.count == limit)
     }
 
-    private static let tooSlow = OperationsError(
-        .unavailable,
-        "the search took longer than \(timeLimit.text); narrow it, for instance with time>-1h",
-        parameter: "filter"
-    )
+    static func tooSlow(_ limit: Duration) -> OperationsError {
+        OperationsError(
+            .unavailable,
+            "the search took longer than \(limit.text); narrow it, for instance with time>-1h",
+            parameter: "filter"
+        )
+    }
 
     private func rows(
         _ file: AuditFile,
@@ -134,18 +143,14 @@ struct AuditQueries: Sendable {
     ) throws -> (records: [LogRecord], isComplete: Bool) {
         try file.database.read { db in
             BodySearch.add(to: db, files: files)
-            return try QueryBound.run(db, until: deadline, while: files.searches) {
-                var records: [LogRecord] = []
+            var records: [LogRecord] = []
+            let isComplete = try QueryBound.run(db, until: deadline, while: wanted) {
                 let cursor = try Row.fetchCursor(db, sql: sql, arguments: arguments)
-                do {
-                    while let row = try cursor.next() {
-                        records.append(LogRecord(row: row))
-                    }
-                } catch let error as DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
-                    return (records, false)
+                while let row = try cursor.next() {
+                    records.append(LogRecord(row: row))
                 }
-                return (records, true)
             }
+            return (records, isComplete)
         }
     }
 

@@ -23,20 +23,17 @@ extension AuditQueries {
             try file.database.read { db in
                 let first = try Self.firstID(from: from * 1_000_000, db)
                 BodySearch.add(to: db, files: files)
-                try QueryBound.run(db, until: deadline, while: files.searches) {
+                // What has been counted by the deadline is what there is to show.
+                _ = try QueryBound.run(db, until: deadline, while: wanted) {
                     let times = [first, from * 1_000_000, to * 1_000_000]
                     let rows = try Row.fetchCursor(
                         db,
                         sql: sql,
                         arguments: StatementArguments(times + condition.arguments)
                     )
-                    do {
-                        while let row = try rows.next() {
-                            let second = (row["time"] as Int) / 1_000_000
-                            cells[resolution.start(of: second), default: TrafficCell()].add(row)
-                        }
-                    } catch let error as DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
-                        // What has been counted by then is what there is to show.
+                    while let row = try rows.next() {
+                        let second = (row["time"] as Int) / 1_000_000
+                        cells[resolution.start(of: second), default: TrafficCell()].add(row)
                     }
                 }
             }
@@ -46,31 +43,22 @@ extension AuditQueries {
     }
 
     /// A sum has no part to show when it is cut short, and is given again for long.
-    private static let statsLimit = Duration.seconds(10)
+    private static let statsLimit = Duration.seconds(30)
+    /// Ids summed up at a time: SQLite sorts what it groups, and a sort that has begun is neither short nor ended.
+    private static let statsStretch = 20_000
 
     /// By everything that exchanges are told apart by, in one pass: who asks by one asks by the others as well.
     func stats(filter: LogFilter, from: Timestamp?) throws -> [StatsGrouping: [StatsItem]] {
         var items: [StatsGrouping: [String?: StatsItem]] = [:]
-        let names = StatsGrouping.allCases.map { "\(Self.expression($0)) AS by_\($0.rawValue)" }
-        let columns = names.joined(separator: ", ")
-        let places = names.indices.map { "\($0 + 1)" }.joined(separator: ", ")
+        let deadline = ContinuousClock.now + Self.statsLimit
+        let moment = from?.microseconds ?? 0
         for file in files.files(.rows).reversed() {
-            let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
-            let sql = """
-                SELECT \(columns), count(*) AS requests,
-                sum(error IS NOT NULL OR status >= 400) AS errors, sum(latency) AS latency,
-                sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(prompt_tokens) AS prompt_tokens,
-                sum(completion_tokens) AS completion_tokens
-                FROM exchanges WHERE id >= ? AND is_open = 0 AND time >= ? AND \(condition.sql) GROUP BY \(places)
-                """
-            let deadline = ContinuousClock.now + Self.statsLimit
-            let moment = from?.microseconds ?? 0
             try file.database.read { db in
-                let bounds = [from == nil ? 0 : try Self.firstID(from: moment, db), moment]
                 BodySearch.add(to: db, files: files)
-                try QueryBound.run(db, until: deadline, while: files.searches) {
-                    let arguments = StatementArguments(bounds + condition.arguments)
-                    for row in try Row.fetchAll(db, sql: sql, arguments: arguments) {
+                var next = from == nil ? 0 : try Self.firstID(from: moment, db)
+                while let first = try Self.firstID(atOrAfter: next, db) {
+                    next = first + Self.statsStretch
+                    for row in try statsRows(db, filter, first..<next, from: moment, until: deadline) {
                         for grouping in StatsGrouping.allCases {
                             let name: String? = row["by_\(grouping.rawValue)"]
                             if grouping == .error, name == nil { continue }
@@ -85,6 +73,43 @@ extension AuditQueries {
         return items.mapValues { items in
             items.values.sorted { ($0.requests, $1.name ?? "") > ($1.requests, $0.name ?? "") }
         }
+    }
+
+    /// The sums of some exchanges, by all groupings at once.
+    private func statsRows(
+        _ db: Database,
+        _ filter: LogFilter,
+        _ ids: Range<Int>,
+        from moment: Int,
+        until deadline: ContinuousClock.Instant
+    ) throws -> [Row] {
+        let names = StatsGrouping.allCases.map { "\(Self.expression($0)) AS by_\($0.rawValue)" }
+        let columns = names.joined(separator: ", ")
+        let places = names.indices.map { "\($0 + 1)" }.joined(separator: ", ")
+        let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
+        let sql = """
+            SELECT \(columns), count(*) AS requests,
+            sum(error IS NOT NULL OR status >= 400) AS errors, sum(latency) AS latency,
+            sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(prompt_tokens) AS prompt_tokens,
+            sum(completion_tokens) AS completion_tokens
+            FROM exchanges WHERE id >= ? AND id < ? AND is_open = 0 AND time >= ? AND \(condition.sql)
+            GROUP BY \(places)
+            """
+        let bounds = [ids.lowerBound, ids.upperBound, moment]
+        var rows: [Row] = []
+        let isComplete = try QueryBound.run(db, until: deadline, while: wanted) {
+            rows = try Row.fetchAll(db, sql: sql, arguments: StatementArguments(bounds + condition.arguments))
+        }
+        guard isComplete, ContinuousClock.now < deadline else { throw Self.tooSlow(Self.statsLimit) }
+        return rows
+    }
+
+    /// Ids have gaps where the gateway was not running.
+    private static func firstID(atOrAfter id: Int, _ db: Database) throws -> Int? {
+        try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT min(id) FROM exchanges WHERE id >= ?"),
+            arguments: [id]
+        )
     }
 
     /// What exchanges are told apart by; failures that were the upstream's own answers go by their status.

@@ -29,7 +29,8 @@ extension GatewayOperations {
             return (known.cell.requests + since.requests, seconds, .now - began)
         }
         // What has a series of its own is quick, and must not queue behind searches.
-        let (requests, seconds, cost) = isSeries ? try count() : try await SearchThreads.run(count)
+        let (requests, seconds, cost) =
+            isSeries ? try count() : try await SearchThreads.run(while: history.wanted, count)
         let minute = seconds.values.reduce(into: TrafficCell()) { $0.merge($1) }
         let status = try await status(by: user)
         var dashboard = Dashboard(
@@ -208,7 +209,7 @@ extension GatewayOperations {
         if case .series = history.source {
             return try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)
         }
-        return try await SearchThreads.run {
+        return try await SearchThreads.run(while: history.wanted) {
             try cache.value(for: key) {
                 try history.cells(step: stretch.step, from: stretch.from, to: stretch.to)
             }
@@ -245,7 +246,7 @@ extension GatewayOperations {
         let cache = gateway.stats
         // Whoever asks for the last hour asks for the same hour a second later.
         let reach = from.map { (WallClock.now().seconds - $0.seconds + 5) / 10 } ?? -1
-        let items = try await SearchThreads.run {
+        let items = try await SearchThreads.run(while: queries.wanted) {
             try cache.value(for: "\(reach) \(filter)") { try queries.stats(filter: parsed, from: from) }
         }
         return Page(items: items[grouping] ?? [])

@@ -3,7 +3,7 @@ package import Operations
 extension GatewayOperations {
     package func logs(_ query: LogQuery, by user: Operator) async throws -> Page<LogRecord> {
         let queries = auditQueries
-        return try await SearchThreads.run { try queries.page(query) }
+        return try await SearchThreads.run(while: queries.wanted) { try queries.page(query) }
     }
 
     package func log(_ id: Int, by user: Operator) async throws -> LogDetail {

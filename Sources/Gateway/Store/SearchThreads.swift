@@ -1,21 +1,20 @@
 import NIOPosix
+import Operations
 
 /// Threads of their own for what reads much of a database: SQLite blocks, and operators' other requests run on the
 /// few threads that all tasks share.
 enum SearchThreads {
     /// Two searches at a time; more wait their turn, each bounded by `AuditQueries.timeLimit`.
-    private static let pool: NIOThreadPool = {
-        let pool = NIOThreadPool(numberOfThreads: 2)
-        pool.start()
-        return pool
-    }()
+    private static let pool = started(threads: 2)
 
     /// Whoever follows the log must not wait behind searches of the whole of it.
-    private static let tails: NIOThreadPool = {
-        let pool = NIOThreadPool(numberOfThreads: 1)
+    private static let tails = started(threads: 1)
+
+    private static func started(threads: Int) -> NIOThreadPool {
+        let pool = NIOThreadPool(numberOfThreads: threads)
         pool.start()
         return pool
-    }()
+    }
 
     /// For short reads that come several times a second.
     static func runTail<Value: Sendable>(
@@ -24,7 +23,22 @@ enum SearchThreads {
         try await tails.runIfActive(work)
     }
 
-    static func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
-        try await pool.runIfActive(work)
+    /// Ends with the task that waits for it, so far as `work` heeds `wanted`.
+    ///
+    /// - Throws: what `work` throws; `CancellationError` in a cancelled task; `unavailable` when the gateway ends
+    ///   meanwhile.
+    static func run<Value: Sendable>(
+        while wanted: QueryBound.Switch = QueryBound.Switch(),
+        _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await withTaskCancellationHandler {
+                try await pool.runIfActive(work)
+            } onCancel: {
+                wanted.turnOff()
+            }
+        } catch is CancellationError where !Task.isCancelled {
+            throw OperationsError(.unavailable, "the gateway is about to end")
+        }
     }
 }

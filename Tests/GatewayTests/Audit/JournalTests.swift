@@ -208,6 +208,22 @@ import Testing
         #expect(ids == Array((1...25).reversed()))
     }
 
+    @Test func `sums reach over gaps in the ids`() throws {
+        let folder = try TemporaryFolder()
+        let segment = try JournalSegment(path: folder.path + "/0-1.journal", size: 1 << 20, isNew: true)
+        // The last of one stretch, the first of the next, and what began after another start.
+        for id in [1, 20_000, 20_001, 40_001, 1_795_962_501_104_800] {
+            try append(ExchangeRecords.startKind, to: segment) { start(id, into: &$0) }
+            try append(ExchangeRecords.endKind, to: segment) { end(id, into: &$0) }
+        }
+        let files = try files(folder)
+        _ = try JournalRecovery(folder: folder.path, files: files, logger: Logger(label: "test")).run()
+        let stats = try AuditQueries(files: files).stats(filter: .all, from: nil)
+        #expect(stats[.owner]?.map(\.requests) == [5])
+        let none = try AuditQueries(files: files).stats(filter: LogFilter(parsing: "body:zebra"), from: nil)
+        #expect(none.isEmpty)
+    }
+
     @Test func `a page damaged inside a file is found after the start, and only then`() async throws {
         let folder = try TemporaryFolder()
         let segment = try JournalSegment(path: folder.path + "/0-1.journal", size: 1 << 20, isNew: true)

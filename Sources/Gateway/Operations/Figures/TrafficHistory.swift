@@ -12,6 +12,9 @@ struct TrafficHistory: Sendable {
     private let telemetry: TelemetryService
     private let audit: AuditQueries
 
+    /// Off once nobody waits for the counting any more.
+    var wanted: QueryBound.Switch { audit.wanted }
+
     init(_ filter: String, _ operations: GatewayOperations) throws {
         source = try Self.source(of: filter, operations)
         telemetry = operations.gateway.telemetry
