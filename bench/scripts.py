@@ -118,12 +118,12 @@ def waited(gateway, kind):
 
 @contextlib.contextmanager
 def asking(gateway, clients, script, folder):
-    """So many clients that try a script, each again a second after its answer; by wrk, which takes next to no time for it itself."""
+    """So many clients that try a script, each again half a second to one and a half after its answer; by wrk, which takes next to no time for it itself."""
     body = json.dumps({"language": "javascript", "script": script})
     file = folder / "ask.lua"
     file.write_text(
         f'wrk.method = "POST"\nwrk.body = [==[{body}]==]\nwrk.headers["Authorization"] = "Bearer {gateway.token}"\n'
-        'wrk.headers["Content-Type"] = "application/json"\nfunction delay() return 1000 end\n'
+        'wrk.headers["Content-Type"] = "application/json"\nfunction delay() return math.random(500, 1500) end\n'
         "done = function(s, l)\n io.write(string.format('ASKED %d %d\\n', s.requests,"
         " s.errors.connect + s.errors.read + s.errors.write + s.errors.status))\nend\n"
     )

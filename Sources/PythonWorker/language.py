@@ -17,11 +17,16 @@ OUTPUT_LIMIT = 65_536
 CACHE_LIMIT = 256
 
 
-class Outcome:
-    __slots__ = ("value", "message", "line", "column", "output")
+class Overtime(BaseException):
+    """Raised in a script whose time is over."""
 
-    def __init__(self, value=None, message="", line=0, column=0, output=""):
+
+class Outcome:
+    __slots__ = ("value", "message", "line", "column", "output", "is_overtime")
+
+    def __init__(self, value=None, message="", line=0, column=0, output="", is_overtime=False):
         self.value, self.message, self.line, self.column, self.output = value, message, line, column, output
+        self.is_overtime = is_overtime
 
 
 class Output:
@@ -193,6 +198,8 @@ def run(source, context):
     try:
         exec(code, names)
         outcome = _value(names)
+    except Overtime:
+        outcome = Outcome(is_overtime=True)
     except BaseException as error:
         outcome = _fault(error)
     # What is left of it ends within its own time: a generator that waits in a `finally` must not go on in the next run.

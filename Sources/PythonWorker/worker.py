@@ -15,14 +15,14 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import jail
-from language import check, run
+from language import Outcome, Overtime, check, run
 
 START, RUN, READY, REFUSED, DONE, CHECK = range(6)
 FRAME_LIMIT = 512 * 1024
 VALUE_LIMIT = 131_072
 # Seconds: what takes longer than its run may works in turns and rests, since a kernel that preempts lazily lets whoever
 # runs go on for milliseconds while others wait.
-TURN, REST, LATEST = 0.000_2, 0.000_8, 0.005
+TURN, REST, LATEST = 0.000_1, 0.000_9, 0.005
 CHANNEL = 0
 
 
@@ -74,12 +74,15 @@ def packed(text):
 
 
 is_paced = False
+# When the run at hand is to end, of the monotonic clock; None when it need not look at the time.
+ends_at = None
 
 
-def pace(after):
-    """From so many seconds on; 0 ends it."""
-    global is_paced
+def pace(after, ends_after=0):
+    """From so many seconds on, until it is to end; 0 ends it."""
+    global is_paced, ends_at
     is_paced = after > 0
+    ends_at = time.monotonic() + ends_after if ends_after > 0 else None
     set_alarm(after)
 
 
@@ -89,10 +92,15 @@ def set_alarm(after):
 
 
 def rest(number, frame):
+    global ends_at
     # One that was under way when the run ended comes too late.
     if is_paced:
         time.sleep(REST)
         set_alarm(TURN)
+        # Once: a script that goes on nevertheless is ended with its worker, and what is done after a script is done in peace.
+        if ends_at is not None and time.monotonic() >= ends_at:
+            ends_at = None
+            raise Overtime
 
 
 def begin():
@@ -128,17 +136,23 @@ def serve():
         frame = receive()
         if frame.kind not in (RUN, CHECK):
             os._exit(2)
-        nonce, paced_after = frame.number("<Q"), frame.number("<I")
+        nonce, paced_after, ends_after = frame.number("<Q"), frame.number("<I"), frame.number("<I")
         source, context = frame.text(), frame.text()
         began = time.perf_counter_ns()
-        pace(paced_after / 1_000_000)
-        outcome = check(source) if frame.kind == CHECK else run(source, context)
-        pace(0)
+        try:
+            pace(paced_after / 1_000_000, ends_after / 1_000_000)
+            outcome = check(source) if frame.kind == CHECK else run(source, context)
+            pace(0)
+        except Overtime:
+            # Between the script and here.
+            pace(0)
+            gc.collect()
+            outcome = Outcome(is_overtime=True)
         took = (time.perf_counter_ns() - began) // 1000
         text = outcome.message if outcome.value is None else outcome.value
         send(
             DONE,
-            struct.pack("<QB", nonce, outcome.value is not None)
+            struct.pack("<QB", nonce, 2 if outcome.is_overtime else outcome.value is not None)
             + packed(text.encode("utf-8", "replace")[:VALUE_LIMIT].decode("utf-8", "ignore"))
             + struct.pack("<II", outcome.line, outcome.column)
             + packed(outcome.output)

@@ -12,6 +12,8 @@ final class JavaScriptEngine {
         var line = 0
         var column = 0
         var output = ""
+        /// Whether it was ended because its time was over.
+        var isOvertime = false
     }
 
     /// Global objects that are made before the scripts come.
@@ -20,6 +22,7 @@ final class JavaScriptEngine {
     private static let collectEvery = 32
 
     private let group: JSContextGroupRef
+    private let limit: TimeLimit
     private var realms: [Realm] = []
     private var runs = 0
     /// The scripts that came last, the newest in front, and whether they have asked for the prelude.
@@ -29,6 +32,7 @@ final class JavaScriptEngine {
 
     init() {
         group = JSContextGroupCreate()
+        limit = TimeLimit(group: group)
         // Zones, calendars and number forms are read from files, which must be open before the jail closes.
         _ = run(
             """
@@ -37,7 +41,9 @@ final class JavaScriptEngine {
             return text + new Intl.NumberFormat("en-US").format(1234.5) + "b".localeCompare("a") + "ß".normalize("NFKD")
                 + new Date().getTimezoneOffset() + crypto.randomUUID();
             """,
-            context: "{}"
+            context: "{}",
+            // So that the thread which looks at the time is there before nothing can be opened any more.
+            until: .now + .seconds(1)
         )
     }
 
@@ -77,10 +83,14 @@ final class JavaScriptEngine {
     }
 
     /// Runs the body of a function, whose one argument is `context`, a JSON object.
-    func run(_ source: String, context json: String) -> Outcome {
+    ///
+    /// `deadline`: when to end it, as far as the engine can; looking at the time costs a thread, so only for some.
+    func run(_ source: String, context json: String, until deadline: ContinuousClock.Instant?) -> Outcome {
         let realm = takeRealm(for: source)
         ScriptOutput.begin()
+        if let deadline { limit.begin(until: deadline) }
         var outcome = call(source, json, realm)
+        if deadline != nil { outcome.isOvertime = limit.end() }
         outcome.output = ScriptOutput.take()
         remember(source, usesPrelude: realm.isFurnished)
         runs += 1

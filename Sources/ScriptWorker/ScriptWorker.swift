@@ -13,8 +13,8 @@ enum ScriptWorker {
     private static let channel = WorkerChannel(descriptor: 0)
 
     /// Microseconds: what takes longer than its run may works in turns and rests, as the Python worker does.
-    private static let turn: Int64 = 200
-    private static let rest: Int64 = 800
+    private static let turn: Int64 = 100
+    private static let rest: Int64 = 900
 
     static func main() {
         // Many may start one after the other; half of a processor is enough for that.
@@ -43,11 +43,14 @@ enum ScriptWorker {
             let isCheck = frame.kind == .check
             let nonce = frame.number(bytes: 8)
             let pacedAfter = Int64(frame.number(bytes: 4))
+            let endsAfter = frame.number(bytes: 4)
             let source = frame.text()
             let context = frame.text()
             let begin = ContinuousClock.now
             clinux_ration(pacedAfter, turn, rest)
-            let outcome = isCheck ? engine.check(source) : engine.run(source, context: context)
+            let deadline = endsAfter > 0 ? begin + .microseconds(endsAfter) : nil
+            let outcome =
+                isCheck ? engine.check(source) : engine.run(source, context: context, until: deadline)
             let took = ContinuousClock.now - begin
             guard channel.send(answer(nonce, outcome, took)) else { break }
             // Whoever waits is told first.
@@ -65,7 +68,7 @@ enum ScriptWorker {
     ) -> FrameWriter {
         var frame = FrameWriter(kind: .done)
         frame.append(nonce, bytes: 8)
-        frame.append(outcome.value == nil ? 0 : 1, bytes: 1)
+        frame.append(outcome.isOvertime ? 2 : outcome.value == nil ? 0 : 1, bytes: 1)
         let text = outcome.value ?? outcome.message
         // A header's value is far shorter; what goes over a frame would end the worker.
         frame.append(String(decoding: Array(text.utf8.prefix(131_072)), as: UTF8.self))

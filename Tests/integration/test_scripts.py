@@ -140,6 +140,41 @@ def test_what_breaks_other_sandboxes_fails_in_time_and_the_next_run_is_clean(scr
     assert time.monotonic() - begin < 0.3
 
 
+STUBBORN = {
+    "javascript": [
+        ("while(1);", True),
+        ("for(;;){try{while(1);}catch{}}", True),
+        ("const f = () => { const end = Date.now() + 200; while (Date.now() < end); Promise.resolve().then(f); }; f(); while(1);", True),
+        ("return /^(a+)+$/.test('a'.repeat(40)+'!')", False),
+        ("return (async () => { for (;;) await 1; })()", False),
+    ],
+    "python": [
+        ("while True: pass", True),
+        ("def g():\n    while True: yield 1\nresult = list(x for x in g() if x > 1)", True),
+        ("x = 1\nwhile True:\n    try:\n        while x: x = x + 1\n    except: x = 1", False),
+    ],
+}
+
+
+@pytest.mark.parametrize("language, script, survives", [(language, *case) for language in STUBBORN for case in STUBBORN[language]])
+def test_what_hangs_again_is_ended_in_time_and_costs_no_worker_where_it_can_be_ended(scripts, language, script, survives):
+    def started():
+        return next((item["started"] for item in scripts.admin("GET", "/status").json["scripts"] if item["language"] == language), 0)
+
+    value = {"javascript": "return 'clean'", "python": "result = 'clean'"}[language]
+    message = run(scripts, language, script)["error"]["message"]
+    assert run(scripts, language, value)["result"] == "clean"
+    before = started()
+    for _ in range(2):
+        begin = time.monotonic()
+        assert run(scripts, language, script)["error"] == {"message": message, "line": None, "column": None}
+        assert time.monotonic() - begin < (LIMIT + 100) / 1000
+        begin = time.monotonic()
+        assert run(scripts, language, value)["result"] == "clean"
+        assert time.monotonic() - begin < 0.15
+    assert (started() == before) == survives
+
+
 def test_a_generator_that_waits_ends_with_its_own_run(scripts):
     waiting = "def g():\n    try:\n        yield 1\n    finally:\n        while True: pass\nx = g()\nnext(x)\nresult = 'a'"
     assert not run(scripts, "python", waiting)["success"]

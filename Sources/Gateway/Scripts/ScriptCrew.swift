@@ -11,6 +11,8 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     /// Microseconds after which a run works in turns and rests; one that had to be stopped lately, nearly from its beginning.
     private static let pacedAfter = 5000
     private static let suspectPacedAfter = 200
+    /// How long after its time a run that is to end by itself is ended by force.
+    private static let grace = TimeAmount.milliseconds(60)
     /// After so many looks memory is looked at, too.
     private static let memoryWatchEvery = 5
     /// A worker that holds more than this part of what it may is replaced while nothing runs in it.
@@ -23,6 +25,8 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         let nonce: UInt64
         let job: ScriptJob
         let startedAt: NIODeadline
+        /// Whether it had to be stopped lately, and paces itself nearly from its beginning.
+        let isSuspect: Bool
     }
 
     private let loop: any EventLoop
@@ -45,7 +49,8 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         state = ScriptPoolState(
             limits: ScriptPoolState.Limits(
                 workers: settings.workers,
-                start: Int(ScriptWorkerProcess.startTime.nanoseconds)
+                start: Int(ScriptWorkerProcess.startTime.nanoseconds),
+                grace: Int(Self.grace.nanoseconds)
             )
         )
     }
@@ -68,7 +73,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
             shortest: Int(job.limit.nanoseconds) / 4
         )
         switch state.submit(entry, now: now) {
-        case .run(let worker): run(entry, on: worker)
+        case .run(let worker, let entry): run(entry, on: worker)
         case .start: start(job.language)
         case .wait: break
         case .refuse(let reason): complete(entry, ScriptOutcome(end: .refused(reason)))
@@ -138,6 +143,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         }
         endRun(of: worker)
         var outcome = outcome
+        if case .timedOut = outcome.end { outcome = timeout(of: entry) }
         let runs = state.workers[worker.id]?.runs ?? 0
         let isSlow = NIODeadline.now() - run.startedAt > Self.watchInterval
         if isSlow || run.job.wantsMemory || runs % Self.memoryCheckEvery == 0 {
@@ -182,11 +188,23 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         guard let process = processes[worker], let job = jobs[entry.id] else { return }
         // Not to be guessed: a script that could write frames must not be able to answer for the next one.
         let nonce = UInt64.random(in: 0...UInt64.max)
-        running[worker] = Running(nonce: nonce, job: job, startedAt: .now())
+        let isSuspect = entry.endsBy != nil
+        running[worker] = Running(nonce: nonce, job: job, startedAt: .now(), isSuspect: isSuspect)
         settings.counters.change(entry.language) { $0.busy += 1 }
-        let isSuspect = state.isSuspect(entry.script, now: now)
-        if isSuspect { _ = process.takeTurns(false) }
-        process.run(nonce: nonce, job, pacedAfter: isSuspect ? Self.suspectPacedAfter : Self.pacedAfter)
+        // Where there is no way back this would cost the worker that the end by itself spares.
+        if isSuspect, settings.canComeBack { _ = process.takeTurns(false) }
+        process.run(
+            nonce: nonce,
+            job,
+            pacedAfter: isSuspect ? Self.suspectPacedAfter : Self.pacedAfter,
+            // 0 would be no end at all.
+            endsAfter: entry.endsBy.map { max(1, ($0 - now) / 1000) }
+        )
+    }
+
+    private func timeout(of entry: ScriptPoolState.Job) -> ScriptOutcome {
+        let limit = Int((jobs[entry.id]?.limit.nanoseconds ?? 0) / 1_000_000)
+        return ScriptOutcome(end: .timedOut(milliseconds: limit), microseconds: limit * 1000)
     }
 
     private func endRun(of worker: ScriptWorkerProcess) {
@@ -224,9 +242,8 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
             complete(job, ScriptOutcome(end: .refused(reason)))
         }
         for (worker, job) in expiry.running {
-            let limit = Int((jobs[job.id]?.limit.nanoseconds ?? 0) / 1_000_000)
             processes[worker]?.kill()
-            complete(job, ScriptOutcome(end: .timedOut(milliseconds: limit), microseconds: limit * 1000))
+            complete(job, timeout(of: job))
         }
         watchRuns()
         for worker in processes.values
@@ -246,7 +263,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         looks += 1
         for (id, run) in running where NIODeadline.now() - run.startedAt >= Self.watchInterval {
             guard let process = processes[id] else { continue }
-            _ = process.takeTurns(false)
+            if settings.canComeBack || !run.isSuspect { _ = process.takeTurns(false) }
             guard looks % Self.memoryWatchEvery == 0, let bytes = process.residentBytes,
                 bytes > settings.maxMemory, let job = state.stop(id, now: now)
             else { continue }

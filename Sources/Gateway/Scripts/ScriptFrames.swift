@@ -37,16 +37,19 @@ enum ScriptFrames {
     /// What a worker runs.
     ///
     /// `isCheck`: only whether it holds. `pacedAfter`: microseconds after which it works in turns and rests.
+    /// `endsAfter`: microseconds after which it is to end by itself if it can, nil when it need not look at the time.
     static func run(
         nonce: UInt64,
         source: String,
         context: String,
         isCheck: Bool = false,
-        pacedAfter: Int
+        pacedAfter: Int,
+        endsAfter: Int? = nil
     ) -> ByteBuffer {
         frame(isCheck ? .check : .run) { buffer in
             buffer.writeInteger(nonce, endianness: .little)
             buffer.writeInteger(UInt32(pacedAfter), endianness: .little)
+            buffer.writeInteger(UInt32(max(endsAfter ?? 0, 0)), endianness: .little)
             write(source, to: &buffer)
             write(context, to: &buffer)
         }
@@ -94,15 +97,19 @@ enum ScriptFrames {
 
     private static func outcome(_ body: inout ByteBuffer) -> Answer? {
         guard let nonce = body.readInteger(endianness: .little, as: UInt64.self),
-            let isValue = body.readInteger(as: UInt8.self), let text = text(&body),
+            let kind = body.readInteger(as: UInt8.self), let text = text(&body),
             let line = body.readInteger(endianness: .little, as: UInt32.self),
             let column = body.readInteger(endianness: .little, as: UInt32.self),
             let output = self.text(&body),
             let microseconds = body.readInteger(endianness: .little, as: UInt32.self),
             body.readableBytes == 0
         else { return nil }
-        let failed = ScriptOutcome.End.failed(text, line: Int(line), column: Int(column))
-        let end = isValue == 1 ? ScriptOutcome.End.value(text) : failed
+        let end: ScriptOutcome.End =
+            switch kind {
+            case 1: .value(text)
+            case 2: .timedOut(milliseconds: Int(microseconds) / 1000)
+            default: .failed(text, line: Int(line), column: Int(column))
+            }
         return .done(
             nonce: nonce,
             ScriptOutcome(end: end, output: output, microseconds: Int(microseconds))

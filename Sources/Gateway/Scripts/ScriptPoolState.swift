@@ -11,6 +11,8 @@ struct ScriptPoolState {
         var queue = 256
         /// How long the first worker of a language may take to get ready; who waits for it has that much time more.
         var start = 0
+        /// How much longer than its limit a run may take that is to end by itself: not every script can be ended so.
+        var grace = 0
         /// After so many runs a worker makes room for a fresh one.
         var runsPerWorker = 50_000
     }
@@ -23,6 +25,8 @@ struct ScriptPoolState {
         var deadline: Int
         /// While no worker of its language has ever been ready: how long the run may take from then on.
         var limitOnceReady: Int?
+        /// When it is to end by itself, which spares its worker: set when it runs, for what had to be stopped lately.
+        var endsBy: Int?
         /// One that has less time left is not begun any more: its worker would be killed for the others' sake.
         var shortest = 0
     }
@@ -47,7 +51,7 @@ struct ScriptPoolState {
     }
 
     enum SubmitAction: Equatable {
-        case run(worker: Int)
+        case run(worker: Int, Job)
         /// It waits, and a worker more is to be started.
         case start
         case wait
@@ -114,8 +118,7 @@ struct ScriptPoolState {
             return .refuse(trouble.reason)
         }
         if mayRun(job, now: now), let idle = own.first(where: { $0.value.activity == .idle }) {
-            run(job, on: idle.key)
-            return .run(worker: idle.key)
+            return .run(worker: idle.key, run(job, on: idle.key, now: now))
         }
         guard queue.count(where: { $0.language == job.language }) < limits.queue else {
             return .refuse(
@@ -213,13 +216,17 @@ struct ScriptPoolState {
             job.language == language && job.deadline - now >= job.shortest && mayRun(job, now: now)
         }
         guard let waiting else { return .rest }
-        let job = queue.remove(at: waiting)
-        run(job, on: worker)
-        return .run(job)
+        return .run(run(queue.remove(at: waiting), on: worker, now: now))
     }
 
-    private mutating func run(_ job: Job, on worker: Int) {
+    private mutating func run(_ job: Job, on worker: Int, now: Int) -> Job {
+        var job = job
+        if isSuspect(job.script, now: now) {
+            job.endsBy = job.deadline
+            job.deadline += limits.grace
+        }
         workers[worker]?.activity = .running(job)
+        return job
     }
 
     /// Whether a script had to be stopped a short while ago.

@@ -194,14 +194,15 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
 
     // MARK: Channel
 
-    /// `pacedAfter`: microseconds after which the script works in turns and rests.
-    func run(nonce: UInt64, _ job: ScriptJob, pacedAfter: Int) {
+    /// `pacedAfter`, `endsAfter`: as in the frame.
+    func run(nonce: UInt64, _ job: ScriptJob, pacedAfter: Int, endsAfter: Int?) {
         let frame = ScriptFrames.run(
             nonce: nonce,
             source: job.source,
             context: job.context,
             isCheck: job.isCheck,
-            pacedAfter: pacedAfter
+            pacedAfter: pacedAfter,
+            endsAfter: endsAfter
         )
         context?.writeAndFlush(NIOAny(frame), promise: nil)
     }

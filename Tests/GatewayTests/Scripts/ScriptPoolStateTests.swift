@@ -16,6 +16,14 @@ import Testing
         Job(id: id, language: language, script: script == 0 ? id : script, deadline: deadline)
     }
 
+    /// One that is to end by itself, and by force a little later.
+    private func ended(_ job: Job, grace: Int = 0) -> Job {
+        var job = job
+        job.endsBy = job.deadline
+        job.deadline += grace
+        return job
+    }
+
     private func pool(workers: Int = 2, queue: Int = 256, runs: Int = 5000) -> ScriptPoolState {
         ScriptPoolState(limits: ScriptPoolState.Limits(workers: workers, queue: queue, runsPerWorker: runs))
     }
@@ -181,15 +189,38 @@ import Testing
         pool.started(3, .javascript)
         _ = pool.ready(3, now: 10)
         let again = pool.submit(job(2, script: 9), now: 11)
-        #expect(again == .run(worker: 2))
+        #expect(again == .run(worker: 2, ended(job(2, script: 9))))
         let patient = job(3, script: 9, deadline: 100 * Self.second)
         let more = pool.submit(patient, now: 11)
         #expect(more == .wait)
         let other = pool.submit(job(4, script: 5), now: 11)
-        #expect(other == .run(worker: 3))
+        #expect(other == .run(worker: 3, job(4, script: 5)))
         // After a minute it is as good as any.
         let forgiven = pool.finished(3, now: 61 * Self.second)
         #expect(forgiven == .run(patient))
+    }
+
+    @Test func `a script that was stopped is to end by itself the next time, and by force a little later`() {
+        var pool = ScriptPoolState(limits: ScriptPoolState.Limits(workers: 1, grace: 5))
+        pool.started(1, .javascript)
+        _ = pool.ready(1, now: 0)
+        let first = pool.submit(job(1, script: 9, deadline: 10), now: 0)
+        #expect(first == .run(worker: 1, job(1, script: 9, deadline: 10)))
+        #expect(pool.expired(now: 10).running.count == 1)
+        _ = pool.ended(1, reason: nil, now: 10)
+        pool.started(2, .javascript)
+        _ = pool.ready(2, now: 11)
+        let second = ended(job(2, script: 9, deadline: 30), grace: 5)
+        let again = pool.submit(job(2, script: 9, deadline: 30), now: 12)
+        #expect(again == .run(worker: 2, second))
+        #expect(pool.expired(now: 34).running.isEmpty)
+        // It has ended by itself: its worker goes on.
+        let waiting = pool.submit(job(3, script: 9, deadline: 50), now: 33)
+        #expect(waiting == .wait)
+        let next = pool.finished(2, now: 34)
+        #expect(next == .run(ended(job(3, script: 9, deadline: 50), grace: 5)))
+        // And this one has not.
+        #expect(pool.expired(now: 55).running[2]?.id == 3)
     }
 
     @Test func `who brings a worker down is told so`() {
@@ -235,7 +266,7 @@ import Testing
         let early = pool.takeWornOut(.javascript)
         #expect(early == [])
         let busy = pool.submit(job(4), now: 0)
-        #expect(busy == .run(worker: 1))
+        #expect(busy == .run(worker: 1, job(4)))
         _ = pool.ready(2, now: 0)
         let running = pool.takeWornOut(.javascript)
         #expect(running == [])
