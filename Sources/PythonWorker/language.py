@@ -186,7 +186,8 @@ def check(source):
     return code if isinstance(code, Outcome) else Outcome("")
 
 
-def run(source, context):
+def run(source, context, over=lambda: None):
+    """Runs a script; `over` is called as soon as nothing more is asked of it."""
     code = compiled(source)
     if isinstance(code, Outcome):
         return code
@@ -196,8 +197,11 @@ def run(source, context):
     names["_print_"] = lambda _getattr_=None: output
     names["context"] = json.loads(context)
     try:
-        exec(code, names)
-        outcome = _value(names)
+        try:
+            exec(code, names)
+            outcome = _value(names)
+        finally:
+            over()
     except Overtime:
         outcome = Outcome(is_overtime=True)
     except BaseException as error:

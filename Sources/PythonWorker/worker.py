@@ -22,7 +22,7 @@ FRAME_LIMIT = 512 * 1024
 VALUE_LIMIT = 131_072
 # Seconds: what takes longer than its run may works in turns and rests, since a kernel that preempts lazily lets whoever
 # runs go on for milliseconds while others wait.
-TURN, REST, LATEST = 0.000_1, 0.000_9, 0.005
+TURN, LATEST = 0.000_1, 0.005
 CHANNEL = 0
 
 
@@ -74,16 +74,28 @@ def packed(text):
 
 
 is_paced = False
-# When the run at hand is to end, of the monotonic clock; None when it need not look at the time.
-ends_at = None
+rest_time = 0
+# When the script at hand is to end, in nanoseconds of the monotonic clock; 0 when it need not look at the time.
+ends_at = 0
 
 
-def pace(after, ends_after=0):
-    """From so many seconds on, until it is to end; 0 ends it."""
-    global is_paced, ends_at
-    is_paced = after > 0
-    ends_at = time.monotonic() + ends_after if ends_after > 0 else None
+def pace(after, rest_after, end):
+    """From so many seconds on, with rests of so many, until an end in nanoseconds or 0."""
+    global is_paced, rest_time, ends_at
+    is_paced, rest_time, ends_at = True, rest_after, end
     set_alarm(after)
+
+
+def end_pace():
+    global is_paced
+    is_paced = False
+    set_alarm(0)
+
+
+def script_is_over():
+    """What is done after a script is done whole: where it takes too long, the gateway ends the worker."""
+    global ends_at
+    ends_at = 0
 
 
 def set_alarm(after):
@@ -95,11 +107,11 @@ def rest(number, frame):
     global ends_at
     # One that was under way when the run ended comes too late.
     if is_paced:
-        time.sleep(REST)
+        time.sleep(rest_time)
         set_alarm(TURN)
-        # Once: a script that goes on nevertheless is ended with its worker, and what is done after a script is done in peace.
-        if ends_at is not None and time.monotonic() >= ends_at:
-            ends_at = None
+        # Once: a script that goes on nevertheless is ended with its worker.
+        if 0 < ends_at <= time.monotonic_ns():
+            ends_at = 0
             raise Overtime
 
 
@@ -136,18 +148,17 @@ def serve():
         frame = receive()
         if frame.kind not in (RUN, CHECK):
             os._exit(2)
-        nonce, paced_after, ends_after = frame.number("<Q"), frame.number("<I"), frame.number("<I")
+        nonce, paced_after, rest_after, end = (frame.number(form) for form in ("<Q", "<I", "<I", "<Q"))
         source, context = frame.text(), frame.text()
         began = time.perf_counter_ns()
+        outcome = Outcome(is_overtime=True)
         try:
-            pace(paced_after / 1_000_000, ends_after / 1_000_000)
-            outcome = check(source) if frame.kind == CHECK else run(source, context)
-            pace(0)
+            pace(paced_after / 1_000_000, rest_after / 1_000_000, end)
+            outcome = check(source) if frame.kind == CHECK else run(source, context, script_is_over)
         except Overtime:
-            # Between the script and here.
-            pace(0)
-            gc.collect()
-            outcome = Outcome(is_overtime=True)
+            # Its time was over before it began: while it was read.
+            pass
+        end_pace()
         took = (time.perf_counter_ns() - began) // 1000
         text = outcome.message if outcome.value is None else outcome.value
         send(

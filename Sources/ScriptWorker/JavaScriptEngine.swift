@@ -23,6 +23,8 @@ final class JavaScriptEngine {
 
     private let group: JSContextGroupRef
     private let limit: TimeLimit
+    /// Whether the next script finds nothing of the last one; a machine of which that is not known is given up.
+    private(set) var isSound = true
     private var realms: [Realm] = []
     private var runs = 0
     /// The scripts that came last, the newest in front, and whether they have asked for the prelude.
@@ -33,8 +35,13 @@ final class JavaScriptEngine {
     init() {
         group = JSContextGroupCreate()
         limit = TimeLimit(group: group)
-        // Zones, calendars and number forms are read from files, which must be open before the jail closes.
-        _ = run(
+    }
+
+    /// Zones, calendars and number forms are read from files, which must be open before the jail closes.
+    ///
+    /// - Returns: why it cannot be done, nil when it is.
+    func warmUp() -> String? {
+        let outcome = run(
             """
             const zones = ["UTC", "Europe/Berlin", "Asia/Shanghai", "America/New_York"];
             const text = zones.map((timeZone) => new Date(0).toLocaleString("en-US", { timeZone })).join();
@@ -42,9 +49,10 @@ final class JavaScriptEngine {
                 + new Date().getTimezoneOffset() + crypto.randomUUID();
             """,
             context: "{}",
-            // So that the thread which looks at the time is there before nothing can be opened any more.
-            until: .now + .seconds(1)
+            // Never, but the thread that looks at the time has to be there before nothing can be opened any more.
+            until: .max
         )
+        return outcome.value == nil ? outcome.message : nil
     }
 
     var isReady: Bool { !realms.isEmpty }
@@ -84,18 +92,36 @@ final class JavaScriptEngine {
 
     /// Runs the body of a function, whose one argument is `context`, a JSON object.
     ///
-    /// `deadline`: when to end it, as far as the engine can; looking at the time costs a thread, so only for some.
-    func run(_ source: String, context json: String, until deadline: ContinuousClock.Instant?) -> Outcome {
+    /// `deadline`: when to end it, as far as the engine can, in nanoseconds of `TimeLimit.now`; nil for those that may be
+    /// trusted, since looking at the time costs another thread.
+    func run(_ source: String, context json: String, until deadline: UInt64?) -> Outcome {
         let realm = takeRealm(for: source)
         ScriptOutput.begin()
         if let deadline { limit.begin(until: deadline) }
         var outcome = call(source, json, realm)
-        if deadline != nil { outcome.isOvertime = limit.end() }
+        if deadline != nil, limit.end() {
+            outcome.isOvertime = true
+            isSound = clear(realm)
+        }
         outcome.output = ScriptOutput.take()
         remember(source, usesPrelude: realm.isFurnished)
         runs += 1
         if runs % Self.collectEvery == 0 { JSGarbageCollect(realm.context) }
         return outcome
+    }
+
+    /// The end of a job that a script has left behind waits in the machine for the next call, whosever it is.
+    ///
+    /// - Returns: whether nothing of it is left.
+    private func clear(_ realm: Realm) -> Bool {
+        let nothing = JavaScriptText.make("0")
+        defer { JSStringRelease(nothing) }
+        for _ in 0..<3 {
+            limit.begin(until: TimeLimit.now + 5_000_000)
+            let isDone = JSEvaluateScript(realm.context, nothing, nil, nil, 1, nil) != nil
+            if !limit.end(), isDone { return true }
+        }
+        return false
     }
 
     /// Reads a script without running it: an empty value when it holds.

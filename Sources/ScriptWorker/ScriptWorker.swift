@@ -12,9 +12,8 @@ import Glibc
 enum ScriptWorker {
     private static let channel = WorkerChannel(descriptor: 0)
 
-    /// Microseconds: what takes longer than its run may works in turns and rests, as the Python worker does.
+    /// Microseconds that a script works between two rests, in the Python worker, too.
     private static let turn: Int64 = 100
-    private static let rest: Int64 = 900
 
     static func main() {
         // Many may start one after the other; half of a processor is enough for that.
@@ -28,6 +27,7 @@ enum ScriptWorker {
         putenv(strdup("JSC_useJIT=0"))
         if isJailed, let fault = Jail.beginning() { refuse(fault) }
         let engine = JavaScriptEngine()
+        if let fault = engine.warmUp() { refuse("the engine does not work: \(fault)") }
         if isJailed, let fault = Jail.close(dataLimit: dataLimit, secrets: secrets) { refuse(fault) }
         while engine.prepare() {}
         clinux_ration(0, 0, 0)
@@ -43,16 +43,18 @@ enum ScriptWorker {
             let isCheck = frame.kind == .check
             let nonce = frame.number(bytes: 8)
             let pacedAfter = Int64(frame.number(bytes: 4))
-            let endsAfter = frame.number(bytes: 4)
+            let rest = Int64(frame.number(bytes: 4))
+            let endsAt = frame.number(bytes: 8)
             let source = frame.text()
             let context = frame.text()
             let begin = ContinuousClock.now
             clinux_ration(pacedAfter, turn, rest)
-            let deadline = endsAfter > 0 ? begin + .microseconds(endsAfter) : nil
             let outcome =
-                isCheck ? engine.check(source) : engine.run(source, context: context, until: deadline)
+                isCheck
+                ? engine.check(source)
+                : engine.run(source, context: context, until: endsAt > 0 ? endsAt : nil)
             let took = ContinuousClock.now - begin
-            guard channel.send(answer(nonce, outcome, took)) else { break }
+            guard channel.send(answer(nonce, outcome, took)), engine.isSound else { break }
             // Whoever waits is told first.
             clinux_ration(0, 0, 0)
             // While some are ready there is no hurry: the request that has asked needs the processor now.

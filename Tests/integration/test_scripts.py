@@ -158,13 +158,14 @@ STUBBORN = {
 
 @pytest.mark.parametrize("language, script, survives", [(language, *case) for language in STUBBORN for case in STUBBORN[language]])
 def test_what_hangs_again_is_ended_in_time_and_costs_no_worker_where_it_can_be_ended(scripts, language, script, survives):
-    def started():
-        return next((item["started"] for item in scripts.admin("GET", "/status").json["scripts"] if item["language"] == language), 0)
+    def counts():
+        listed = scripts.admin("GET", "/status").json["scripts"]
+        return next((item["started"], item["killed"]) for item in listed if item["language"] == language)
 
     value = {"javascript": "return 'clean'", "python": "result = 'clean'"}[language]
     message = run(scripts, language, script)["error"]["message"]
     assert run(scripts, language, value)["result"] == "clean"
-    before = started()
+    before = counts()
     for _ in range(2):
         begin = time.monotonic()
         assert run(scripts, language, script)["error"] == {"message": message, "line": None, "column": None}
@@ -172,7 +173,35 @@ def test_what_hangs_again_is_ended_in_time_and_costs_no_worker_where_it_can_be_e
         begin = time.monotonic()
         assert run(scripts, language, value)["result"] == "clean"
         assert time.monotonic() - begin < 0.15
-    assert (started() == before) == survives
+    assert (counts() == before) == survives
+
+
+# A job that is left behind; and garbage that makes new garbage whenever it is looked for.
+LEFT_BEHIND = [
+    ("javascript", "Promise.resolve().then(() => { while (1); });"),
+    ("javascript", "const f = () => Promise.resolve().then(() => { const e = Date.now() + 30; while (Date.now() < e); f(); }); f(); return undefined;"),
+    (
+        "python",
+        "def outer():\n    def spawn():\n        x = g()\n        next(x)\n        def hold(): return hold, x\n    def g():\n"
+        "        try: yield 1\n        finally: spawn()\n    spawn()\nouter()\nresult = 'a'",
+    ),
+]
+
+
+@pytest.mark.parametrize("language, script", LEFT_BEHIND)
+def test_what_a_script_leaves_behind_is_not_the_next_ones_trouble(make_gateway, language, script):
+    gateway = make_gateway(f"scripts: {{ timeout: {LIMIT}ms, workers: 1 }}")
+    value = {"javascript": "return 'clean'", "python": "result = 'clean'"}[language]
+    assert run(gateway, language, value)["result"] == "clean"
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        for _ in range(4):
+            bad = threads.submit(run, gateway, language, script)
+            # It is to wait when the other ends, which has no more to say than that it is under way.
+            while not (bad.done() or any(item["busy"] for item in gateway.admin("GET", "/status").json["scripts"])):
+                pass
+            time.sleep(LIMIT / 1000 * 0.75)
+            assert run(gateway, language, value)["result"] == "clean"
+            bad.result()
 
 
 def test_a_generator_that_waits_ends_with_its_own_run(scripts):

@@ -40,6 +40,9 @@ struct ErrorAnswers: RouterMiddleware {
             let code: OperationsError.Code = error.status == .notFound ? .notFound : .badRequest
             let message = error.status == .notFound ? "there is nothing here" : "the request cannot be read"
             return Self.answer(OperationsError(code, message), status: error.status)
+        } catch is CancellationError {
+            let error = OperationsError(.unavailable, "the gateway is about to end")
+            return Self.answer(error, status: Self.status(of: error.code))
         } catch {
             context.logger.error(
                 "an operation failed",

@@ -86,7 +86,9 @@ final class AuditFile: Sendable {
                 let isComplete = try QueryBound.run(db, while: wanted) {
                     answer = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
                 }
-                return isComplete && answer == "ok"
+                // Not having looked is no finding.
+                guard isComplete else { throw DatabaseError(resultCode: .SQLITE_INTERRUPT) }
+                return answer == "ok"
             }
         }
     }

@@ -52,13 +52,14 @@ extension AuditQueries {
         var items: [StatsGrouping: [String?: StatsItem]] = [:]
         let deadline = ContinuousClock.now + Self.statsLimit
         let moment = from?.microseconds ?? 0
+        let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
         for file in files.files(.rows).reversed() {
             try file.database.read { db in
                 BodySearch.add(to: db, files: files)
                 var next = from == nil ? 0 : try Self.firstID(from: moment, db)
                 while let first = try Self.firstID(atOrAfter: next, db) {
                     next = first + Self.statsStretch
-                    for row in try statsRows(db, filter, first..<next, from: moment, until: deadline) {
+                    for row in try statsRows(db, condition, first..<next, from: moment, until: deadline) {
                         for grouping in StatsGrouping.allCases {
                             let name: String? = row["by_\(grouping.rawValue)"]
                             if grouping == .error, name == nil { continue }
@@ -78,7 +79,7 @@ extension AuditQueries {
     /// The sums of some exchanges, by all groupings at once.
     private func statsRows(
         _ db: Database,
-        _ filter: LogFilter,
+        _ condition: LogFilterSQL,
         _ ids: Range<Int>,
         from moment: Int,
         until deadline: ContinuousClock.Instant
@@ -86,7 +87,6 @@ extension AuditQueries {
         let names = StatsGrouping.allCases.map { "\(Self.expression($0)) AS by_\($0.rawValue)" }
         let columns = names.joined(separator: ", ")
         let places = names.indices.map { "\($0 + 1)" }.joined(separator: ", ")
-        let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
         let sql = """
             SELECT \(columns), count(*) AS requests,
             sum(error IS NOT NULL OR status >= 400) AS errors, sum(latency) AS latency,

@@ -23,10 +23,7 @@ final class ScriptCounters: Sendable {
     }
 
     func count(_ language: ScriptLanguage, _ end: ScriptOutcome.End) {
-        change(language) { cell in
-            cell.runs[Self.name(end), default: 0] += 1
-            if Self.isKill(end) { cell.killed += 1 }
-        }
+        change(language) { $0.runs[Self.name(end), default: 0] += 1 }
     }
 
     /// In the order of languages; those that were never asked for have no cell.
@@ -43,13 +40,6 @@ final class ScriptCounters: Sendable {
         case .tooMuchMemory: "memory"
         case .crashed: "crashed"
         case .refused: "refused"
-        }
-    }
-
-    private static func isKill(_ end: ScriptOutcome.End) -> Bool {
-        switch end {
-        case .timedOut, .tooMuchMemory, .crashed: true
-        case .value, .failed, .refused: false
         }
     }
 }

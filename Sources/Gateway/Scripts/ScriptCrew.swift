@@ -8,9 +8,9 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     ///
     /// A script that takes so long gives way to everyone else from then on.
     private static let watchInterval = TimeAmount.milliseconds(2)
-    /// Microseconds after which a run works in turns and rests; one that had to be stopped lately, nearly from its beginning.
-    private static let pacedAfter = 5000
-    private static let suspectPacedAfter = 200
+    /// A run that takes long works in turns and rests; one that had to be stopped lately, nearly from its beginning.
+    private static let pace = ScriptFrames.Pace(after: 5000, rest: 400)
+    private static let suspectPace = ScriptFrames.Pace(after: 200, rest: 900)
     /// How long after its time a run that is to end by itself is ended by force.
     private static let grace = TimeAmount.milliseconds(60)
     /// After so many looks memory is looked at, too.
@@ -25,8 +25,8 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         let nonce: UInt64
         let job: ScriptJob
         let startedAt: NIODeadline
-        /// Whether it had to be stopped lately, and paces itself nearly from its beginning.
-        let isSuspect: Bool
+        /// Whether it is to end by itself, and its worker to live on.
+        let endsByItself: Bool
     }
 
     private let loop: any EventLoop
@@ -143,7 +143,10 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         }
         endRun(of: worker)
         var outcome = outcome
-        if case .timedOut = outcome.end { outcome = timeout(of: entry) }
+        var isOver = entry.endsBy.map { now >= $0 } ?? false
+        if case .timedOut = outcome.end { isOver = true }
+        // What it says after its time is no answer, though it is let live.
+        if isOver { outcome = timeout(of: entry) }
         let runs = state.workers[worker.id]?.runs ?? 0
         let isSlow = NIODeadline.now() - run.startedAt > Self.watchInterval
         if isSlow || run.job.wantsMemory || runs % Self.memoryCheckEvery == 0 {
@@ -172,7 +175,10 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         if worker.isReady { settings.counters.change(worker.language) { $0.workers -= 1 } }
         if !worker.reap() { unreaped.append(worker) }
         let action = state.ended(worker.id, reason: worker.reason, now: now)
-        if let job = action.crashed { complete(job, ScriptOutcome(end: .crashed)) }
+        if let job = action.crashed {
+            settings.counters.change(worker.language) { $0.killed += 1 }
+            complete(job, ScriptOutcome(end: .crashed))
+        }
         for job in action.refused { complete(job, ScriptOutcome(end: .refused(action.reason))) }
         if action.restarts { start(worker.language) }
         if !action.reason.isEmpty, !isStopping {
@@ -188,18 +194,26 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         guard let process = processes[worker], let job = jobs[entry.id] else { return }
         // Not to be guessed: a script that could write frames must not be able to answer for the next one.
         let nonce = UInt64.random(in: 0...UInt64.max)
-        let isSuspect = entry.endsBy != nil
-        running[worker] = Running(nonce: nonce, job: job, startedAt: .now(), isSuspect: isSuspect)
+        let run = Running(nonce: nonce, job: job, startedAt: .now(), endsByItself: entry.endsBy != nil)
+        running[worker] = run
         settings.counters.change(entry.language) { $0.busy += 1 }
-        // Where there is no way back this would cost the worker that the end by itself spares.
-        if isSuspect, settings.canComeBack { _ = process.takeTurns(false) }
-        process.run(
-            nonce: nonce,
-            job,
-            pacedAfter: isSuspect ? Self.suspectPacedAfter : Self.pacedAfter,
-            // 0 would be no end at all.
-            endsAfter: entry.endsBy.map { max(1, ($0 - now) / 1000) }
-        )
+        if entry.isSuspect { giveWay(process, run) }
+        var pace = entry.isSuspect ? Self.suspectPace : Self.pace
+        pace.endsAt = entry.endsBy
+        process.run(nonce: nonce, job, pace)
+    }
+
+    private func giveWay(_ process: ScriptWorkerProcess, _ run: Running) {
+        // Where there is no way back it would cost the worker that the end by itself spares; there its turns must do.
+        guard settings.canComeBack || !run.endsByItself else { return }
+        _ = process.takeTurns(false)
+    }
+
+    /// Ends a worker for what its script has done.
+    private func kill(_ worker: Int) {
+        guard let process = processes[worker] else { return }
+        settings.counters.change(process.language) { $0.killed += 1 }
+        process.kill()
     }
 
     private func timeout(of entry: ScriptPoolState.Job) -> ScriptOutcome {
@@ -242,7 +256,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
             complete(job, ScriptOutcome(end: .refused(reason)))
         }
         for (worker, job) in expiry.running {
-            processes[worker]?.kill()
+            kill(worker)
             complete(job, timeout(of: job))
         }
         watchRuns()
@@ -263,11 +277,11 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         looks += 1
         for (id, run) in running where NIODeadline.now() - run.startedAt >= Self.watchInterval {
             guard let process = processes[id] else { continue }
-            if settings.canComeBack || !run.isSuspect { _ = process.takeTurns(false) }
+            giveWay(process, run)
             guard looks % Self.memoryWatchEvery == 0, let bytes = process.residentBytes,
                 bytes > settings.maxMemory, let job = state.stop(id, now: now)
             else { continue }
-            process.kill()
+            kill(id)
             complete(
                 job,
                 ScriptOutcome(end: .tooMuchMemory(bytes: settings.maxMemory), residentBytes: bytes)

@@ -18,6 +18,16 @@ enum ScriptFrames {
 
     struct Malformed: Error {}
 
+    /// How a run shares the processor with others.
+    struct Pace {
+        /// Microseconds after which it works in turns.
+        var after: Int
+        /// Microseconds of rest after each of them.
+        var rest: Int
+        /// When it is to end by itself, if it can: nanoseconds of the monotonic clock, nil when it need not look at it.
+        var endsAt: Int?
+    }
+
     // MARK: To a worker
 
     /// What a worker gets ready by.
@@ -36,20 +46,19 @@ enum ScriptFrames {
 
     /// What a worker runs.
     ///
-    /// `isCheck`: only whether it holds. `pacedAfter`: microseconds after which it works in turns and rests.
-    /// `endsAfter`: microseconds after which it is to end by itself if it can, nil when it need not look at the time.
+    /// `isCheck`: only whether it holds.
     static func run(
         nonce: UInt64,
         source: String,
         context: String,
         isCheck: Bool = false,
-        pacedAfter: Int,
-        endsAfter: Int? = nil
+        pace: Pace
     ) -> ByteBuffer {
         frame(isCheck ? .check : .run) { buffer in
             buffer.writeInteger(nonce, endianness: .little)
-            buffer.writeInteger(UInt32(pacedAfter), endianness: .little)
-            buffer.writeInteger(UInt32(max(endsAfter ?? 0, 0)), endianness: .little)
+            buffer.writeInteger(UInt32(pace.after), endianness: .little)
+            buffer.writeInteger(UInt32(pace.rest), endianness: .little)
+            buffer.writeInteger(UInt64(pace.endsAt ?? 0), endianness: .little)
             write(source, to: &buffer)
             write(context, to: &buffer)
         }

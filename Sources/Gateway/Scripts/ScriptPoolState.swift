@@ -25,7 +25,9 @@ struct ScriptPoolState {
         var deadline: Int
         /// While no worker of its language has ever been ready: how long the run may take from then on.
         var limitOnceReady: Int?
-        /// When it is to end by itself, which spares its worker: set when it runs, for what had to be stopped lately.
+        /// Whether it had to be stopped lately; set when it runs, as is the next.
+        var isSuspect = false
+        /// When it is to end by itself, which spares its worker.
         var endsBy: Int?
         /// One that has less time left is not begun any more: its worker would be killed for the others' sake.
         var shortest = 0
@@ -87,6 +89,12 @@ struct ScriptPoolState {
         var retryAt: Int
     }
 
+    private struct Suspicion {
+        var until: Int
+        /// It did not end by itself either.
+        var isStubborn = false
+    }
+
     private static let second = 1_000_000_000
     /// A script that had to be stopped is kept from taking every worker for so long.
     private static let suspicion = 60 * second
@@ -100,7 +108,7 @@ struct ScriptPoolState {
     /// Of which a worker has been ready.
     private var known: Set<ScriptLanguage> = []
     private var trouble: [ScriptLanguage: Trouble] = [:]
-    private var suspects: [Int: Int] = [:]
+    private var suspects: [Int: Suspicion] = [:]
 
     init(limits: Limits) {
         self.limits = limits
@@ -221,7 +229,8 @@ struct ScriptPoolState {
 
     private mutating func run(_ job: Job, on worker: Int, now: Int) -> Job {
         var job = job
-        if isSuspect(job.script, now: now) {
+        job.isSuspect = isSuspect(job.script, now: now)
+        if job.isSuspect, suspects[job.script]?.isStubborn == false {
             job.endsBy = job.deadline
             job.deadline += limits.grace
         }
@@ -231,7 +240,7 @@ struct ScriptPoolState {
 
     /// Whether a script had to be stopped a short while ago.
     func isSuspect(_ script: Int, now: Int) -> Bool {
-        suspects[script].map { now < $0 } ?? false
+        suspects[script].map { now < $0.until } ?? false
     }
 
     /// A script that had to be stopped leaves one worker to the others.
@@ -249,7 +258,7 @@ struct ScriptPoolState {
         var action = EndAction()
         switch gone.activity {
         case .running(let job):
-            suspect(job.script, now: now)
+            suspect(job, now: now)
             action.crashed = job
         // One that has done nothing yet was never ready in truth.
         case .starting,
@@ -294,16 +303,19 @@ struct ScriptPoolState {
     }
 
     private mutating func stop(_ worker: Int, _ job: Job, now: Int) {
-        suspect(job.script, now: now)
+        suspect(job, now: now)
         workers[worker]?.activity = .ending
     }
 
     /// A suspicion ends, however often it is confirmed: then the script runs as any other once, and may be cleared.
-    private mutating func suspect(_ script: Int, now: Int) {
-        guard !isSuspect(script, now: now) else { return }
-        if suspects.count >= Self.suspectLimit { suspects = suspects.filter { $0.value > now } }
+    private mutating func suspect(_ job: Job, now: Int) {
+        guard !isSuspect(job.script, now: now) else {
+            if job.endsBy != nil { suspects[job.script]?.isStubborn = true }
+            return
+        }
+        if suspects.count >= Self.suspectLimit { suspects = suspects.filter { $0.value.until > now } }
         if suspects.count >= Self.suspectLimit { suspects.removeAll() }
-        suspects[script] = now + Self.suspicion
+        suspects[job.script] = Suspicion(until: now + Self.suspicion)
     }
 
     /// Whether there is anything that time or memory could end.

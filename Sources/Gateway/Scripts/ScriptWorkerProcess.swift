@@ -194,15 +194,13 @@ final class ScriptWorkerProcess: ChannelInboundHandler {
 
     // MARK: Channel
 
-    /// `pacedAfter`, `endsAfter`: as in the frame.
-    func run(nonce: UInt64, _ job: ScriptJob, pacedAfter: Int, endsAfter: Int?) {
+    func run(nonce: UInt64, _ job: ScriptJob, _ pace: ScriptFrames.Pace) {
         let frame = ScriptFrames.run(
             nonce: nonce,
             source: job.source,
             context: job.context,
             isCheck: job.isCheck,
-            pacedAfter: pacedAfter,
-            endsAfter: endsAfter
+            pace: pace
         )
         context?.writeAndFlush(NIOAny(frame), promise: nil)
     }

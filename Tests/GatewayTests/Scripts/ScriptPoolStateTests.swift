@@ -19,6 +19,7 @@ import Testing
     /// One that is to end by itself, and by force a little later.
     private func ended(_ job: Job, grace: Int = 0) -> Job {
         var job = job
+        job.isSuspect = true
         job.endsBy = job.deadline
         job.deadline += grace
         return job
@@ -219,8 +220,16 @@ import Testing
         #expect(waiting == .wait)
         let next = pool.finished(2, now: 34)
         #expect(next == .run(ended(job(3, script: 9, deadline: 50), grace: 5)))
-        // And this one has not.
+        // And this one has not: no more is given to it.
         #expect(pool.expired(now: 55).running[2]?.id == 3)
+        _ = pool.ended(2, reason: nil, now: 55)
+        pool.started(3, .javascript)
+        _ = pool.ready(3, now: 56)
+        var last = job(4, script: 9, deadline: 70)
+        let stubborn = pool.submit(last, now: 57)
+        last.isSuspect = true
+        #expect(stubborn == .run(worker: 3, last))
+        #expect(pool.expired(now: 70).running[3] == last)
     }
 
     @Test func `who brings a worker down is told so`() {

@@ -38,7 +38,8 @@ final class CostCache<Value: Sendable>: Sendable {
             }
             return value
         } catch {
-            entries.withLock { $0[key] = nil }
+            // What is known is known still; the next who asks looks again.
+            entries.withLock { $0[key]?.isRenewed = false }
             throw error
         }
     }
