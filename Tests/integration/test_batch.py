@@ -554,6 +554,15 @@ def test_digests_are_moved_by_admins_only(make_gateway):
     assert (after["moved"], after["ids"], after["keys"]) == ("1", "1-1", "1")
 
 
+def test_an_import_is_told_in_the_changes_and_says_why_it_stays(gateway):
+    assert send_clients(gateway, "name\nteam-a\nteam-b\n").json["success_count"] == 2
+    change = gateway.admin("GET", "/operators/audit").json["items"][0]
+    assert (change["action"], change["object"], change["undoable"]) == ("import", "client_key", False)
+    assert "keys 2" in gateway.command("changes").stdout
+    refused = gateway.admin("POST", f"/undo/{change['id']}")
+    assert refused.status == 409 and "delete what it has brought" in refused.json["error"]["message"]
+
+
 def test_a_misspelt_parameter_imports_nothing(gateway):
     for path in ("/batch/keys/import-csv?dryrun=true", "/batch/client-keys/import-csv?dry-run=true", "/batch/client-keys/import-csv?async=true"):
         body, headers = form("name,key_value,upstream\na,sk-a,miniai\n")

@@ -1,7 +1,8 @@
 import Foundation
 import Operations
 
-/// What a change was about, in a line: the name of what was changed, and the fields that have become others.
+/// What a change was about, in a line: the name of what was changed, and the fields that have become others; of what has
+/// no name what is told of it.
 struct ChangeText {
     private static let limit = 100
     /// What changes by itself, or says nothing to people.
@@ -27,6 +28,9 @@ struct ChangeText {
             parts.append(
                 changed.map { "\($0) \(before[$0] ?? "–") → \(after[$0] ?? "–")" }.joined(separator: ", ")
             )
+        }
+        if parts.isEmpty, before.isEmpty {
+            parts = [after.sorted { $0.key < $1.key }.map { "\($0) \($1)" }.joined(separator: ", ")]
         }
         let text = parts.filter { !$0.isEmpty }.joined(separator: ": ")
         return text.count > Self.limit ? text.prefix(Self.limit - 1) + "…" : text

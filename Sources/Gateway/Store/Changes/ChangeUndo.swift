@@ -97,7 +97,7 @@ struct ChangeUndo {
 
     /// What changes nothing that is kept.
     private static let passing: Set = [
-        "test", "resend", "cut", "reload", "reveal", "import", "backup", "purge", "rotate", "expire", "run",
+        "test", "resend", "cut", "reload", "reveal", "backup", "purge", "rotate", "expire", "run",
     ]
 
     /// Why there is nothing to take back.
@@ -107,6 +107,12 @@ struct ChangeUndo {
             sql: "SELECT max(id) FROM changes WHERE action = 'rotate' AND object = 'master_key'"
         )
         let object = change.object.replacing("_", with: " ")
+        if change.action == "import" {
+            return OperationsError(
+                .conflict,
+                "an import cannot be undone: disable or delete what it has brought"
+            )
+        }
         if change.object == "master_key" || passing.contains(change.action) && change.object != "client_key"
             || ["purge", "expire"].contains(change.action)
         {
