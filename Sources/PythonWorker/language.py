@@ -164,6 +164,10 @@ def _compile(source):
         result = compile_restricted_exec(source, NAME, policy=Policy)
     except (RecursionError, MemoryError):
         return Outcome(message="the script is nested too deeply")
+    except SyntaxError as error:
+        # What only the compiler sees: a return or yield that stands in no function.
+        hint = "; a script sets its value by: result = …" if "outside function" in str(error.msg) else ""
+        return Outcome(message=f"SyntaxError: {error.msg}{hint}", line=error.lineno or 0, column=error.offset or 0)
     if result.errors:
         return _refusal(result.errors[0])
     return result.code

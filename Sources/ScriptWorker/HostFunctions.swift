@@ -18,7 +18,7 @@ enum HostFunctions {
     static func call(_ name: String, _ arguments: [String]) throws(Refusal) -> String {
         func argument(_ index: Int) -> String { index < arguments.count ? arguments[index] : "" }
         switch name {
-        case "uuid": return UUID().uuidString.lowercased()
+        case "uuid": return uuid()
         case "random":
             guard let count = Int(argument(0)), count <= randomLimit else {
                 throw Refusal(message: "at most \(randomLimit) random bytes at once")
@@ -26,16 +26,31 @@ enum HostFunctions {
             var random = SystemRandomNumberGenerator()
             return Coding.hex.text((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) })
         case "hash":
-            return try Coding(argument(2)).text(digest(argument(0), Data(argument(1).utf8)))
+            return try Coding(argument(1)).text(digest(argument(0), data(argument(2), argument(3))))
         case "hmac":
-            let key = SymmetricKey(data: Data(argument(1).utf8))
-            return try Coding(argument(3)).text(code(argument(0), key, Data(argument(2).utf8)))
-        case "encode": return try Coding(argument(1)).text(Array(argument(0).utf8))
+            let key = SymmetricKey(data: try data(argument(2), argument(3)))
+            return try Coding(argument(1)).text(code(argument(0), key, data(argument(4), argument(5))))
+        case "encode": return try Coding(argument(0)).text(Array(data(argument(1), argument(2))))
         case "decode": return String(decoding: try Coding(argument(1)).bytes(argument(0)), as: UTF8.self)
         case "recode":
             return try Coding(argument(2)).text(Coding(argument(1)).bytes(argument(0)))
         default: throw Refusal(message: "unknown function \(name)")
         }
+    }
+
+    /// A random one (RFC 9562, version 4), without what the library would open a file for.
+    private static func uuid() -> String {
+        var random = SystemRandomNumberGenerator()
+        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        let digits = Array(Coding.hex.text(bytes))
+        return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(digits[$0]) }.joined(separator: "-")
+    }
+
+    /// What a script has handed over: `text`, or bytes as `hex`.
+    private static func data(_ kind: String, _ text: String) throws(Refusal) -> Data {
+        kind == "hex" ? Data(try Coding.hex.bytes(text)) : Data(text.utf8)
     }
 
     private static func digest(_ algorithm: String, _ data: Data) throws(Refusal) -> [UInt8] {

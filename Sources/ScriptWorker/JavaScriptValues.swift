@@ -72,6 +72,10 @@ struct JavaScriptValues {
         // The engine puts two lines of its own before the script, and finds a missing end behind it.
         let line = number("line", of: error) - 2
         guard line + 2 > 0 else { return outcome }
+        if line > lines, outcome.message.hasPrefix("SyntaxError: Unexpected token '}'") {
+            // The brace is the engine's own.
+            outcome.message = "SyntaxError: Unexpected end of script"
+        }
         outcome.line = min(max(line, 1), lines)
         outcome.column = line == outcome.line ? number("column", of: error) : 0
         return outcome

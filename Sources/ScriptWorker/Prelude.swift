@@ -19,8 +19,19 @@ enum Prelude {
             try { return JSON.stringify(value) ?? String(value); } catch { return String(value); }
           };
           const print = (...values) => { native("print", values.map(show).join(" ")); };
-          const digest = (algorithm, text, form = "hex") => native("hash", algorithm, text, form);
-          const hmac = (algorithm, key, text, form = "hex") => native("hmac", algorithm, key, text, form);
+          const data = (value) => {
+            if (typeof value === "string" || typeof value === "number") return ["text", String(value)];
+            const bytes = ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+              : value instanceof ArrayBuffer ? new Uint8Array(value) : null;
+            if (bytes === null) throw new TypeError(`text or bytes are needed here, not ${value === null ? "null" : typeof value}`);
+            return ["hex", Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")];
+          };
+          const formed = (form, make) => form !== "bytes" ? make(form)
+            : Uint8Array.from(make("hex").match(/../g), (pair) => parseInt(pair, 16));
+          const digest = (algorithm, value, form = "hex") =>
+            formed(form, (form) => native("hash", algorithm, form, ...data(value)));
+          const hmac = (algorithm, key, value, form = "hex") =>
+            formed(form, (form) => native("hmac", algorithm, form, ...data(key), ...data(value)));
           const own = {
             console: freeze({ log: print, info: print, warn: print, error: print, debug: print }),
             crypto: freeze({
@@ -35,15 +46,15 @@ enum Prelude {
               hmac,
             }),
             hmac,
-            md5: (text, form) => digest("md5", text, form),
-            sha1: (text, form) => digest("sha1", text, form),
-            sha256: (text, form) => digest("sha256", text, form),
-            sha512: (text, form) => digest("sha512", text, form),
-            base64: freeze({ encode: (text) => native("encode", text, "base64"),
+            md5: (value, form) => digest("md5", value, form),
+            sha1: (value, form) => digest("sha1", value, form),
+            sha256: (value, form) => digest("sha256", value, form),
+            sha512: (value, form) => digest("sha512", value, form),
+            base64: freeze({ encode: (value) => native("encode", "base64", ...data(value)),
                              decode: (text) => native("decode", text, "base64") }),
-            base64url: freeze({ encode: (text) => native("encode", text, "base64url"),
+            base64url: freeze({ encode: (value) => native("encode", "base64url", ...data(value)),
                                 decode: (text) => native("decode", text, "base64url") }),
-            hex: freeze({ encode: (text) => native("encode", text, "hex"),
+            hex: freeze({ encode: (value) => native("encode", "hex", ...data(value)),
                           decode: (text) => native("decode", text, "hex") }),
             btoa: (text) => {
               const bytes = Array.from(String(text), (character) => {

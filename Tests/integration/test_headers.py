@@ -86,6 +86,12 @@ def test_each_failure_policy(gateway, rule):
     assert gateway.admin("GET", "/keys").json["items"][0]["state"] == "active"
     assert gateway.admin("PATCH", path, {"enabled": False}).status == 200
     assert gateway.chat(key).status == 200 and "x-bad" not in rule.received()
+    # The figures are those of the script, not of the rule's name.
+    assert rule.show(made)["errors"] == 3
+    assert gateway.admin("PATCH", path, {"script": "return 1", "enabled": True}).status == 200
+    assert gateway.chat(key).status == 200 and rule.received()["x-bad"] == "1"
+    mended = rule.show(made)
+    assert (mended["runs"], mended["errors"], mended["last_error"]) == (1, 0, None)
 
 
 @pytest.mark.parametrize("value", ["'a\\r\\nX-Evil: 1'", "'a\\nb'", "'\\u0000'", "' a'", "'x'.repeat(8193)", "({})", "null", "undefined", "Symbol()"])

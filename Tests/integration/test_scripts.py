@@ -1,6 +1,8 @@
 """Scripts in their jail, and the headers that they compute; the inputs are those that have broken other sandboxes."""
 
 import concurrent.futures
+import hashlib
+import hmac
 import re
 import subprocess
 import time
@@ -202,6 +204,37 @@ def test_what_a_script_leaves_behind_is_not_the_next_ones_trouble(make_gateway, 
             time.sleep(LIMIT / 1000 * 0.75)
             assert run(gateway, language, value)["result"] == "clean"
             bad.result()
+
+
+@pytest.mark.parametrize(
+    "language, script, line, words",
+    [
+        ("javascript", "return 1 +", 1, "Unexpected end of script"), ("javascript", "if (1) {\nreturn 2;", 2, "Unexpected end of script"),
+        ("javascript", "return sha256(undefined)", 1, "text or bytes"), ("javascript", "return hmac('sha256', {}, 'x')", 1, "text or bytes"),
+        ("javascript", "return 'a\\nb'", None, "line end"), ("javascript", "return ' x'", None, "space"),
+        ("python", "return 1", 1, "result ="), ("python", "x = 1\nyield x", 2, "outside function"), ("python", "result = 'x' * 9000", None, "8192"),
+    ],
+)
+def test_what_is_wrong_is_said(scripts, language, script, line, words):
+    answer = run(scripts, language, script)
+    assert not answer["success"] and words in answer["error"]["message"] and answer["error"]["line"] == line, answer
+    assert run(scripts, language, {"javascript": "return 1", "python": "result = 1"}[language])["result"] == "1"
+
+
+def test_bytes_are_hashed_as_bytes(scripts):
+    first = hmac.new(b"AWS4" + b"key", b"20260101", hashlib.sha256).digest()
+    expected = hmac.new(first, b"\x00\xff", hashlib.sha256).hexdigest() + hashlib.sha256(bytes([1, 2, 3])).hexdigest() + "AP8="
+    script = (
+        "const day = hmac('sha256', 'AWS4' + 'key', '20260101', 'bytes'); const data = new Uint8Array([0, 255]);\n"
+        "return hmac('sha256', day, data) + sha256(new Uint8Array([9, 1, 2, 3]).subarray(1)) + base64.encode(data.buffer);"
+    )
+    assert run(scripts, "javascript", script)["result"] == expected
+
+
+@pytest.mark.parametrize("language, script", [("javascript", "return crypto.randomUUID()"), ("python", "import uuid\nresult = str(uuid.uuid4())")])
+def test_no_random_value_comes_twice(scripts, language, script):
+    values = {run(scripts, language, script)["result"] for _ in range(8)}
+    assert len(values) == 8 and all(re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", value) for value in values), values
 
 
 def test_a_generator_that_waits_ends_with_its_own_run(scripts):

@@ -17,7 +17,7 @@ extension GatewayOperations {
 
     /// Values, and keys inside scripts, are for who may change them.
     private func shown(_ rule: HeaderRule, to user: Operator) -> HeaderRule {
-        let figures = gateway.headerRules.figures(of: rule.id).now
+        let figures = gateway.headerRules.figures(of: rule).now
         var rule = rule
         rule.runs = figures.runs
         rule.errors = figures.errors

@@ -42,7 +42,10 @@ extension ScriptTestResult {
     fileprivate init(_ outcome: ScriptOutcome) {
         var (result, fault): (String?, Fault?)
         switch outcome.end {
-        case .value(let value): result = value
+        case .value(let value):
+            result = value
+            // It is to be the value of a header.
+            fault = HeaderRuleChecks.fault(ofValue: value).map { Fault(message: "the value \($0)") }
         case .failed(let message, let line, let column):
             fault = Fault(message: message, line: line > 0 ? line : nil, column: column > 0 ? column : nil)
         case .timedOut, .tooMuchMemory, .crashed, .refused:

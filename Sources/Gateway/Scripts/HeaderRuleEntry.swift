@@ -58,7 +58,7 @@ struct HeaderRuleSet: Sendable {
     /// `keyHeaders`: what the upstream's keys are put into, in lower case; a rule never takes the place of a key.
     init(_ rules: [HeaderRule], keyHeaders: Set<String>, _ registry: HeaderRuleRegistry) {
         entries = rules.filter { $0.enabled && !keyHeaders.contains($0.name.lowercased()) }
-            .map { HeaderRuleEntry($0, figures: registry.figures(of: $0.id)) }
+            .map { HeaderRuleEntry($0, figures: registry.figures(of: $0)) }
         staticLines = entries.flatMap { $0.source.staticLine }
         languages = Set(
             entries.compactMap { entry in
@@ -132,15 +132,21 @@ final class HeaderRuleFigures: Sendable {
     }
 }
 
-/// The figures of header rules by id; they outlive snapshots.
+/// The figures of header rules by id; they outlive snapshots, and end with what the rule computes its value by.
 final class HeaderRuleRegistry: Sendable {
-    private let byRule = Mutex<[Int: HeaderRuleFigures]>([:])
+    private struct Known {
+        let source: [String?]
+        let figures: HeaderRuleFigures
+    }
 
-    func figures(of id: Int) -> HeaderRuleFigures {
-        byRule.withLock { all in
-            if let found = all[id] { return found }
+    private let byRule = Mutex<[Int: Known]>([:])
+
+    func figures(of rule: HeaderRule) -> HeaderRuleFigures {
+        let source = [rule.kind.rawValue, rule.script, rule.value]
+        return byRule.withLock { all in
+            if let known = all[rule.id], known.source == source { return known.figures }
             let made = HeaderRuleFigures()
-            all[id] = made
+            all[rule.id] = Known(source: source, figures: made)
             return made
         }
     }

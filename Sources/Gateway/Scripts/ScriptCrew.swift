@@ -25,8 +25,8 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         let nonce: UInt64
         let job: ScriptJob
         let startedAt: NIODeadline
-        /// Whether it is to end by itself, and its worker to live on.
-        let endsByItself: Bool
+        /// When it is to end by itself, if so, and its worker to live on.
+        let endsBy: Int?
     }
 
     private let loop: any EventLoop
@@ -194,7 +194,7 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
         guard let process = processes[worker], let job = jobs[entry.id] else { return }
         // Not to be guessed: a script that could write frames must not be able to answer for the next one.
         let nonce = UInt64.random(in: 0...UInt64.max)
-        let run = Running(nonce: nonce, job: job, startedAt: .now(), endsByItself: entry.endsBy != nil)
+        let run = Running(nonce: nonce, job: job, startedAt: .now(), endsBy: entry.endsBy)
         running[worker] = run
         settings.counters.change(entry.language) { $0.busy += 1 }
         if entry.isSuspect { giveWay(process, run) }
@@ -204,8 +204,13 @@ final class ScriptCrew: ScriptWorkerProcess.Listener {
     }
 
     private func giveWay(_ process: ScriptWorkerProcess, _ run: Running) {
+        if let end = run.endsBy, now >= end {
+            // To end by itself it has to be let, on a machine that is never idle, too.
+            _ = process.takeTurns(true)
+            return
+        }
         // Where there is no way back it would cost the worker that the end by itself spares; there its turns must do.
-        guard settings.canComeBack || !run.endsByItself else { return }
+        guard settings.canComeBack || run.endsBy == nil else { return }
         _ = process.takeTurns(false)
     }
 

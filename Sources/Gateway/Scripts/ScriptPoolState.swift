@@ -95,6 +95,7 @@ struct ScriptPoolState {
         var isStubborn = false
     }
 
+    private static let provenLimit = 4096
     private static let second = 1_000_000_000
     /// A script that had to be stopped is kept from taking every worker for so long.
     private static let suspicion = 60 * second
@@ -109,6 +110,8 @@ struct ScriptPoolState {
     private var known: Set<ScriptLanguage> = []
     private var trouble: [ScriptLanguage: Trouble] = [:]
     private var suspects: [Int: Suspicion] = [:]
+    /// Scripts that have ended by themselves, and were never stopped since.
+    private var proven: Set<Int> = []
 
     init(limits: Limits) {
         self.limits = limits
@@ -173,9 +176,10 @@ struct ScriptPoolState {
         }
     }
 
-    /// A run has ended by itself.
+    /// A run has ended by itself, in its time or after it.
     mutating func finished(_ worker: Int, now: Int) -> ReadyAction {
         guard let language = workers[worker]?.language else { return .rest }
+        if case .running(let job) = workers[worker]?.activity, !job.isSuspect { prove(job.script) }
         workers[worker]?.runs += 1
         if workers[worker]?.runs ?? 0 >= limits.runsPerWorker { wearOut(worker) }
         if workers[worker]?.isWornOut == true, hasReplacement(worker) {
@@ -243,9 +247,14 @@ struct ScriptPoolState {
         suspects[script].map { now < $0.until } ?? false
     }
 
-    /// A script that had to be stopped leaves one worker to the others.
+    private mutating func prove(_ script: Int) {
+        if proven.count >= Self.provenLimit, !proven.contains(script) { proven.removeAll() }
+        proven.insert(script)
+    }
+
+    /// A script that had to be stopped, or has never ended yet, leaves one worker to the others.
     private func mayRun(_ job: Job, now: Int) -> Bool {
-        guard isSuspect(job.script, now: now) else { return true }
+        guard !proven.contains(job.script) || isSuspect(job.script, now: now) else { return true }
         let running = workers.values.count { worker in
             if case .running(let other) = worker.activity { other.script == job.script } else { false }
         }
@@ -309,6 +318,7 @@ struct ScriptPoolState {
 
     /// A suspicion ends, however often it is confirmed: then the script runs as any other once, and may be cleared.
     private mutating func suspect(_ job: Job, now: Int) {
+        proven.remove(job.script)
         guard !isSuspect(job.script, now: now) else {
             if job.endsBy != nil { suspects[job.script]?.isStubborn = true }
             return

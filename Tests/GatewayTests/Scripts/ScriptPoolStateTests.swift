@@ -196,9 +196,26 @@ import Testing
         #expect(more == .wait)
         let other = pool.submit(job(4, script: 5), now: 11)
         #expect(other == .run(worker: 3, job(4, script: 5)))
-        // After a minute it is as good as any.
-        let forgiven = pool.finished(3, now: 61 * Self.second)
+        // After a minute it is as good as any that has never ended.
+        let others = pool.finished(3, now: 61 * Self.second)
+        #expect(others == .rest)
+        let forgiven = pool.finished(2, now: 61 * Self.second)
         #expect(forgiven == .run(patient))
+    }
+
+    @Test func `a script that has never ended leaves a worker to the others`() {
+        var pool = manned()
+        _ = pool.submit(job(1, script: 9), now: 0)
+        let again = pool.submit(job(2, script: 9), now: 0)
+        #expect(again == .wait)
+        let other = pool.submit(job(3, script: 5), now: 0)
+        #expect(other == .run(worker: 2, job(3, script: 5)))
+        // It has ended by itself: from now on it may have both.
+        let next = pool.finished(1, now: 1)
+        #expect(next == .run(job(2, script: 9)))
+        _ = pool.finished(2, now: 1)
+        let both = pool.submit(job(4, script: 9), now: 1)
+        #expect(both == .run(worker: 2, job(4, script: 9)))
     }
 
     @Test func `a script that was stopped is to end by itself the next time, and by force a little later`() {
