@@ -99,6 +99,14 @@ def test_a_script_is_typed_pasted_mended_and_saved(gateway, mock, attach, size):
     terminal.wait_for("saved “X-Stamp”")
     (rule,) = gateway.admin("GET", "/headers").json["items"]
     assert rule["script"].endswith("toISOString(); // mended")
+    terminal.press("Esc")
+    terminal.wait_for(lambda: not any("Esc for commands" in line for line in terminal.lines), what="commands")
+    terminal.press("u")
+    terminal.wait_for("taken back: saved “X-Stamp”")
+    terminal.wait_for(lambda: not any("mended" in line for line in terminal.lines), what="the script as it was")
+    (rule,) = gateway.admin("GET", "/headers").json["items"]
+    assert rule["script"].endswith("toISOString();\n")
+    assert not any("not saved" in line for line in terminal.lines)
 
 
 def test_a_script_that_does_not_hold_is_not_saved(gateway, attach):

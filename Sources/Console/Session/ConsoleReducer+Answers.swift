@@ -248,13 +248,18 @@ extension ConsoleState {
         overlays[place] = .form(form, purpose)
     }
 
+    /// What was done and to what, without what came of it.
+    private static func deed(_ title: String) -> Substring {
+        title.lastIndex(of: "”").map { title[...$0] } ?? title[...]
+    }
+
     private mutating func take(_ outcome: ChangeOutcome) -> [ConsoleEffect] {
         let form = waitingForm(outcome.change)
         switch outcome.result {
         case .done(let text), .partly(let text):
             if let form { overlays.remove(at: form) }
-            let isUndone = outcome.change == undoing
-            undo = isUndone ? nil : outcome.undo.map { ($0, text) }
+            let undone = outcome.change == undoing?.change ? undoing : nil
+            undo = undone == nil ? outcome.undo.map { ($0, text) } : nil
             undoing = nil
             // What they were set for has been done, as far as it was.
             if case .done = outcome.result {
@@ -266,7 +271,8 @@ extension ConsoleState {
             }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
-            say(text + (undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
+            let told = if let undone, isWhole { "taken back: \(Self.deed(undone.title))" } else { text }
+            say(told + (undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
             switch outcome.change {
             case .rule(.create(let draft)): rules.wanted = draft.name
             case .upstream(.create(let draft)): upstreams.wanted = draft.slug
@@ -278,7 +284,9 @@ extension ConsoleState {
                     upstreams.headers.wanted = made.first?.id
                 }
                 _ = scriptSaved(outcome)
-            case .header: _ = scriptSaved(outcome)
+            case .header:
+                _ = scriptSaved(outcome)
+                if undone != nil { scriptTakenBack(outcome) }
             default: break
             }
             return outcome.change.loads + [.loadSystem]
@@ -291,7 +299,7 @@ extension ConsoleState {
             return [.loadKeys, .loadSystem]
         case .refused(let error):
             // What was to be taken back can be tried again.
-            if outcome.change == undoing { (undo, undoing) = ((outcome.change, ""), nil) }
+            if outcome.change == undoing?.change { (undo, undoing) = (undoing, nil) }
             // What is wrong with a script is shown in it.
             if let form, error.parameter == "script", outcome.change == scripts.saving {
                 overlays.remove(at: form)

@@ -38,7 +38,7 @@ extension ConsoleState {
         case .undo:
             guard let undo else { return [] }
             self.undo = nil
-            undoing = undo.change
+            undoing = undo
             return [.change(undo.change)]
         case .nextFocus: moveFocus(by: 1)
         case .previousFocus: moveFocus(by: -1)

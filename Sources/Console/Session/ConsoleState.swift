@@ -104,7 +104,7 @@ struct ConsoleState: Sendable {
     /// The change that undo would make, and what it would take back.
     var undo: (change: ConsoleChange, title: String)?
     /// The one that undo is making: taken back itself, it would do again what was just undone.
-    var undoing: ConsoleChange?
+    var undoing: (change: ConsoleChange, title: String)?
     /// A line that stays above the panes, as the demo's curl.
     var welcome: [String] = []
 

@@ -233,6 +233,13 @@ extension ConsoleState {
         return []
     }
 
+    /// The script on the screen is what its rule was brought back to, unless somebody has gone on writing.
+    mutating func scriptTakenBack(_ outcome: ChangeOutcome) {
+        guard case .header(.change(let rule, _)) = outcome.undo, rule.id == scripts.rule?.id else { return }
+        guard !scripts.isChanged, let script = rule.script else { return keep(rule) }
+        scripts.open(script, rule.kind.language ?? scripts.language, rule: rule)
+    }
+
     private mutating func keep(_ rule: HeaderRule) {
         (scripts.rule, scripts.saved, scripts.example) = (rule, rule.script ?? "", nil)
         scripts.savedLanguage = rule.kind.language ?? scripts.language
