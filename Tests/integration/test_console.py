@@ -72,7 +72,7 @@ def test_a_key_made_in_the_console_works_at_once(gateway, attach, size):
     terminal.wait_for("u undoes it")
     assert gateway.chat(key).status == 401
     terminal.press("u")
-    terminal.wait_for("enabled")
+    terminal.wait_for("taken back: disabled “lab”")
     assert gateway.chat(key).status == 200
     terminal.press("q")
     assert terminal.wait_end() == 0
