@@ -54,7 +54,8 @@ enum ScriptWorker {
                 ? engine.check(source)
                 : engine.run(source, context: context, until: endsAt > 0 ? endsAt : nil)
             let took = ContinuousClock.now - begin
-            guard channel.send(answer(nonce, outcome, took)), engine.isSound else { break }
+            // Unanswered it is this script that has cost the worker, and not the one that would come next.
+            guard engine.isSound, channel.send(answer(nonce, outcome, took)) else { break }
             // Whoever waits is told first.
             clinux_ration(0, 0, 0)
             // While some are ready there is no hurry: the request that has asked needs the processor now.

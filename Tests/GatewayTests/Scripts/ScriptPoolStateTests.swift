@@ -218,6 +218,21 @@ import Testing
         #expect(both == .run(worker: 2, job(4, script: 9)))
     }
 
+    @Test(arguments: [(4095, true), (4096, false)])
+    func `so many scripts are known to end, and with one more all have to show it again`(
+        others: Int,
+        isKnown: Bool
+    ) {
+        var pool = manned()
+        for id in 1...others + 1 {
+            _ = pool.submit(job(id), now: 0)
+            _ = pool.finished(1, now: 0)
+        }
+        _ = pool.submit(job(10_000, script: 1), now: 0)
+        let both = pool.submit(job(10_001, script: 1), now: 0)
+        #expect(both == (isKnown ? .run(worker: 2, job(10_001, script: 1)) : .wait))
+    }
+
     @Test func `a script that was stopped is to end by itself the next time, and by force a little later`() {
         var pool = ScriptPoolState(limits: ScriptPoolState.Limits(workers: 1, grace: 5))
         pool.started(1, .javascript)
