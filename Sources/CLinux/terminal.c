@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -79,6 +80,23 @@ static void pass_on(int number) {
     kill(supervised, number);
 }
 
+static int drop_read_only(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size;
+    (void)context;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[index];
+        // What can be written holds what the loader has written, and would not come back from the file.
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W) != 0) {
+            continue;
+        }
+        uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+        madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
 void clinux_supervise_terminal(const unsigned char *bytes, size_t length) {
     if (remember(STDOUT_FILENO, bytes, length) != 0) {
         return;
@@ -106,6 +124,8 @@ void clinux_supervise_terminal(const unsigned char *bytes, size_t length) {
         struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
         sigaction(passed[index], &action, NULL);
     }
+    // From here on it only waits: of the code that starting has read, it keeps the pages that it still runs.
+    dl_iterate_phdr(drop_read_only, NULL);
     int status = 0;
     while (waitpid(supervised, &status, 0) < 0 && errno == EINTR) {
     }

@@ -243,6 +243,21 @@ def test_the_parent_and_the_console_end_together(gateway, attach):
     assert terminal.is_restored()
 
 
+def test_the_parent_keeps_only_the_code_that_it_runs(gateway, attach):
+    def code(pid):
+        with open(f"/proc/{pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("RssFile"))
+
+    terminal = attach()
+    terminal.wait_for("serving")
+    assert code(terminal.pid) < code(children(terminal.pid)[0]) / 3
+    # What it still runs is read again: it gives the terminal back.
+    os.kill(children(terminal.pid)[0], signal.SIGKILL)
+    terminal.wait_end()
+    terminal.settle()
+    assert terminal.is_restored()
+
+
 def test_it_stops_for_the_shell_and_comes_back(gateway, terminals):
     shell = Terminal(["/bin/bash", "--norc", "--noprofile", "-i"], environment={"PS1": "ready> "})
     try:
