@@ -214,8 +214,10 @@ def measure_fastgate(seconds, folder):
         rate = next(line for line in output.splitlines() if "Requests/sec" in line).split()[1]
         terminal.kill()
         moves, escapes = key_latency(gateway)
+        # What consoles are shown of the whole log is found once a minute for all of them together.
+        minute = max(seconds, 60)
         start_cpu, start = cpu_seconds(pids[0]), time.monotonic()
-        time.sleep(seconds)
+        time.sleep(minute)
         alone = 100 * (cpu_seconds(pids[0]) - start_cpu) / (time.monotonic() - start)
         many = [attach(gateway) for _ in range(20)]
         # What opening costs is another question.
@@ -225,7 +227,7 @@ def measure_fastgate(seconds, folder):
                 each.pump(0)
             time.sleep(0.05)
         start_cpu, start = cpu_seconds(pids[0]), time.monotonic()
-        while time.monotonic() - start < seconds:
+        while time.monotonic() - start < minute:
             for each in many:
                 each.pump(0)
             time.sleep(0.05)
