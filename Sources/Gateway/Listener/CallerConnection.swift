@@ -45,7 +45,9 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     /// When a caller that reads nothing is given up.
     private var writeDeadline = NIODeadline.distantFuture
     private let worker: Worker
+    private let isSecure: Bool
     private var context: ChannelHandlerContext?
+    private var writer: SocketWriter?
     private var phase = Phase.head
     private var inbound = ByteBuffer()
     private var parser: HeadParser
@@ -59,8 +61,9 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     private var isReading = true
     private var served = 0
 
-    init(worker: Worker) {
+    init(worker: Worker, isSecure: Bool) {
         self.worker = worker
+        self.isSecure = isSecure
         parser = HeadParser(limits: worker.snapshot.headLimits)
     }
 
@@ -70,6 +73,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        writer = SocketWriter(context, isSecure: isSecure)
         worker.opened(self)
         readDeadline = .now() + TimeAmount(limits.keepaliveTimeout)
     }
@@ -77,6 +81,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     func handlerRemoved(context: ChannelHandlerContext) {
         worker.closed(self)
         self.context = nil
+        writer = nil
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -106,6 +111,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     func channelInactive(context: ChannelHandlerContext) {
         phase = .closed
+        writer?.channelBecameInactive()
         let open = exchange
         exchange = nil
         open?.callerLeft()
@@ -265,11 +271,11 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     }
 
     func write(_ buffer: ByteBuffer) {
-        context?.write(wrapOutboundOut(buffer), promise: nil)
+        writer?.write(buffer)
     }
 
     func writeAndFlush(_ buffer: ByteBuffer) {
-        context?.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        writer?.writeAndFlush(buffer)
     }
 
     func sendContinue() {

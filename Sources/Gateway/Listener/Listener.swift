@@ -39,11 +39,12 @@ struct Listener: Sendable {
                     guard let handle = handles[ObjectIdentifier(channel.eventLoop)] else {
                         preconditionFailure("a connection was given to a loop without a worker")
                     }
-                    if let tls = certificate.context {
+                    let tls = certificate.context
+                    if let tls {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
                     }
                     try channel.pipeline.syncOperations.addHandler(
-                        CallerConnection(worker: handle.worker.value)
+                        CallerConnection(worker: handle.worker.value, isSecure: tls != nil)
                     )
                 }
             }

@@ -27,6 +27,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     private unowned let worker: Worker
     private var exchange: Exchange?
     private var context: ChannelHandlerContext?
+    private var writer: SocketWriter?
     private var phase = Phase.connecting
     private var parser: HeadParser
     private var inbound = ByteBuffer()
@@ -65,12 +66,12 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         parser.reset()
         interims = 0
         self.deadline = deadline
-        context?.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        writer?.writeAndFlush(buffer)
     }
 
     /// Sends more of a streamed body.
     func sendMore(_ buffer: ByteBuffer) {
-        context?.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        writer?.writeAndFlush(buffer)
     }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
@@ -112,6 +113,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        writer = SocketWriter(context, isSecure: isSecure)
         worker.watch(self)
         if context.channel.isActive { started() }
     }
@@ -119,6 +121,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     func handlerRemoved(context: ChannelHandlerContext) {
         worker.unwatch(self)
         self.context = nil
+        writer = nil
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -160,19 +163,21 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
             return
         }
         var buffer = unwrapInboundIn(data)
+        let now = NIODeadline.now()
+        deadline = now + worker.idleTimeout(of: exchange)
         if inbound.readableBytes == 0 {
+            if passedOn(buffer, at: now) { return }
             swap(&inbound, &buffer)
         } else {
             inbound.writeBuffer(&buffer)
         }
-        let now = NIODeadline.now()
-        deadline = now + worker.idleTimeout(of: exchange)
         readAnswer(at: now)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         let previous = phase
         phase = .closed
+        writer?.channelBecameInactive()
         pool.closed(self)
         switch previous {
         case .body(.untilClose) where exchange != nil && !sawError:
@@ -305,6 +310,13 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         case .chunks(let decoder): readChunks(decoder, exchange, at: now)
         case .connecting, .idle, .head, .body(.chunked), .closed: break
         }
+    }
+
+    /// Whether these were whole chunks that could be passed on as they came; they are not kept, so that the next read
+    /// has the same memory.
+    private func passedOn(_ buffer: ByteBuffer, at now: NIODeadline) -> Bool {
+        guard case .chunks(let decoder) = phase, decoder.isBetweenChunks, let exchange else { return false }
+        return exchange.answerChunks(buffer, at: now)
     }
 
     private func readChunks(_ decoder: ChunkedDecoder, _ exchange: Exchange, at now: NIODeadline) {
