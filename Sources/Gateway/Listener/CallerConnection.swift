@@ -44,7 +44,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     private var readDeadline = NIODeadline.distantFuture
     /// When a caller that reads nothing is given up.
     private var writeDeadline = NIODeadline.distantFuture
-    private let worker: Worker
+    let worker: Worker
     private let isSecure: Bool
     private var context: ChannelHandlerContext?
     private var writer: SocketWriter?
@@ -53,7 +53,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     private var parser: HeadParser
     private var body = RequestBodyReader.none
     private var exchange: Exchange?
-    private var head: RequestHead?
+    private(set) var head: RequestHead?
     private var wantsKeepAlive = true
     /// Whether the caller holds its body back until it is told to continue.
     private var awaitsContinue = false
@@ -283,42 +283,15 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         writeAndFlush(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
     }
 
-    func writeCrossOriginHeaders(to buffer: inout ByteBuffer) {
-        guard let preflight = worker.snapshot.preflight, let message = head?.message else { return }
-        guard let origin = message.first(.origin) else { return }
-        preflight.writeHeaders(for: origin, of: message, to: &buffer)
-    }
-
-    /// Writes an answer of ours; the caller of this ends the exchange or the connection.
-    func answer(_ refusal: Refusal, requestID: String?) {
-        if refusal.closesConnection { wantsKeepAlive = false }
-        exchange = nil
-        var buffer = ByteBuffer()
-        AnswerWriter.write(refusal, ownFacts(requestID), to: &buffer)
-        writeAndFlush(buffer)
-    }
-
-    /// The same for an answer that a rule has made up.
-    func answer(_ answer: Judgement.Answer, requestID: String?) {
-        exchange = nil
-        var buffer = ByteBuffer()
-        AnswerWriter.write(answer, ownFacts(requestID), to: &buffer)
-        writeAndFlush(buffer)
-    }
-
-    private func ownFacts(_ requestID: String?) -> AnswerWriter.OwnFacts {
-        AnswerWriter.OwnFacts(
-            requestID: requestID,
-            isHead: head?.method == .head,
-            connection: connectionHeader,
-            extraHeaders: writeCrossOriginHeaders
-        )
-    }
-
     // MARK: Exchanges
 
     func attach(_ exchange: Exchange) {
         self.exchange = exchange
+    }
+
+    /// The exchange has said its last: what is written from here on is not its own.
+    func detach() {
+        exchange = nil
     }
 
     /// An answer that needed no exchange was written whole.
