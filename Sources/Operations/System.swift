@@ -57,7 +57,10 @@ package struct Status: Codable, Sendable {
     package var dataPath: String
     @ShownNull package var configFile: String?
     package var eventLoops: Int
+    /// Of callers.
     package var connections: Int
+    /// To backends, those included that are being opened or kept for the next exchange.
+    package var upstreamConnections: Int
     package var inFlight: Int
     package var residentBytes: Int
     package var openFiles: Int
@@ -86,6 +89,7 @@ package struct Status: Codable, Sendable {
         uptimeSeconds = 0
         eventLoops = 0
         connections = 0
+        upstreamConnections = 0
         inFlight = 0
         residentBytes = 0
         openFiles = 0

@@ -72,6 +72,24 @@ def test_kill_loses_no_answered_exchange(gateway, round):
         assert sqlite3.connect(database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_files_of_the_journal_that_a_kill_left_half_made_stop_no_start(gateway):
+    gateway.kill()
+    journal = gateway.folder / "data" / "journal"
+    now = int(time.time())
+    # What a start within the same seconds would name its own files.
+    left = [journal / f"{loop}-{now + offset}.journal" for loop in (0, 1) for offset in range(-2, 20)]
+    for number, path in enumerate(left):
+        path.write_bytes(bytes(8 << 20 if number % 2 else 0))
+    damaged = journal / f"0-{now + 3}.journal"
+    damaged.write_bytes(b"damaged" * 1000)
+    gateway.start()
+    assert gateway.chat(gateway.key()).status == 200
+    wait_until(lambda: gateway.logs(1), what="its record")
+    gateway.stop()
+    assert [path for path in left if path.exists()] == [damaged]
+    assert "damaged" in gateway.log()
+
+
 def test_an_open_stream_is_interrupted_by_a_kill(gateway):
     import socket
 

@@ -1,5 +1,6 @@
 """Headers that are added to what goes upstream: static ones, and such that scripts compute."""
 
+import json
 import os
 import re
 import time
@@ -234,6 +235,25 @@ def test_by_command(gateway, rule, tmp_path):
     refused = gateway.command("headers", "add", "miniai", "Host", "--value", "x", check=False)
     assert refused.returncode == 1 and "the gateway's own to say" in refused.stderr
     assert gateway.command("headers", "add", "miniai", "X", "--value", "1", "--python", "x", check=False).returncode == 2
+
+
+def test_a_script_is_tried_before_callers_depend_on_it(gateway, rule):
+    refused = gateway.command("headers", "add", "miniai", "X-A", "--javascript", "\nthrow new Error('no key')", check=False)
+    assert refused.returncode == 1 and "failed at line 2" in refused.stderr and "no key" in refused.stderr
+    assert "--skip-trial" in refused.stderr and gateway.admin("GET", "/headers").json["items"] == []
+    made = gateway.command("headers", "add", "miniai", "X-A", "--javascript", "return context.upstream", "--json")
+    number = str(json.loads(made.stdout)["id"])
+    failing = ["headers", "edit", number, "--python", "result = 1 / 0"]
+    refused = gateway.command(*failing, check=False)
+    assert refused.returncode == 1 and "division by zero" in refused.stderr
+    assert gateway.admin("GET", f"/headers/{number}").json["kind"] == "javascript"
+    assert gateway.command("headers", "edit", number, check=False).returncode == 2
+    gateway.command(*failing, "--skip-trial")
+    answer = gateway.chat(gateway.key())
+    assert answer.status == 502
+    gateway.logs(1)
+    shown = gateway.command("logs", "--id", answer.headers["x-request-id"]).stdout
+    assert "header_script_failed" in shown and "header X-A: " in shown and "division by zero" in shown
 
 
 def test_header_rules_outlive_the_process(gateway, rule):

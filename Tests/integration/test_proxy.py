@@ -389,6 +389,49 @@ def test_endings_of_answers_without_a_length(make_gateway):
     server.close()
 
 
+def test_callers_that_leave_while_a_backend_is_connected_to_leave_nothing(make_gateway):
+    # Nobody accepts, and the queue of the listening socket is full: connecting takes until somebody does.
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(0)
+    port = server.getsockname()[1]
+    filling = [socket.socket() for _ in range(4)]
+    for each in filling:
+        each.setblocking(False)
+        each.connect_ex(("127.0.0.1", port))
+    gateway = make_gateway(mock_port=port)
+    key = gateway.key()
+    callers = []
+    for _ in range(8):
+        caller = socket.create_connection(("127.0.0.1", gateway.port))
+        caller.sendall(head(key, extra=b"Content-Length: 2\r\n") + b"\r\n{}")
+        callers.append(caller)
+
+    def opened():
+        return gateway.admin("GET", "/status").json["upstream_connections"]
+
+    wait_until(lambda: opened() == 8, what="eight that connect")
+    for caller in callers:
+        caller.close()
+    assert {record["error"] for record in gateway.logs(8)} == {"caller_gone"}
+    server.listen(64)
+    server.setblocking(False)
+    accepted = []
+
+    def accept():
+        try:
+            accepted.append(server.accept()[0])
+        except BlockingIOError:
+            pass
+        return opened() == 0
+
+    wait_until(accept, timeout=20, what="the connections' end")
+    # The last are given up where they connected to somebody after all.
+    assert len(accepted) > len(filling)
+    for each in (*filling, *accepted, server):
+        each.close()
+
+
 def test_bodies_that_read_in_two_ways_cannot_choose_a_forbidden_model(make_gateway, mock):
     gateway = make_gateway()
     key = gateway.key("k", permissions={"models": ["cheap"]})

@@ -74,6 +74,8 @@ struct HeaderValueOptions: ParsableArguments {
     var fallback: String?
     @Option(help: "Seconds for which a value serves the requests of one client key; 0 for one request.")
     var cache: Int?
+    @Flag(help: "Do not run a script once before, for one that fails without a real request.")
+    var skipTrial = false
 
     func validate() throws {
         guard [value, javascript, python, file].count(where: { $0 != nil }) <= 1 else {
@@ -92,6 +94,36 @@ struct HeaderValueOptions: ParsableArguments {
         }
         let script = try ScriptFile.read(file)
         return (language == .python ? .python : .javascript, nil, script)
+    }
+
+    /// Runs a script once in the jail, before callers depend on it.
+    ///
+    /// - Parameters:
+    ///   - source: What `source()` returned.
+    ///   - upstream: The upstream's slug, which the script may ask for.
+    ///   - client: The gateway's.
+    /// - Throws: What was wrong with the script, or a fault of the gateway's.
+    func tryOut(
+        _ source: (kind: HeaderValueKind, value: String?, script: String?),
+        upstream: String,
+        _ client: AdminClient
+    ) async throws {
+        guard let language = source.kind.language, let script = source.script, !skipTrial else { return }
+        var test = ScriptTest(language: language, script: script)
+        var context = ScriptContextDraft()
+        context.upstream = upstream
+        test.context = context
+        guard let failure = try await client.testScript(test, by: GatewayConnection.me).failure else {
+            return
+        }
+        throw OperationsError(
+            .invalid,
+            "the script \(failure); nothing was changed (--skip-trial does it without this trial)"
+        )
+    }
+
+    var isEmpty: Bool {
+        value == nil && javascript == nil && python == nil && file == nil && policy == nil && cache == nil
     }
 
     var policy: HeaderFailurePolicy? { onFailure ?? (fallback == nil ? nil : .fallback) }
@@ -170,6 +202,7 @@ struct HeadersAdd: AsyncParsableCommand {
             guard let id = try await RuleArgument.upstream(upstream, client) else {
                 throw OperationsError(.notFound, "there is no upstream \(upstream)")
             }
+            try await options.tryOut(source, upstream: upstream, client)
             var draft = HeaderRuleDraft(upstreamId: id, name: name, kind: source.kind)
             (draft.value, draft.script) = (source.value, source.script)
             (draft.onFailure, draft.fallback) = (options.policy, options.fallback)
@@ -193,11 +226,24 @@ struct HeadersEdit: AsyncParsableCommand {
     var name: String?
     @OptionGroup var options: HeaderValueOptions
 
+    func validate() throws {
+        guard name != nil || !options.isEmpty else {
+            throw ValidationError(
+                "say what to change: its name, its value, --on-failure, --fallback or --cache"
+            )
+        }
+    }
+
     func run() async throws {
         try await CommandRun.run {
+            let client = try connection.client()
+            let rule = try await client.headerRule(id, by: GatewayConnection.me)
             var change = HeaderRuleChange()
             change.name = name.map { .set($0) } ?? .keep
             if let source = try options.source() {
+                let upstreams = try await client.upstreams(by: GatewayConnection.me).items
+                let slug = upstreams.first { $0.id == rule.upstreamId }?.slug ?? ""
+                try await options.tryOut(source, upstream: slug, client)
                 change.kind = .set(source.kind)
                 change.value = source.value.map { .set($0) } ?? .clear
                 change.script = source.script.map { .set($0) } ?? .clear
@@ -207,12 +253,10 @@ struct HeadersEdit: AsyncParsableCommand {
                 change.fallback = options.fallback.map { .set($0) } ?? (policy == .fallback ? .keep : .clear)
             }
             change.cacheSeconds = options.cache.map { .set($0) } ?? .keep
-            let client = try connection.client()
-            let version = try await client.headerRule(id, by: GatewayConnection.me).version
             let changed = try await client.changeHeaderRule(
                 id,
                 change,
-                ifVersion: version,
+                ifVersion: rule.version,
                 by: GatewayConnection.me
             )
             try await HeaderTable.show([changed], client, connection)

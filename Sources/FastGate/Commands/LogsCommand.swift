@@ -43,6 +43,7 @@ struct LogsCommand: AsyncParsableCommand {
         if connection.json { return try CommandRun.showJSON(detail) }
         Output.line(LogLine.text(detail.record))
         Output.line(LogLine.facts(detail.record))
+        Output.line("\nattempts\n" + LogLine.attempts(detail))
         for (title, headers, body) in [
             ("request", detail.requestHeaders, detail.requestBody),
             ("response", detail.responseHeaders, detail.responseBody),
@@ -98,6 +99,24 @@ enum LogLine {
             "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
             + "\(ByteText.text(record.bytesOut))\(stream)\(error)"
         return line
+    }
+
+    /// What was tried upstream, and which keys were passed over.
+    static func attempts(_ detail: LogDetail) -> String {
+        let tried = detail.attemptsDetail.flatMap { attempt in
+            let status = attempt.status.map(String.init) ?? "---"
+            let error = attempt.error.map { " \($0)" } ?? ""
+            let line =
+                "  \(attempt.n) \(attempt.upstream ?? "–")/\(attempt.upstreamKey ?? "–") \(status) "
+                + "\(StatusText.number(attempt.durationMs))ms\(error)"
+            return [line] + attempt.rules.map { "    rule \($0)" }
+        }
+        let skipped = detail.skipped.map { key in
+            let reason = key.reason.map { " \($0)" } ?? ""
+            let until = key.until.map { " until \($0)" } ?? ""
+            return "  passed over \(key.upstreamKey)\(reason)\(until)"
+        }
+        return ((tried.isEmpty ? ["  none: nothing went upstream"] : tried) + skipped).joined(separator: "\n")
     }
 
     /// What the list leaves out.

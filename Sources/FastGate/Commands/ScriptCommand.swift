@@ -117,12 +117,17 @@ struct ScriptTestCommand: AsyncParsableCommand {
         if !result.output.isEmpty { Output.errorLine(result.output.trimmingCharacters(in: .newlines)) }
         if let value = result.result { Output.line(value) }
         let took = String(format: "%.2f ms", result.durationMs)
-        if let error = result.error {
-            var place = ""
-            if let line = error.line { place = " at line \(line)" }
-            if let column = error.column { place += ", column \(column)" }
-            Output.errorLine("fastgate: the script failed\(place): \(error.message) (\(took))")
-        }
+        if let failure = result.failure { Output.errorLine("fastgate: the script \(failure) (\(took))") }
+    }
+}
+
+extension ScriptTestResult {
+    /// What went wrong and where, to be read after "the script"; nil when nothing did.
+    var failure: String? {
+        guard let error else { return nil }
+        let line = error.line.map { " at line \($0)" } ?? ""
+        let column = error.column.map { ", column \($0)" } ?? ""
+        return "failed\(line)\(column): \(error.message)"
     }
 }
 

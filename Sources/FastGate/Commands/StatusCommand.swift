@@ -38,7 +38,8 @@ enum StatusText {
                 + "\(status.upstreams) upstreams",
             "audit      \(status.audit.mode), \(status.audit.pending) pending, \(status.audit.dropped) dropped, "
                 + "\(ByteText.text(status.audit.diskBytes)) on disk",
-            "process    \(ByteText.text(status.residentBytes)) resident, \(status.connections) connections, "
+            "process    \(ByteText.text(status.residentBytes)) resident, \(status.connections) connections in, "
+                + "\(status.upstreamConnections) out, "
                 + "\(status.openFiles) open files, \(status.eventLoops) event loops",
         ]
         lines += dashboard.problems.map { problem in

@@ -24,7 +24,7 @@ final class AuditService: Service {
                 metadata: ["complete": "\(found.complete)", "interrupted": "\(found.interrupted)"]
             )
         }
-        let boot = WallClock.now().seconds
+        let boot = max(WallClock.now().seconds, recovery.lastNumber)
         lanes =
             settings.mode == .off
             ? []

@@ -111,7 +111,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     func channelInactive(context: ChannelHandlerContext) {
         phase = .closed
-        writer?.channelBecameInactive()
+        writer?.channelIsClosed()
         let open = exchange
         exchange = nil
         open?.callerLeft()
@@ -271,11 +271,13 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     }
 
     func write(_ buffer: ByteBuffer) {
-        writer?.write(buffer)
+        writer?.channelHolds()
+        context?.write(wrapOutboundOut(buffer), promise: nil)
     }
 
     func writeAndFlush(_ buffer: ByteBuffer) {
-        writer?.writeAndFlush(buffer)
+        guard let context, let rest = writer?.send(buffer, context) else { return }
+        context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
     }
 
     func sendContinue() {
@@ -343,7 +345,8 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
             phase = .lingering
             inbound = ByteBuffer()
             setReading(true)
-            readDeadline = .distantFuture
+            // A caller that reads nothing of the answer's end is given up like any other.
+            readDeadline = .now() + TimeAmount(limits.writeTimeout)
             context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
                 self.readDeadline = .now() + Self.lingerTime
                 context.close(mode: .output, promise: nil)

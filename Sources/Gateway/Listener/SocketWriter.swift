@@ -4,21 +4,20 @@ import NIOCore
 import Glibc
 #endif
 
-/// Writes to one connection: straight to its socket while the channel holds nothing back.
+/// Sends to one connection's socket at once, as long as its channel holds nothing back.
 ///
-/// That spares each event of a stream the way through pipeline and queue. What the socket does not take at once is the
+/// That spares each event of a stream the way through pipeline and queue. What the socket does not take is the
 /// channel's, which says when it can be written, and every failure is its own to find and to tell. Under TLS all is.
 ///
-/// To be used on the channel's loop only, and told of `channelInactive`, since the descriptor is another's from then on.
+/// To be used on the channel's loop only, and not once the channel is closed, when the descriptor may be another's. It
+/// calls nobody, so that whoever holds it may be called back by the channel while it writes.
 struct SocketWriter {
-    private let context: ChannelHandlerContext
     /// Nil for what must go through the pipeline.
     private var socket: NIOBSDSocket.Handle?
     private var channelMayHold = false
 
     /// For a handler that has just been added; without TLS it must be the pipeline's first, so that nothing is passed over.
     init(_ context: ChannelHandlerContext, isSecure: Bool) {
-        self.context = context
         guard !isSecure else { return }
         do {
             socket = try context.pipeline.syncOperations.withUnsafeTransportIfAvailable { $0 }
@@ -27,34 +26,33 @@ struct SocketWriter {
         }
     }
 
-    /// Leaves it to the channel until the next flush.
-    mutating func write(_ buffer: ByteBuffer) {
-        channelMayHold = true
-        context.write(NIOAny(buffer), promise: nil)
-    }
-
-    mutating func writeAndFlush(_ buffer: ByteBuffer) {
-        guard let socket, !channelMayHold || channelIsEmpty() else {
+    /// What the channel must be given, to be flushed; nil when the socket took everything.
+    mutating func send(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) -> ByteBuffer? {
+        guard let socket, !channelMayHold || isEmpty(context.channel) else {
             channelMayHold = true
-            context.writeAndFlush(NIOAny(buffer), promise: nil)
-            return
+            return buffer
         }
-        guard buffer.readableBytes > 0 else { return }
+        guard buffer.readableBytes > 0 else { return nil }
         let count = Self.send(buffer, to: socket)
-        guard count < buffer.readableBytes else { return }
+        guard count < buffer.readableBytes else { return nil }
+        channelMayHold = true
         var rest = buffer
         rest.moveReaderIndex(forwardBy: count)
-        channelMayHold = true
-        context.writeAndFlush(NIOAny(rest), promise: nil)
+        return rest
     }
 
-    mutating func channelBecameInactive() {
+    /// The channel is given something that nobody flushes yet.
+    mutating func channelHolds() {
+        channelMayHold = true
+    }
+
+    mutating func channelIsClosed() {
         socket = nil
     }
 
-    private mutating func channelIsEmpty() -> Bool {
+    private mutating func isEmpty(_ channel: any Channel) -> Bool {
         // Asking an open channel fails only when it is closing: then it is the one to say so.
-        guard let held = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes), held == 0 else {
+        guard let held = try? channel.syncOptions?.getOption(.bufferedWritableBytes), held == 0 else {
             return false
         }
         channelMayHold = false

@@ -164,6 +164,14 @@ final class Worker {
         unwatch(caller)
     }
 
+    func upstreamOpened() {
+        shared.upstreamConnections.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func upstreamClosed() {
+        shared.upstreamConnections.wrappingSubtract(1, ordering: .relaxed)
+    }
+
     func watch(_ item: any Deadlined) {
         item.deadlineIndex = watched.count
         watched.append(item)
@@ -224,6 +232,7 @@ final class SharedCounters: Sendable {
     let nextExchangeID: Atomic<Int>
     let inFlight = Atomic<Int>(0)
     let connections = Atomic<Int>(0)
+    let upstreamConnections = Atomic<Int>(0)
     let isHealthy = Atomic(false)
 
     init(after lastExchangeID: Int = 0) {

@@ -22,6 +22,7 @@ extension GatewayOperations {
         status.uptimeSeconds = WallClock.now().seconds - gateway.startedAt.seconds
         status.eventLoops = gateway.plane.workers.count
         status.connections = gateway.plane.counters.connections.load(ordering: .relaxed)
+        status.upstreamConnections = gateway.plane.counters.upstreamConnections.load(ordering: .relaxed)
         status.inFlight = gateway.plane.counters.inFlight.load(ordering: .relaxed)
         status.residentBytes = ProcessFacts.residentBytes()
         status.openFiles = Folder.names(in: "/proc/self/fd").count

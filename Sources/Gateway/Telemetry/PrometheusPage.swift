@@ -89,6 +89,12 @@ struct PrometheusPage {
         single("fastgate_in_flight", "gauge", "Exchanges that run now.", status.inFlight)
             + single("fastgate_connections", "gauge", "Callers' connections.", status.connections)
             + single(
+                "fastgate_upstream_connections",
+                "gauge",
+                "Connections to backends, idle ones included.",
+                status.upstreamConnections
+            )
+            + single(
                 "fastgate_audit_pending",
                 "gauge",
                 "Exchanges in the journal, not in the database.",

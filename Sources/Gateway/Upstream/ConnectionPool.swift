@@ -56,6 +56,7 @@ final class ConnectionPool {
 
     func closed(_ connection: UpstreamConnection) {
         open -= 1
+        worker.upstreamClosed()
         if let index = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: index) }
     }
 
@@ -74,6 +75,7 @@ final class ConnectionPool {
 
     private func connect(for exchange: Exchange, timeout: TimeAmount) {
         open += 1
+        worker.upstreamOpened()
         let connection = UpstreamConnection(
             pool: self,
             worker: worker,

@@ -37,6 +37,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     private var isReading = true
     /// A TLS connection stays active until its peer has said goodbye too.
     private var isClosing = false
+    private var hasEnded = false
     private let isSecure: Bool
 
     init(pool: ConnectionPool, worker: Worker, waiting exchange: Exchange, isSecure: Bool) {
@@ -66,12 +67,13 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         parser.reset()
         interims = 0
         self.deadline = deadline
-        writer?.writeAndFlush(buffer)
+        sendMore(buffer)
     }
 
     /// Sends more of a streamed body.
     func sendMore(_ buffer: ByteBuffer) {
-        writer?.writeAndFlush(buffer)
+        guard let context, let rest = writer?.send(buffer, context) else { return }
+        context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
     }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
@@ -104,6 +106,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     }
 
     func connectFailed(_ error: any Error) {
+        hasEnded = true
         fail(.connecting(error))
         phase = .closed
         pool.closed(self)
@@ -115,7 +118,11 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         self.context = context
         writer = SocketWriter(context, isSecure: isSecure)
         worker.watch(self)
-        if context.channel.isActive { started() }
+        if case .closed = phase {
+            context.close(promise: nil)
+        } else if context.channel.isActive {
+            started()
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -175,9 +182,22 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        ended()
+        context.fireChannelInactive()
+    }
+
+    /// The only one to come when the channel is closed as soon as it has connected, before it counts as active.
+    func channelUnregistered(context: ChannelHandlerContext) {
+        ended()
+        context.fireChannelUnregistered()
+    }
+
+    private func ended() {
+        guard !hasEnded else { return }
+        hasEnded = true
         let previous = phase
         phase = .closed
-        writer?.channelBecameInactive()
+        writer?.channelIsClosed()
         pool.closed(self)
         switch previous {
         case .body(.untilClose) where exchange != nil && !sawError:
@@ -191,7 +211,6 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         case .head, .idle: fail(AttemptFailure(kind: .reset, detail: "closed before an answer"))
         case .closed: break
         }
-        context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -236,6 +236,7 @@ enum Fixture {
         status.uptimeSeconds = 12 * 86_400
         status.eventLoops = 2
         status.connections = 61
+        status.upstreamConnections = 52
         status.inFlight = 47
         status.residentBytes = 61_000_000
         status.openFiles = 140

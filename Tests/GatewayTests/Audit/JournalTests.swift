@@ -129,6 +129,25 @@ import Testing
         #expect(try AuditQueries(files: files).page(LogQuery()).items.count == 1)
     }
 
+    @Test func `files that a crash cut off while they were made are removed, and their numbers not taken`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        for (name, bytes) in [("0-7", 0), ("0-8", 100), ("0-9", 8192)] {
+            try Data(count: bytes).write(to: URL(filePath: "\(folder.path)/\(name).journal"))
+        }
+        // One that held something once is evidence.
+        try Data(repeating: 7, count: 8192).write(to: URL(filePath: "\(folder.path)/0-12.journal"))
+        let recovery = JournalRecovery(
+            folder: folder.path,
+            files: try files(folder),
+            logger: Logger(label: "test")
+        )
+        #expect(try recovery.run() == (0, 0))
+        #expect(Folder.names(in: folder.path).filter { $0.hasSuffix(".journal") } == ["0-12.journal"])
+        #expect(recovery.lastNumber == 12)
+    }
+
     @Test func `a damaged record costs itself only`() throws {
         let folder = try TemporaryFolder()
         let segment = try JournalSegment(path: folder.path + "/0-1.journal", size: 65_536, isNew: true)

@@ -74,7 +74,12 @@ enum SystemView {
                 "Serving",
                 [
                     ("callers", status.address, .text),
-                    ("connections", NumberText.count(status.connections), .text),
+                    (
+                        "connections",
+                        "\(NumberText.count(status.connections)) in  "
+                            + "\(NumberText.count(status.upstreamConnections)) out",
+                        .text
+                    ),
                     ("in flight", NumberText.count(status.inFlight), .text),
                     ("upstreams", "\(status.upstreams)", .text),
                     ("client keys", NumberText.count(status.clientKeys), .text), scripts(status.scripts),

@@ -1,6 +1,10 @@
 import GRDB
 import Logging
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// Brings a journal that a crash left into the database, before the gateway serves.
 struct JournalRecovery {
     let folder: String
@@ -47,15 +51,34 @@ struct JournalRecovery {
         }
     }
 
+    /// What the crash cut off while it was made holds nothing, and goes.
     private func leftSegments() throws -> [JournalSegment] {
         let names = Folder.names(in: folder).filter { $0.hasSuffix(".journal") }
         let ordered = names.sorted { Self.order($0) < Self.order($1) }
         return try ordered.compactMap { name in
             let path = "\(folder)/\(name)"
-            guard let size = DataDirectory.size(of: path), size >= 4096 else { return nil }
+            guard let size = DataDirectory.size(of: path) else { return nil }
+            guard size >= 4096 else {
+                unlink(path)
+                return nil
+            }
             let segment = try JournalSegment(path: path, size: size, isNew: false)
-            return segment.isJournal ? segment : nil
+            if segment.isJournal { return segment }
+            if segment.isBlank {
+                segment.remove()
+            } else {
+                logger.error(
+                    "a file of the journal is damaged and left where it is",
+                    metadata: ["file": "\(path)"]
+                )
+            }
+            return nil
         }
+    }
+
+    /// The highest number that a file has; new ones must have higher ones.
+    var lastNumber: Int {
+        Folder.names(in: folder).filter { $0.hasSuffix(".journal") }.map(Self.order).max() ?? 0
     }
 
     private static func order(_ name: String) -> Int {

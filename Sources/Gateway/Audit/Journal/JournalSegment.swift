@@ -51,6 +51,13 @@ final class JournalSegment: @unchecked Sendable {
 
     var isJournal: Bool { clinux_load_acquire_u32(memory) == Self.magic }
 
+    /// Whether it was made, but never begun.
+    var isBlank: Bool {
+        UnsafeRawBufferPointer(start: memory, count: Self.headerSize + Self.recordHeaderSize).allSatisfy {
+            $0 == 0
+        }
+    }
+
     /// Empties the segment for another use.
     func begin() {
         clinux_store_release_u32(memory + Self.headerSize, 0)
