@@ -291,9 +291,9 @@ def test_one_that_keeps_failing_raises_an_alert_and_takes_it_back(gateway, rule)
     (problem,) = wait_until(problems, what="the alert")
     assert problem["name"] == "miniai/X-Bad" and problem["state"] == "failing" and "canary" not in str(problem)
     assert rule.show(made)["failing"] is True
-    # What a script says may hold secrets: the log has the header's name only.
+    # What a script says may hold secrets: the log has the header's name and its rule only.
     (line,) = [line for line in gateway.log().splitlines() if "keeps failing" in line]
-    assert "X-Bad" in line and "canary" not in line
+    assert "X-Bad" in line and f'"rule":"{made["id"]}"' in line and "canary" not in line
     assert gateway.chat(key, path="/v2/other").status != 502
     wait_until(lambda: problems() == [], what="the end of the alert")
     address = f"http://127.0.0.1:{gateway.admin_port}/metrics"

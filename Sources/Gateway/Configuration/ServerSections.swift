@@ -203,5 +203,7 @@ enum ServerSections {
             )
         }
         section.read("max_disk", into: &audit.maxDisk)
+        // Less is a forgotten unit: nothing could be kept.
+        if audit.maxDisk.bytes < 8 << 20 { section.report("must be at least 8mb", at: "max_disk") }
     }
 }

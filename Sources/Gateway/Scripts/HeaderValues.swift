@@ -43,7 +43,7 @@ final class HeaderValues {
     private let loop: any EventLoop
     private let crew: ScriptCrew
     private let limit: TimeAmount
-    private let reportHeader: @Sendable (String, Bool) -> Void
+    private let reportHeader: @Sendable (HeaderRuleEntry, Bool) -> Void
     private var cache: [CacheKey: (line: [UInt8], until: NIODeadline)] = [:]
 
     init(_ scripts: ScriptPool, on loop: any EventLoop) {
@@ -116,7 +116,7 @@ final class HeaderValues {
         }
         let took = Int((now - begin).nanoseconds / 1000)
         if let isFailing = rule.figures.record(microseconds: took, failure: failure) {
-            reportHeader(rule.name, isFailing)
+            reportHeader(rule, isFailing)
         }
         batch.open -= 1
         if let failure {

@@ -25,7 +25,7 @@ final class ScriptPool: Sendable {
         /// Told when workers of a language do not start.
         var report: @Sendable (ScriptLanguage, String) -> Void
         /// Told when a header begins to fail, or does no more; what a script says may hold secrets, and stays out.
-        var reportHeader: @Sendable (_ name: String, _ isFailing: Bool) -> Void = { _, _ in }
+        var reportHeader: @Sendable (_ rule: HeaderRuleEntry, _ isFailing: Bool) -> Void = { _, _ in }
     }
 
     let settings: Settings
@@ -117,8 +117,8 @@ extension ScriptPool.Settings {
                 metadata: ["language": "\(language.rawValue)", "reason": "\(reason)"]
             )
         }
-        reportHeader = { name, isFailing in
-            let metadata: Logger.Metadata = ["header": "\(name)"]
+        reportHeader = { rule, isFailing in
+            let metadata: Logger.Metadata = ["header": "\(rule.name)", "rule": "\(rule.id)"]
             if isFailing {
                 logger.warning(
                     "the script of a header keeps failing; `fastgate headers` says why",
