@@ -1,5 +1,6 @@
 """What a crash, a stop, a reload or a bad start leaves behind."""
 
+import os
 import resource
 import signal
 import sqlite3
@@ -107,6 +108,28 @@ def test_an_open_stream_is_interrupted_by_a_kill(gateway):
     assert record["error"] == "interrupted" and record["client_key"] == "key1"
     assert gateway.detail(record)["request_body"] == body.decode()
     connection.close()
+
+
+def test_it_serves_without_any_privilege(tmp_path, mock):
+    """Whoever starts the tests: what root alone may do must be asked of the kernel nowhere."""
+    without = tmp_path / "fastgate"
+    drop = "setpriv --bounding-set=-all --inh-caps=-all" if os.geteuid() == 0 else ""
+    without.write_text(f'#!/bin/sh\nexec {drop} {BINARY} "$@"\n')
+    without.chmod(0o755)
+    gateway = Gateway(tmp_path, mock.port, binary=str(without)).start()
+    try:
+        with open(f"/proc/{gateway.process.pid}/status") as status:
+            assert "CapEff:\t0000000000000000\n" in status
+        key = gateway.key()
+        assert gateway.chat(key).status == 200
+        stream = gateway.chat(key, b'{"model":"m","stream":true}')
+        assert stream.status == 200 and stream.body.endswith(b"data: [DONE]\n\n")
+        for language, script in (("javascript", "return 1"), ("python", "result = 1")):
+            tried = gateway.admin("POST", "/scripts/test", {"language": language, "script": script})
+            assert tried.json["result"] == "1", tried.body
+        assert len(gateway.logs(2)) == 2
+    finally:
+        gateway.stop()
 
 
 def test_a_stop_drains_and_ends_streams_with_an_event(make_gateway):

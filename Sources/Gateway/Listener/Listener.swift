@@ -10,6 +10,13 @@ struct Listener: Sendable {
     let port: Int
     private let certificate: CertificateHolder
 
+    /// Requests are small and some bodies large.
+    private static let readSizes = AdaptiveRecvByteBufferAllocator(
+        minimum: 1024,
+        initial: 2048,
+        maximum: 65_536
+    )
+
     /// Binds and begins to accept.
     ///
     /// - Throws: the system's error when the address is in use or not ours.
@@ -29,13 +36,9 @@ struct Listener: Sendable {
                     try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
                 }
             }
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
-            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try channel.syncOptions?.setOption(.recvAllocator, value: Self.readSizes)
                     guard let handle = handles[ObjectIdentifier(channel.eventLoop)] else {
                         preconditionFailure("a connection was given to a loop without a worker")
                     }

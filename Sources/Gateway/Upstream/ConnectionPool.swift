@@ -99,7 +99,6 @@ final class ConnectionPool {
         let tls = tls
         let bootstrap = ClientBootstrap(group: worker.loop)
             .connectTimeout(timeout)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65_536)
