@@ -124,7 +124,7 @@ enum DemoConfiguration {
     /// A command that works, in two lines that fit a small terminal.
     static func curl(port: Int, key: String) -> [String] {
         [
-            "curl 127.0.0.1:\(port)/proxy/miniai/v2/chat/completions -d '{\"model\":\"mock-1\"}' \\",
+            "curl 127.0.0.1:\(port)/proxy/miniai/v2/chat/completions -d '{\"model\":\"m\"}' \\",
             "  -H 'X-API-Key: \(key)'",
         ]
     }

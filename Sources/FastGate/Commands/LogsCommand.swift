@@ -23,19 +23,33 @@ struct LogsCommand: AsyncParsableCommand {
     @Flag(name: [.customShort("f"), .long], help: "Go on with new exchanges as they end.")
     var follow = false
 
+    func validate() throws {
+        guard (1...1_000_000).contains(limit) else { throw ValidationError("-n must be from 1 to 1000000") }
+    }
+
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
             if let id { return try await show(id, client) }
-            var query = LogQuery()
-            query.filter = filter
-            query.limit = min(max(limit, 1), 1000)
-            let page = try await client.logs(query, by: GatewayConnection.me)
-            for record in page.items.reversed() {
+            for record in try await newest(client).reversed() {
                 try show(record)
             }
             if follow { try await tail(client) }
         }
+    }
+
+    /// As many as were asked for, page by page.
+    private func newest(_ client: AdminClient) async throws -> [LogRecord] {
+        var query = LogQuery()
+        query.filter = filter
+        var records: [LogRecord] = []
+        repeat {
+            query.limit = min(limit - records.count, 1000)
+            let page = try await client.logs(query, by: GatewayConnection.me)
+            records += page.items
+            query.cursor = page.nextCursor
+        } while query.cursor != nil && records.count < limit
+        return records
     }
 
     private func show(_ id: String, _ client: AdminClient) async throws {
@@ -46,7 +60,10 @@ struct LogsCommand: AsyncParsableCommand {
         Output.line("\nattempts\n" + LogLine.attempts(detail))
         for (title, headers, body) in [
             ("request", detail.requestHeaders, detail.requestBody),
-            ("response", detail.responseHeaders, detail.responseBody),
+            (
+                detail.passedAnswerOn ? "response" : "the upstream's response, not passed on",
+                detail.responseHeaders, detail.responseBody
+            ),
         ] {
             Output.line("\n\(title)")
             for (name, value) in (headers ?? [:]).sorted(by: { $0.key < $1.key }) {
@@ -90,6 +107,7 @@ struct LogsCommand: AsyncParsableCommand {
 enum LogLine {
     static func text(_ record: LogRecord) -> String {
         let status = record.status.map(String.init) ?? "---"
+        let out = record.wasCutByCrash ? "?" : ByteText.text(record.bytesOut)
         let stream = record.isStream ? " stream:\(record.streamChunks)" : ""
         let error = record.error.map { " \($0)" } ?? ""
         let latency = StatusText.number(record.latencyMs)
@@ -97,7 +115,7 @@ enum LogLine {
         let who = record.clientKey ?? "-"
         let line =
             "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
-            + "\(ByteText.text(record.bytesOut))\(stream)\(error)"
+            + "\(out)\(stream)\(error)"
         return line
     }
 

@@ -33,7 +33,7 @@ enum StatusText {
             "FastGate \(status.version)  \(status.state)  pid \(status.pid)  up \(uptime.text)  on \(status.address)",
             "requests   \(dashboard.requests) in 24 h, \(number(dashboard.requestsPerSecond))/s now, \(status.inFlight) in flight",
             "success    \(percent(dashboard.successRate))   latency avg \(number(dashboard.latencyAvgMs)) ms, "
-                + "p95 \(number(dashboard.latencyP95Ms)) ms",
+                + "p95 \(number(dashboard.latencyP95Ms)) ms, of the last minute",
             "keys       \(status.clientKeys) client keys, \(dashboard.upstreamKeysActive) provider keys active, "
                 + "\(status.upstreams) upstreams",
             "audit      \(status.audit.mode), \(status.audit.pending) pending, \(status.audit.dropped) dropped, "

@@ -47,6 +47,11 @@ package struct LogRecord: Codable, Sendable, Equatable {
     }
 }
 
+extension LogRecord {
+    /// Whether the process ended before the exchange did: what the caller was sent is not known.
+    package var wasCutByCrash: Bool { error == "interrupted" }
+}
+
 /// When the pieces of an answer arrived.
 package struct LogStream: Codable, Sendable, Equatable {
     package var reads: Int
@@ -103,6 +108,12 @@ package struct LogDetail: Codable, Sendable {
         self.record = record
         attemptsDetail = []
         skipped = []
+    }
+
+    /// False when the caller was answered something else than what the upstream had said, which is what is kept.
+    package var passedAnswerOn: Bool {
+        guard let upstreamStatus = attemptsDetail.last?.status else { return true }
+        return upstreamStatus == record.status
     }
 
     private enum CodingKeys: String, CodingKey {

@@ -28,9 +28,10 @@ enum RecordText {
             "Request body",
             body(detail.requestBody, detail.requestBodyBytes, detail.requestHeaders)
         )
-        lines += part("Response headers", headers(detail.responseHeaders))
+        let whose = detail.passedAnswerOn ? "Response" : "Upstream's response, not passed on:"
+        lines += part("\(whose) headers", headers(detail.responseHeaders))
         lines += part(
-            "Response body",
+            "\(whose) body",
             body(detail.responseBody, detail.responseBodyBytes, detail.responseHeaders)
         )
         return lines
@@ -47,12 +48,16 @@ enum RecordText {
         return TextView.Line(StyledText(name + padding, .muted).appending(value, role), copy: value)
     }
 
+    private static func unsent(_ record: LogRecord) -> String {
+        record.wasCutByCrash ? "not known: the gateway crashed" : "nothing sent"
+    }
+
     private static func facts(_ record: LogRecord, _ detail: LogDetail, _ zone: Int) -> [TextView.Line] {
         var lines = [
             fact("Request", "\(record.method) \(record.path)\(record.query.map { "?\($0)" } ?? "")"),
             fact(
                 "Answer",
-                "\(record.status.map(String.init) ?? "nothing sent")\(record.error.map { "  \($0)" } ?? "")",
+                "\(record.status.map(String.init) ?? unsent(record))\(record.error.map { "  \($0)" } ?? "")",
                 isError(record) ? .error : .ok
             ),
             fact(
@@ -70,7 +75,11 @@ enum RecordText {
                 "\(NumberText.latency(record.latencyMs))  first byte \(NumberText.latency(record.ttftMs))"
                     + "  of it ours \(record.overheadUs) µs"
             ),
-            fact("Size", "in \(ByteText.short(record.bytesIn))  out \(ByteText.short(record.bytesOut))"),
+            fact(
+                "Size",
+                "in \(ByteText.short(record.bytesIn))  out "
+                    + (record.wasCutByCrash ? "not known" : ByteText.short(record.bytesOut))
+            ),
         ]
         if let model = record.model { lines.append(fact("Model", model)) }
         if record.promptTokens != nil || record.completionTokens != nil {
