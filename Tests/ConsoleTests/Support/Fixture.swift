@@ -62,7 +62,7 @@ enum Fixture {
         var attempt = LogAttempt(n: 1)
         attempt.upstream = "miniai"
         attempt.upstreamKey = "real-1"
-        attempt.status = 200
+        attempt.status = detail.record.status
         attempt.durationMs = 412
         detail.attemptsDetail = [attempt]
         return detail
