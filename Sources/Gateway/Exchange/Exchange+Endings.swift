@@ -14,7 +14,6 @@ extension Exchange {
     func refuse(_ refusal: Refusal) {
         outcome.status = refusal.code.status
         outcome.error = refusal.code.rawValue
-        outcome.overheadMicroseconds = times.overhead(at: .now())
         var refusal = refusal
         refusal.limits = request.admission.figures
         finish()

@@ -36,15 +36,9 @@ struct ExchangeTimes {
     }
 
     /// The gateway's own part of the time to the answer's first byte, in microseconds.
-    ///
-    /// Of an answer of its own: all of the time since the request was whole, but for what attempts have taken.
     func overhead(at now: NIODeadline) -> Int {
         var own = TimeAmount.zero
-        if let attemptSent {
-            own = own + (attemptSent - (bodyComplete ?? received)) - spent
-        } else if let bodyComplete {
-            own = own + (now - bodyComplete)
-        }
+        if let attemptSent { own = own + (attemptSent - (bodyComplete ?? received)) - spent }
         if let ready = answerReleased ?? answerBegan { own = own + (now - ready) }
         return Int(own.nanoseconds / 1000)
     }
