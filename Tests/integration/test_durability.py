@@ -91,6 +91,25 @@ def test_files_of_the_journal_that_a_kill_left_half_made_stop_no_start(gateway):
     assert "damaged" in gateway.log()
 
 
+def test_as_many_records_are_listed_as_were_asked_for(gateway):
+    key = gateway.key()
+    load = Load(gateway, key)
+    wait_until(lambda: len(load.answered) > 1001, timeout=60, what="more than a page of records")
+    load.stop()
+    answered = len(load.answered)
+    wait_until(lambda: gateway.admin("GET", "/status").json["audit"]["pending"] == 0, what="all records")
+
+    def listed(count):
+        return [line.split()[1] for line in gateway.command("logs", "-n", str(count)).stdout.splitlines()]
+
+    every = listed(1_000_000)
+    assert len(every) == len(set(every)) == answered and every == sorted(every)
+    for count in (1, 999, 1000, 1001):
+        assert listed(count) == every[-count:]
+    assert gateway.command("logs", "-n", "0", check=False).returncode != 0
+    assert gateway.command("logs", "-n", "1000001", check=False).returncode != 0
+
+
 def test_an_open_stream_is_interrupted_by_a_kill(gateway):
     import socket
 
