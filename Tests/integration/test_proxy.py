@@ -460,6 +460,24 @@ def test_a_slow_reader_leaves_no_trace_on_the_next_exchange(gateway):
             assert gateway.chat(key).status == 200
 
 
+def test_ends_of_answers_that_nobody_reads_are_given_up(make_gateway):
+    """Also where so little is left that the channel still calls itself writable."""
+    gateway = make_gateway("limits: { write_timeout: 500ms }")
+    key = gateway.key()
+    callers = []
+    for size in range(50_000, 3_000_000, 40_000):
+        caller = socket.socket()
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.connect(("127.0.0.1", gateway.port))
+        extra = b"X-Mock-Content-Bytes: %d\r\nContent-Length: 2\r\nConnection: close\r\n" % size
+        caller.sendall(head(key, extra=extra) + b"\r\n{}")
+        callers.append(caller)
+    assert len(gateway.logs(len(callers))) == len(callers)
+    wait_until(lambda: gateway.admin("GET", "/status").json["connections"] == 0, timeout=15, what="all to be given up")
+    for caller in callers:
+        caller.close()
+
+
 def test_answers_that_nobody_reads_do_not_pile_up(gateway):
     def resident():
         return int(open(f"/proc/{gateway.process.pid}/statm").read().split()[1]) * 4096

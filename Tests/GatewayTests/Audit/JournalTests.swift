@@ -133,7 +133,7 @@ import Testing
         throws
     {
         let folder = try TemporaryFolder()
-        for (name, bytes) in [("0-7", 0), ("0-8", 100), ("0-9", 8192)] {
+        for (name, bytes) in [("0-7", 0), ("0-8", 4095), ("0-9", 4096), ("0-10", 4097), ("0-11", 8192)] {
             try Data(count: bytes).write(to: URL(filePath: "\(folder.path)/\(name).journal"))
         }
         // One that held something once is evidence.

@@ -58,6 +58,7 @@ import Testing
             ("limits: { max_headers: 0 }", 1, 24, "from 1 to 1000"),
             ("audit: { max_disk: 10xb }", 1, 20, "a size"),
             ("audit: { max_disk: 10 }", 1, 20, "at least 8mb"),
+            ("audit: { max_disk: 8388607 }", 1, 20, "at least 8mb"),
             ("audit: { mode: loud }", 1, 16, "normal, strict, off"),
             ("audit: { bodies: maybe }", 1, 18, "true or false"),
             ("time_zone: Mars/Olympus", 1, 12, "not a time zone"),

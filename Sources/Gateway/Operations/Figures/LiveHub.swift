@@ -26,9 +26,12 @@ final class LiveHub: Sendable {
 
     /// Snapshots that wait for a watcher who takes none: the newest are enough.
     private static let buffer = 2
-    private static let interval = Duration.seconds(1)
-
+    private let interval: Duration
     private let content = Mutex(Content())
+
+    init(interval: Duration = .seconds(1)) {
+        self.interval = interval
+    }
 
     /// How many watch.
     var watcherCount: Int { content.withLock { $0.watches.values.reduce(0) { $0 + $1.watchers.count } } }
@@ -88,7 +91,7 @@ final class LiveHub: Sendable {
             while true {
                 let snapshot = try await make()
                 guard keep(snapshot, filter, number) else { return }
-                try await Task.sleep(for: Self.interval)
+                try await Task.sleep(for: interval)
             }
         } catch {
             let watch = content.withLock { content in
