@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <sched.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 int clinux_forbid_core_dumps(void) {
     struct rlimit none = {0, 0};
@@ -32,6 +34,23 @@ uint64_t clinux_raise_open_files(void) {
         }
     }
     return files.rlim_cur;
+}
+
+int clinux_reserve_descriptors(uint64_t limit) {
+    const uint64_t wanted = 65536;
+    int highest = (int)((limit < wanted ? limit : wanted) - 1);
+    // The kernel's table grows to hold the number that is asked for, and never shrinks.
+    int any = open("/", O_PATH | O_CLOEXEC);
+    if (any < 0) {
+        return errno;
+    }
+    int copy = fcntl(any, F_DUPFD_CLOEXEC, highest);
+    int result = copy < 0 ? errno : 0;
+    if (copy >= 0) {
+        close(copy);
+    }
+    close(any);
+    return result;
 }
 
 int clinux_kind_of_path(const char *path) {

@@ -12,6 +12,11 @@ int clinux_forbid_core_dumps(void);
 /// Raises the limit of open files to the hard limit and returns the limit now in force.
 uint64_t clinux_raise_open_files(void);
 
+/// Makes the kernel's table of descriptors large at once. Growing it later stops every thread that opens or accepts for
+/// 10 to 40 ms, at each doubling: with threads, the kernel waits until no processor uses the old one. `limit` is that of
+/// open files. Returns 0, or errno.
+int clinux_reserve_descriptors(uint64_t limit);
+
 /// What a path names: 0 nothing, 1 a socket, 2 anything else.
 int clinux_kind_of_path(const char *path);
 

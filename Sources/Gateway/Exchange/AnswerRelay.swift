@@ -11,11 +11,11 @@ struct AnswerRelay {
     /// What goes to the caller next.
     var outbound = ByteBuffer()
     private(set) var framing = BodyFraming.none
-    private(set) var head: MessageHead?
     private(set) var body: AnswerCapture
     private(set) var stream = StreamStatistics()
     /// Only of event streams that can be read.
     private(set) var events: EventStreamScanner?
+    private(set) var head: MessageHead?
 
     init(captureLimit: Int) {
         body = AnswerCapture(limit: captureLimit)

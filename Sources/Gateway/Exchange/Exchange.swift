@@ -10,21 +10,24 @@ final class Exchange {
     /// A longer name of a model is none.
     private static let modelLimit = 256
 
-    let request: ExchangeRequest
-    var times: ExchangeTimes
-    var outcome = ExchangeOutcome()
+    // What each event of a stream needs stands first and together.
+    let caller: CallerConnection
+    var attempt: UpstreamConnection?
     /// Of the attempt that is under way, or was the last: the one that was asked for, or one that stands in for it.
     var upstream: UpstreamEntry
-    var key: UpstreamKeyEntry?
-    private(set) var requestBody: AnswerCapture
+    var machine: ExchangeStateMachine
     /// The upstream connection decodes an answer straight into it.
     var answer: AnswerRelay
+
+    let request: ExchangeRequest
+    unowned let worker: Worker
+    var times: ExchangeTimes
+    var outcome = ExchangeOutcome()
+    var key: UpstreamKeyEntry?
+    private(set) var requestBody: AnswerCapture
     var liveIndex = -1
     /// Whether the journal holds the start of this exchange.
     var isJournaled = false
-
-    var machine: ExchangeStateMachine
-    var attempt: UpstreamConnection?
     var attempts: Attempts
     var deadlineIndex = -1
     private var held = ByteBuffer()
@@ -33,8 +36,6 @@ final class Exchange {
     private let bodyDecides: Bool
     /// What limits and quota have counted, to be settled at the end.
     var admission: LimiterState.Admitted
-    unowned let worker: Worker
-    let caller: CallerConnection
 
     init(_ request: ExchangeRequest, caller: CallerConnection, worker: Worker, at now: NIODeadline) {
         self.request = request
@@ -316,11 +317,9 @@ final class Exchange {
     ///
     /// - Returns: false when they must be decoded instead.
     func answerChunks(_ chunks: ByteBuffer, at now: NIODeadline) -> Bool {
-        guard attempts.held == nil, case .answering = machine.state, answer.mayPass(chunks) else {
-            return false
-        }
+        guard case .answering = machine.state, answer.mayPass(chunks) else { return false }
         // They leave before anything is noted of them: a burst of events waits for each one's turn.
-        pass(chunks, isLast: false)
+        passOn(answered: chunks)
         answer.note(chunks: chunks, at: now)
         return true
     }
@@ -357,7 +356,10 @@ final class Exchange {
             endAnswer(writing: buffer)
             return
         }
-        guard case .answering = machine.state else { return }
+        if case .answering = machine.state { passOn(answered: buffer) }
+    }
+
+    private func passOn(answered buffer: ByteBuffer) {
         caller.writeAndFlush(buffer)
         if !caller.isWritable { attempt?.setReading(false) }
     }

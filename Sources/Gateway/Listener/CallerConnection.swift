@@ -38,6 +38,11 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     private static let pipelineLimit = 65_536
     private static let lingerTime = TimeAmount.seconds(2)
 
+    // What each event of a stream needs stands first and together.
+    private var writer: SocketWriter?
+    /// As the channel has said last: it tells of every change, and asking costs more than a small write's own part.
+    private(set) var isWritable = true
+
     var deadlineIndex = -1
     var deadline: NIODeadline { min(readDeadline, writeDeadline) }
     /// When what the phase waits for must have come.
@@ -47,7 +52,6 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     let worker: Worker
     private let isSecure: Bool
     private var context: ChannelHandlerContext?
-    private var writer: SocketWriter?
     private var phase = Phase.head
     private var inbound = ByteBuffer()
     private var parser: HeadParser
@@ -249,9 +253,6 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     // MARK: Writing
 
-    /// As the channel has said last: it tells of every change, and asking costs more than a small write's own part.
-    private(set) var isWritable = true
-
     var channelAddress: SocketAddress? { context?.channel.remoteAddress }
 
     /// What the answer at hand says about the connection; nil where the protocol's default holds.
@@ -276,8 +277,8 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
     }
 
     func writeAndFlush(_ buffer: ByteBuffer) {
-        guard let context, let rest = writer?.send(buffer, context) else { return }
-        context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
+        guard let rest = writer?.send(buffer) else { return }
+        context?.writeAndFlush(wrapOutboundOut(rest), promise: nil)
     }
 
     func sendContinue() {

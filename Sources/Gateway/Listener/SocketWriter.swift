@@ -14,10 +14,13 @@ import Glibc
 struct SocketWriter {
     /// Nil for what must go through the pipeline.
     private var socket: NIOBSDSocket.Handle?
+    /// Asked only when it may hold something: an event that leaves at once does not touch it.
+    private let channel: any Channel
     private var channelMayHold = false
 
     /// For a handler that has just been added; without TLS it must be the pipeline's first, so that nothing is passed over.
     init(_ context: ChannelHandlerContext, isSecure: Bool) {
+        channel = context.channel
         guard !isSecure else { return }
         do {
             socket = try context.pipeline.syncOperations.withUnsafeTransportIfAvailable { $0 }
@@ -27,10 +30,10 @@ struct SocketWriter {
     }
 
     /// What the channel must be given, to be flushed; nil when the socket took everything.
-    mutating func send(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) -> ByteBuffer? {
-        guard let socket, !channelMayHold || isEmpty(context.channel) else {
+    mutating func send(_ buffer: ByteBuffer) -> ByteBuffer? {
+        guard let socket, !channelMayHold || channelIsEmpty() else {
             channelMayHold = true
-            return buffer
+            return Self.kept(buffer)
         }
         guard buffer.readableBytes > 0 else { return nil }
         let count = Self.send(buffer, to: socket)
@@ -38,7 +41,15 @@ struct SocketWriter {
         channelMayHold = true
         var rest = buffer
         rest.moveReaderIndex(forwardBy: count)
-        return rest
+        return Self.kept(rest)
+    }
+
+    /// What waits keeps its memory: a small part of a large one is copied out of it.
+    private static func kept(_ rest: ByteBuffer) -> ByteBuffer {
+        guard rest.readableBytes < rest.storageCapacity / 4 else { return rest }
+        var copy = ByteBufferAllocator().buffer(capacity: rest.readableBytes)
+        copy.writeImmutableBuffer(rest)
+        return copy
     }
 
     /// The channel is given something that nobody flushes yet.
@@ -50,7 +61,7 @@ struct SocketWriter {
         socket = nil
     }
 
-    private mutating func isEmpty(_ channel: any Channel) -> Bool {
+    private mutating func channelIsEmpty() -> Bool {
         // Asking an open channel fails only when it is closing: then it is the one to say so.
         guard let held = try? channel.syncOptions?.getOption(.bufferedWritableBytes), held == 0 else {
             return false

@@ -19,6 +19,7 @@ final class Worker {
     let addressBook: AddressBook
     let limiter: Limiter
     let headerValues: HeaderValues
+    let readMemory = ReadMemory()
     private(set) var snapshot: Snapshot
     private(set) var isDraining = false
     private(set) var exchanges: [Exchange] = []

@@ -95,14 +95,18 @@ final class ConnectionPool {
         }
     }
 
+    /// TLS has its own buffers behind those of the socket.
+    private var readSizes: any RecvByteBufferAllocator {
+        guard identity.isSecure else { return worker.readMemory.allocator }
+        return AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65_536)
+    }
+
     private func bootstrap(timeout: TimeAmount, host: String) -> EventLoopFuture<any Channel>.Isolated {
         let tls = tls
         let bootstrap = ClientBootstrap(group: worker.loop)
             .connectTimeout(timeout)
-            .channelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65_536)
-            )
+            .channelOption(.recvAllocator, value: readSizes)
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, host)) }

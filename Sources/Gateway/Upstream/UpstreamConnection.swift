@@ -21,16 +21,19 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     /// More interim answers than this are an attack.
     private static let interimLimit = 10
 
-    var deadlineIndex = -1
-    private(set) var deadline = NIODeadline.distantFuture
-    private unowned let pool: ConnectionPool
+    // What each event of a stream needs stands first and together.
     private unowned let worker: Worker
     private var exchange: Exchange?
+    private var phase = Phase.connecting
+    private var inbound = ByteBuffer()
+    private(set) var deadline = NIODeadline.distantFuture
+    private let isSecure: Bool
+
+    var deadlineIndex = -1
+    private unowned let pool: ConnectionPool
     private var context: ChannelHandlerContext?
     private var writer: SocketWriter?
-    private var phase = Phase.connecting
     private var parser: HeadParser
-    private var inbound = ByteBuffer()
     private var keepsConnection = false
     private var interims = 0
     private var sawError = false
@@ -38,7 +41,6 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     /// A TLS connection stays active until its peer has said goodbye too.
     private var isClosing = false
     private var hasEnded = false
-    private let isSecure: Bool
 
     init(pool: ConnectionPool, worker: Worker, waiting exchange: Exchange, isSecure: Bool) {
         self.pool = pool
@@ -72,8 +74,8 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
 
     /// Sends more of a streamed body.
     func sendMore(_ buffer: ByteBuffer) {
-        guard let context, let rest = writer?.send(buffer, context) else { return }
-        context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
+        guard let rest = writer?.send(buffer) else { return }
+        context?.writeAndFlush(wrapOutboundOut(rest), promise: nil)
     }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
@@ -164,6 +166,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let worker = worker
         guard exchange != nil else {
             // Bytes that no request asked for: whatever they are, the connection cannot be trusted again.
             close()
@@ -172,11 +175,16 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         var buffer = unwrapInboundIn(data)
         let now = NIODeadline.now()
         deadline = now + worker.idleTimeout(of: exchange)
-        if inbound.readableBytes == 0 {
-            if passedOn(buffer, at: now) { return }
+        if inbound.readableBytes == 0, passedOn(buffer, at: now) {
+            worker.readMemory.giveBack(buffer)
+            return
+        }
+        if inbound.readableBytes == 0, isSecure || buffer.readableBytes >= ReadMemory.worthKeeping {
             swap(&inbound, &buffer)
         } else {
-            inbound.writeBuffer(&buffer)
+            if inbound.readableBytes == 0 { inbound = ByteBufferAllocator().buffer(capacity: buffer.readableBytes) }
+            inbound.writeImmutableBuffer(buffer)
+            worker.readMemory.giveBack(buffer)
         }
         readAnswer(at: now)
     }

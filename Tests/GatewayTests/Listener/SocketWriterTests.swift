@@ -37,7 +37,7 @@ import Testing
         }
 
         func writeAndFlush(_ buffer: ByteBuffer) {
-            guard let context, let rest = writer?.send(buffer, context) else { return }
+            guard let context, let rest = writer?.send(buffer) else { return }
             context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
         }
     }
