@@ -9,14 +9,16 @@ final class MockHandler: ChannelInboundHandler {
 
     private let settings: MockSettings
     private let requests: ReceivedRequests
+    private let throttle: MockThrottle
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
     private var number = 0
     private var isClosed = false
 
-    init(settings: MockSettings, requests: ReceivedRequests) {
+    init(settings: MockSettings, requests: ReceivedRequests, throttle: MockThrottle) {
         self.settings = settings
         self.requests = requests
+        self.throttle = throttle
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -111,12 +113,7 @@ final class MockHandler: ChannelInboundHandler {
         if let seconds = settings.retryAfter { headers.add(name: "retry-after", value: "\(seconds)") }
         let authorization = head.headers.first(name: "authorization") ?? ""
         let key = authorization.split(separator: " ").last.map(String.init) ?? ""
-        if settings.rejectedKeys.contains(key) {
-            let message = "Incorrect API key provided: \(key)."
-            return (
-                401, [:], MockAnswers.error(message, type: "invalid_request_error", code: "invalid_api_key")
-            )
-        }
+        if let refusal = refusal(of: key, settings) { return refusal }
         if let status = settings.status, status >= 400 {
             return (
                 status, headers,
@@ -126,6 +123,31 @@ final class MockHandler: ChannelInboundHandler {
         if settings.errorRate > 0, Double.random(in: 0..<1) < settings.errorRate {
             let text = MockAnswers.error("The mock fails at random.", type: "server_error", code: "mock")
             return (settings.errorStatus, headers, text)
+        }
+        return nil
+    }
+
+    private func refusal(
+        of key: String,
+        _ settings: MockSettings
+    ) -> (status: Int, headers: HTTPHeaders, text: String)? {
+        if settings.rejectedKeys.contains(key) {
+            let message = "Incorrect API key provided: \(key)."
+            let text = MockAnswers.error(message, type: "invalid_request_error", code: "invalid_api_key")
+            return (401, [:], text)
+        }
+        if settings.exhaustedKeys.contains(key) {
+            let message = "You exceeded your current quota, please check your plan and billing details."
+            let text = MockAnswers.error(message, type: "insufficient_quota", code: "insufficient_quota")
+            return (429, [:], text)
+        }
+        let (requests, seconds) = (settings.throttleRequests, settings.throttleSeconds)
+        if settings.throttledKeys.contains(key),
+            let wait = throttle.wait(for: key, requests: requests, seconds: seconds)
+        {
+            let message = "Rate limit reached: \(requests) requests in \(seconds) s. Try again in \(wait) s."
+            let text = MockAnswers.error(message, type: "requests", code: "rate_limit_exceeded")
+            return (429, ["retry-after": "\(wait)"], text)
         }
         return nil
     }

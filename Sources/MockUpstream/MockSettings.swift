@@ -15,6 +15,12 @@ package struct MockSettings: Sendable {
     package var retryAfter: Int?
     /// Provider keys that get a 401.
     package var rejectedKeys: Set<String> = []
+    /// Provider keys that have no money left: 429 with OpenAI's `insufficient_quota`.
+    package var exhaustedKeys: Set<String> = []
+    /// Provider keys with a rate limit: `throttleRequests` in `throttleSeconds`, then 429 with `Retry-After`.
+    package var throttledKeys: Set<String> = []
+    package var throttleRequests = 10
+    package var throttleSeconds = 30
     /// The stream is cut, without an end, after this many events.
     package var cutAfter: Int?
     /// Before anything is sent, the status line included.

@@ -14,6 +14,7 @@ package struct MockUpstreamServer: Sendable {
         group: any EventLoopGroup
     ) async throws -> MockUpstreamServer {
         let requests = ReceivedRequests(limit: settings.recorded)
+        let throttle = MockThrottle()
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -23,7 +24,7 @@ package struct MockUpstreamServer: Sendable {
                         withPipeliningAssistance: false
                     )
                     try channel.pipeline.syncOperations.addHandler(
-                        MockHandler(settings: settings, requests: requests)
+                        MockHandler(settings: settings, requests: requests, throttle: throttle)
                     )
                 }
             }

@@ -131,6 +131,14 @@ def test_an_open_stream_is_interrupted_by_a_kill(gateway):
     connection.close()
 
 
+def test_room_for_connections_is_made_at_the_start(gateway):
+    """A table of descriptors that grows under load stops every thread for tens of milliseconds, at each doubling."""
+    with open(f"/proc/{gateway.process.pid}/status") as status:
+        size = next(int(line.split()[1]) for line in status if line.startswith("FDSize:"))
+    limit = resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE)[0]
+    assert size >= min(limit, 65536)
+
+
 def test_it_serves_without_any_privilege(tmp_path, mock):
     """Whoever starts the tests: what root alone may do must be asked of the kernel nowhere."""
     without = tmp_path / "fastgate"

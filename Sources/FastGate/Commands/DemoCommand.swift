@@ -42,6 +42,11 @@ struct DemoCommand: AsyncParsableCommand {
         var settings = MockSettings()
         settings.timeToFirstToken = .milliseconds(80)
         settings.errorRate = 0.02
+        settings.rejectedKeys = [DemoConfiguration.value(of: "revoked")]
+        settings.exhaustedKeys = [DemoConfiguration.value(of: "empty")]
+        settings.throttledKeys = [DemoConfiguration.value(of: "busy")]
+        settings.throttleRequests = 5
+        settings.throttleSeconds = 20
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let mock = try await MockUpstreamServer.start(port: 0, settings: settings, group: group)
         var options = GatewayOptions(
@@ -89,7 +94,14 @@ struct TemporaryFolder {
 }
 
 enum DemoConfiguration {
+    /// The provider's keys by what becomes of them: two are well, one is throttled every few seconds and comes back, one
+    /// has no money left and one is refused.
+    private static let providerKeys = ["steady", "spare", "busy", "empty", "revoked"]
+
+    static func value(of name: String) -> String { "demo-provider-key-\(name)" }
+
     static func make(mockPort: Int, port: Int, adminPort: Int) throws -> Configuration {
+        let keys = providerKeys.map { "{ name: \($0), value: \(value(of: $0)) }" }.joined(separator: ", ")
         let text = """
             server: { host: 127.0.0.1, port: \(port) }
             admin: { host: 127.0.0.1, port: \(adminPort) }
@@ -97,7 +109,7 @@ enum DemoConfiguration {
               - slug: miniai
                 name: Mini AI (fake provider)
                 base_url: http://127.0.0.1:\(mockPort)/miniai
-                keys: [ { name: demo, value: demo-provider-key } ]
+                keys: [ \(keys) ]
             """
         return try ConfigurationLoader.load(text: text, file: "demo.yaml", environment: [:]).configuration
     }

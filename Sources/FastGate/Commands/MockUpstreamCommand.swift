@@ -34,6 +34,14 @@ struct MockUpstreamCommand: AsyncParsableCommand {
     var retryAfter: Int?
     @Option(help: "A provider key that gets 401; may be repeated.")
     var rejectKey: [String] = []
+    @Option(help: "A provider key that gets 429 insufficient_quota; may be repeated.")
+    var exhaustKey: [String] = []
+    @Option(help: "A provider key with a rate limit, 429 beyond it; may be repeated.")
+    var throttleKey: [String] = []
+    @Option(help: "Requests in each window of that limit.")
+    var throttleRequests = 10
+    @Option(help: "Seconds of the window.")
+    var throttleSeconds = 30
     @Option(help: "Cut every stream after this many events.")
     var cutAfter: Int?
     @Option(help: "Milliseconds before the status line.")
@@ -45,6 +53,12 @@ struct MockUpstreamCommand: AsyncParsableCommand {
     @Option(help: "Threads.")
     var threads = 1
 
+    func validate() throws {
+        guard throttleRequests > 0, throttleSeconds > 0 else {
+            throw ValidationError("--throttle-requests and --throttle-seconds must be 1 or more")
+        }
+    }
+
     func run() async throws {
         var settings = MockSettings()
         settings.tokens = tokens
@@ -55,6 +69,10 @@ struct MockUpstreamCommand: AsyncParsableCommand {
         settings.status = status
         settings.retryAfter = retryAfter
         settings.rejectedKeys = Set(rejectKey)
+        settings.exhaustedKeys = Set(exhaustKey)
+        settings.throttledKeys = Set(throttleKey)
+        settings.throttleRequests = throttleRequests
+        settings.throttleSeconds = throttleSeconds
         settings.cutAfter = cutAfter
         settings.headerDelay = .milliseconds(headerDelayMs)
         settings.contentBytes = contentBytes

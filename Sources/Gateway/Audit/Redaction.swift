@@ -18,7 +18,9 @@ enum Redaction {
     private static let longestName = 16
 
     /// By a name's length, one bit for each letter that a secret's name of that length begins with.
-    private static let firstLetters: [UInt32] = secretNames.reduce(into: Array(repeating: 0, count: longestName + 1)) {
+    private static let firstLetters: [UInt32] = secretNames.reduce(
+        into: Array(repeating: 0, count: longestName + 1)
+    ) {
         $0[$1.utf8CodeUnitCount] |= 1 << UInt32($1.utf8Start[0] & 31)
     }
 
@@ -117,7 +119,8 @@ enum Redaction {
 
     /// Called for every member of every body, so it allocates nothing.
     private static func isSecretName(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard name.count >= 3, name.count <= longestName, firstLetters[name.count] & 1 << UInt32(name[0] & 31) != 0
+        guard name.count >= 3, name.count <= longestName,
+            firstLetters[name.count] & 1 << UInt32(name[0] & 31) != 0
         else { return false }
         return secretNames.contains { secret in
             secret.utf8CodeUnitCount == name.count

@@ -8,7 +8,7 @@ import NIOCore
 /// Unchecked: one event loop's alone.
 final class ReadMemory: @unchecked Sendable {
     static let size = 65_536
-    /// As much of a read is passed on by reference, and the memory with it.
+    /// As much of a read is kept by reference, and the memory with it.
     static let worthKeeping = size / 4
 
     private var spare: ByteBuffer?
@@ -19,6 +19,17 @@ final class ReadMemory: @unchecked Sendable {
             return ByteBufferAllocator().buffer(capacity: Self.size)
         }
         return buffer
+    }
+
+    /// Puts a read behind what waits to be understood: by reference when it is large or has other memory, else as a copy.
+    func move(_ buffer: ByteBuffer, behind waiting: inout ByteBuffer) {
+        let isWorthKeeping = buffer.storageCapacity != Self.size || buffer.readableBytes >= Self.worthKeeping
+        if waiting.readableBytes == 0 {
+            waiting = isWorthKeeping ? buffer : ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
+            if isWorthKeeping { return }
+        }
+        waiting.writeImmutableBuffer(buffer)
+        giveBack(buffer)
     }
 
     func giveBack(_ buffer: ByteBuffer) {

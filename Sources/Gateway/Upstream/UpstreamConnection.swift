@@ -172,20 +172,14 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
             close()
             return
         }
-        var buffer = unwrapInboundIn(data)
+        let buffer = unwrapInboundIn(data)
         let now = NIODeadline.now()
         deadline = now + worker.idleTimeout(of: exchange)
         if inbound.readableBytes == 0, passedOn(buffer, at: now) {
             worker.readMemory.giveBack(buffer)
             return
         }
-        if inbound.readableBytes == 0, isSecure || buffer.readableBytes >= ReadMemory.worthKeeping {
-            swap(&inbound, &buffer)
-        } else {
-            if inbound.readableBytes == 0 { inbound = ByteBufferAllocator().buffer(capacity: buffer.readableBytes) }
-            inbound.writeImmutableBuffer(buffer)
-            worker.readMemory.giveBack(buffer)
-        }
+        worker.readMemory.move(buffer, behind: &inbound)
         readAnswer(at: now)
     }
 

@@ -26,6 +26,21 @@ import Testing
 
     @Test(
         arguments: [
+            "key", "api_key", "apikey", "api-key", "x-api-key", "access_token", "refresh_token", "id_token",
+            "token",
+            "secret", "client_secret", "password", "passwd", "authorization", "credential", "credentials",
+            "signature", "sig", "secret_key", "access_key", "private_key", "auth_token", "webhook_secret",
+        ]
+    )
+    func `each secret name is known in either case`(name: String) {
+        for name in [name, name.uppercased(), name.prefix(1).uppercased() + name.dropFirst()] {
+            #expect(cover("{\"\(name)\":\"abc\"}", Redaction.coverBody) == "{\"\(name)\":\"***\"}")
+            #expect(cover("{\"my\(name)\":\"abc\"}", Redaction.coverBody) == "{\"my\(name)\":\"abc\"}")
+        }
+    }
+
+    @Test(
+        arguments: [
             ("a=1&api_key=xyz&b=2", "a=1&api_key=***&b=2"), ("key=abc", "key=***"), ("a=1", "a=1"), ("", ""),
             ("token=", "token="), ("%6bey=abc", "%6bey=***"), ("keys=1&monkey=2", "keys=1&monkey=2"),
             ("&&key=a&", "&&key=*&"),

@@ -15,6 +15,8 @@ import Testing
         private var writer: SocketWriter?
         private var context: ChannelHandlerContext?
         private(set) var isOpen = true
+        /// How much memory the last part has that the channel was given.
+        private(set) var lastRestCapacity = 0
 
         init(isSecure: Bool) {
             self.isSecure = isSecure
@@ -38,6 +40,7 @@ import Testing
 
         func writeAndFlush(_ buffer: ByteBuffer) {
             guard let context, let rest = writer?.send(buffer) else { return }
+            lastRestCapacity = rest.storageCapacity
             context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
         }
     }
@@ -152,6 +155,21 @@ import Testing
             try await pair.write { $0.writeAndFlush(ByteBuffer(string: "after")) }
             #expect(try await Self.read(5, from: pair.far) == Array("after".utf8))
             #expect(try await pair.passedThePipeline == through)
+        }
+    }
+
+    @Test("what waits does not hold the memory that it was read into")
+    func whatWaitsDoesNotHoldLargeMemory() async throws {
+        try await Self.withPair { pair in
+            try await pair.write { $0.hold(ByteBuffer(string: "first, ")) }
+            let capacity = try await pair.write { handler in
+                var large = ByteBufferAllocator().buffer(capacity: 65_536)
+                large.writeString("then this")
+                handler.writeAndFlush(large)
+                return handler.lastRestCapacity
+            }
+            #expect(capacity > 0 && capacity < 1024)
+            #expect(try await Self.read(16, from: pair.far) == Array("first, then this".utf8))
         }
     }
 

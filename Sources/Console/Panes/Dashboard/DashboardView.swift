@@ -186,9 +186,11 @@ enum DashboardView {
         var area = Rect(x: rect.x + 1, y: rect.y, width: rect.width - 2, height: rect.height)
         let problems = state.live?.dashboard.problems ?? []
         let head = area.cutTop(1)
+        let shown = withStats ? max(1, area.height - 5) : area.height
+        let hides = problems.count > shown
         canvas.heading(
             "Needs a look",
-            note: problems.isEmpty ? "" : "\(problems.count)",
+            note: problems.isEmpty ? "" : hides ? "\(shown) of \(problems.count)" : "\(problems.count)",
             noteRole: .warning,
             in: head
         )
@@ -207,7 +209,6 @@ enum DashboardView {
             )
         }
         let isFocused = state.dashboard.part == .problems
-        let shown = withStats ? max(1, area.height - 5) : area.height
         let first = isFocused ? max(0, state.dashboard.problem - shown + 1) : 0
         for (index, problem) in problems.enumerated().dropFirst(first).prefix(shown) {
             let y = area.y + index - first
