@@ -27,7 +27,8 @@ final class MockThrottle: Sendable {
             if (windows[key]?.end ?? now) <= now { windows[key] = Window(end: now + .seconds(seconds)) }
             windows[key]?.count += 1
             guard let window = windows[key], window.count > requests else { return nil }
-            return Int((window.end - now).components.seconds) + 1
+            let rest = (window.end - now).components
+            return Int(rest.seconds) + (rest.attoseconds > 0 ? 1 : 0)
         }
     }
 }

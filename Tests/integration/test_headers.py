@@ -231,7 +231,17 @@ def test_by_command(gateway, rule, tmp_path):
     gateway.command("headers", "disable", str(made["X-Sign"]))
     gateway.chat(gateway.key())
     assert rule.received()["x-team"] == "computed" and "x-sign" not in rule.received()
-    gateway.command("headers", "delete", str(made["X-Sign"]))
+    assert "result = 'signed'" in gateway.command("headers", "show", "miniai/x-sign").stdout
+    gateway.command("headers", "enable", "miniai/X-Sign")
+    gateway.command("headers", "edit", "miniai/X-Sign", "--value", "plain")
+    gateway.command("headers", "delete", "miniai/X-Sign")
+    assert [item["name"] for item in gateway.admin("GET", "/headers").json["items"]] == ["X-Team"]
+    for unknown, status in [("miniai/X-None", 1), ("none/X-Team", 1), ("X-Team", 2), ("miniai/", 1), ("999", 1)]:
+        refused = gateway.command("headers", "delete", unknown, check=False)
+        assert refused.returncode == status and "no " in refused.stderr, unknown
+    gateway.command("headers", "add", "miniai", "X-Team", "--value", "two")
+    refused = gateway.command("headers", "delete", "miniai/X-Team", check=False)
+    assert refused.returncode == 1 and "give an id" in refused.stderr
     refused = gateway.command("headers", "add", "miniai", "Host", "--value", "x", check=False)
     assert refused.returncode == 1 and "the gateway's own to say" in refused.stderr
     assert gateway.command("headers", "add", "miniai", "X", "--value", "1", "--python", "x", check=False).returncode == 2

@@ -129,6 +129,27 @@ struct HeaderValueOptions: ParsableArguments {
     var policy: HeaderFailurePolicy? { onFailure ?? (fallback == nil ? nil : .fallback) }
 }
 
+/// Which header rule is meant.
+struct HeaderRuleArgument: ParsableArguments {
+    @Argument(help: "The rule as upstream/name, or its id.")
+    var rule: String
+
+    /// - Throws: `OperationsError` when there is none of that name, or more than one.
+    func id(_ client: AdminClient) async throws -> Int {
+        if let id = Int(rule) { return id }
+        let parts = rule.split(separator: "/", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else {
+            throw ValidationError("\(rule) is no rule; write upstream/name, or an id")
+        }
+        guard let upstream = try await RuleArgument.upstream(parts[0], client) else {
+            throw OperationsError(.notFound, "there is no upstream \(parts[0])")
+        }
+        let named = try await client.headerRules(ofUpstream: upstream, by: GatewayConnection.me).items
+            .filter { $0.name.lowercased() == parts[1].lowercased() }
+        return try OnlyOne.id(named.map(\.id), "header rule", rule)
+    }
+}
+
 struct HeadersList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
@@ -157,18 +178,17 @@ struct HeadersShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
         abstract: "Show one header rule with its value or script.",
-        discussion: "Example: fastgate headers show 3"
+        discussion: "Example: fastgate headers show miniai/X-Team"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var rule: HeaderRuleArgument
 
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            let rule = try await client.headerRule(id, by: GatewayConnection.me)
-            try await HeaderTable.show([rule], client, connection)
-            if !connection.json { Output.line("\n" + (rule.script ?? rule.value ?? "")) }
+            let found = try await client.headerRule(rule.id(client), by: GatewayConnection.me)
+            try await HeaderTable.show([found], client, connection)
+            if !connection.json { Output.line("\n" + (found.script ?? found.value ?? "")) }
         }
     }
 }
@@ -217,11 +237,10 @@ struct HeadersEdit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edit",
         abstract: "Change a header rule; what is not given stays.",
-        discussion: "Example: fastgate headers edit 3 --file sign.js --cache 60"
+        discussion: "Example: fastgate headers edit miniai/X-Signature --file sign.js --cache 60"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var rule: HeaderRuleArgument
     @Option(help: "Another name.")
     var name: String?
     @OptionGroup var options: HeaderValueOptions
@@ -237,12 +256,12 @@ struct HeadersEdit: AsyncParsableCommand {
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            let rule = try await client.headerRule(id, by: GatewayConnection.me)
+            let found = try await client.headerRule(rule.id(client), by: GatewayConnection.me)
             var change = HeaderRuleChange()
             change.name = name.map { .set($0) } ?? .keep
             if let source = try options.source() {
                 let upstreams = try await client.upstreams(by: GatewayConnection.me).items
-                let slug = upstreams.first { $0.id == rule.upstreamId }?.slug ?? ""
+                let slug = upstreams.first { $0.id == found.upstreamId }?.slug ?? ""
                 try await options.tryOut(source, upstream: slug, client)
                 change.kind = .set(source.kind)
                 change.value = source.value.map { .set($0) } ?? .clear
@@ -254,9 +273,9 @@ struct HeadersEdit: AsyncParsableCommand {
             }
             change.cacheSeconds = options.cache.map { .set($0) } ?? .keep
             let changed = try await client.changeHeaderRule(
-                id,
+                found.id,
                 change,
-                ifVersion: rule.version,
+                ifVersion: found.version,
                 by: GatewayConnection.me
             )
             try await HeaderTable.show([changed], client, connection)
@@ -266,13 +285,17 @@ struct HeadersEdit: AsyncParsableCommand {
 
 /// A header rule that is put on or off.
 private struct HeaderSwitch {
-    static func set(_ id: Int, enabled: Bool, _ connection: GatewayConnection) async throws {
+    static func set(
+        _ rule: HeaderRuleArgument,
+        enabled: Bool,
+        _ connection: GatewayConnection
+    ) async throws {
         try await CommandRun.run {
             let client = try connection.client()
             var change = HeaderRuleChange()
             change.enabled = .set(enabled)
             let me = GatewayConnection.me
-            let changed = try await client.changeHeaderRule(id, change, ifVersion: nil, by: me)
+            let changed = try await client.changeHeaderRule(rule.id(client), change, ifVersion: nil, by: me)
             try await HeaderTable.show([changed], client, connection)
         }
     }
@@ -282,14 +305,13 @@ struct HeadersEnable: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enable",
         abstract: "Add a header again.",
-        discussion: "Example: fastgate headers enable 3"
+        discussion: "Example: fastgate headers enable miniai/X-Team"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var rule: HeaderRuleArgument
 
     func run() async throws {
-        try await HeaderSwitch.set(id, enabled: true, connection)
+        try await HeaderSwitch.set(rule, enabled: true, connection)
     }
 }
 
@@ -297,14 +319,13 @@ struct HeadersDisable: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "disable",
         abstract: "Add a header no more.",
-        discussion: "Example: fastgate headers disable 3"
+        discussion: "Example: fastgate headers disable miniai/X-Team"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var rule: HeaderRuleArgument
 
     func run() async throws {
-        try await HeaderSwitch.set(id, enabled: false, connection)
+        try await HeaderSwitch.set(rule, enabled: false, connection)
     }
 }
 
@@ -312,11 +333,10 @@ struct HeadersMove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "move",
         abstract: "Put a header elsewhere among those of its upstream.",
-        discussion: "Example: fastgate headers move 3 1"
+        discussion: "Example: fastgate headers move miniai/X-Team 1"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var rule: HeaderRuleArgument
     @Argument(help: "Its place, from 1.")
     var position: Int
 
@@ -327,7 +347,7 @@ struct HeadersMove: AsyncParsableCommand {
             var change = HeaderRuleChange()
             change.position = .set(position)
             let me = GatewayConnection.me
-            let moved = try await client.changeHeaderRule(id, change, ifVersion: nil, by: me)
+            let moved = try await client.changeHeaderRule(rule.id(client), change, ifVersion: nil, by: me)
             let page = try await client.headerRules(ofUpstream: moved.upstreamId, by: me)
             if connection.json { return try CommandRun.showJSON(page) }
             try await HeaderTable.show(page.items, client, connection)
@@ -339,15 +359,15 @@ struct HeadersDelete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
         abstract: "Remove a header rule.",
-        discussion: "Example: fastgate headers delete 3"
+        discussion: "Example: fastgate headers delete miniai/X-Team"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The rule's id.")
-    var id: Int
+    @OptionGroup var rule: HeaderRuleArgument
 
     func run() async throws {
         try await CommandRun.run {
-            try await connection.client().deleteHeaderRule(id, by: GatewayConnection.me)
+            let client = try connection.client()
+            try await client.deleteHeaderRule(rule.id(client), by: GatewayConnection.me)
             if !connection.json { Output.line("deleted") }
         }
     }

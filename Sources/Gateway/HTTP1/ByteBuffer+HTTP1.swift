@@ -1,6 +1,14 @@
 import NIOCore
 
 extension ByteBuffer {
+    /// Itself, or a copy where it would keep much more memory than it has bytes; large ones are not copied.
+    var withoutExcess: ByteBuffer {
+        guard readableBytes < min(storageCapacity / 4, 65_536) else { return self }
+        var copy = ByteBufferAllocator().buffer(capacity: readableBytes)
+        copy.writeImmutableBuffer(self)
+        return copy
+    }
+
     /// Room that `wrapChunk` fills with a chunk's size line, once the size is known.
     static let chunkPrefix = 18
 

@@ -33,7 +33,7 @@ struct SocketWriter {
     mutating func send(_ buffer: ByteBuffer) -> ByteBuffer? {
         guard let socket, !channelMayHold || channelIsEmpty() else {
             channelMayHold = true
-            return Self.kept(buffer)
+            return buffer.withoutExcess
         }
         guard buffer.readableBytes > 0 else { return nil }
         let count = Self.send(buffer, to: socket)
@@ -41,15 +41,7 @@ struct SocketWriter {
         channelMayHold = true
         var rest = buffer
         rest.moveReaderIndex(forwardBy: count)
-        return Self.kept(rest)
-    }
-
-    /// What waits keeps its memory: a small part of a large one is copied out of it.
-    private static func kept(_ rest: ByteBuffer) -> ByteBuffer {
-        guard rest.readableBytes < rest.storageCapacity / 4 else { return rest }
-        var copy = ByteBufferAllocator().buffer(capacity: rest.readableBytes)
-        copy.writeImmutableBuffer(rest)
-        return copy
+        return rest.withoutExcess
     }
 
     /// The channel is given something that nobody flushes yet.

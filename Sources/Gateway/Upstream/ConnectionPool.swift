@@ -106,6 +106,7 @@ final class ConnectionPool {
         let bootstrap = ClientBootstrap(group: worker.loop)
             .connectTimeout(timeout)
             .channelOption(.recvAllocator, value: readSizes)
+            // More, and what a slow caller has paused would be read all the same.
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -173,14 +173,18 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
             return
         }
         let buffer = unwrapInboundIn(data)
+        // What TLS reads into is its own.
+        defer { if !isSecure { worker.readMemory.giveBack(buffer) } }
         let now = NIODeadline.now()
         deadline = now + worker.idleTimeout(of: exchange)
-        if inbound.readableBytes == 0, passedOn(buffer, at: now) {
-            worker.readMemory.giveBack(buffer)
-            return
+        if inbound.readableBytes == 0 {
+            if passedOn(buffer, at: now) { return }
+            inbound = buffer.withoutExcess
+        } else {
+            inbound.writeImmutableBuffer(buffer)
         }
-        worker.readMemory.move(buffer, behind: &inbound)
         readAnswer(at: now)
+        if inbound.readableBytes == 0 { inbound = ByteBuffer() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -267,7 +271,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
             breakProtocol("\(fault)")
             return false
         case .complete(let length):
-            guard let bytes = inbound.readSlice(length: length) else { return false }
+            guard let bytes = inbound.readSlice(length: length)?.withoutExcess else { return false }
             let head: ResponseHead
             do throws(ResponseHead.Fault) {
                 head = try ResponseHead(
@@ -374,10 +378,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
             end()
             return
         }
-        if isClean {
-            inbound = ByteBuffer()
-            rest()
-        }
+        if isClean { rest() }
         end()
         if !isClean { close() }
     }

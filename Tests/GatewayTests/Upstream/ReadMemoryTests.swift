@@ -41,25 +41,19 @@ import Testing
         #expect(address(next) != address(kept))
     }
 
-    @Test("a small read is copied, a large one kept, and either comes behind what waits")
-    func readsComeBehindWhatWaits() {
-        let memory = ReadMemory()
-        var (waiting, expected) = (ByteBuffer(), [UInt8]())
-        for (index, count) in [10, 50_000, 3, 1, ReadMemory.size, 700].enumerated() {
-            var buffer = memory.take()
-            buffer.writeRepeatingByte(UInt8(index), count: count)
-            expected += [UInt8](repeating: UInt8(index), count: count)
-            memory.move(buffer, behind: &waiting)
-            #expect(Array(waiting.readableBytesView) == expected)
-            #expect(waiting.storageCapacity < 2 * max(expected.count, 1024) || count == ReadMemory.size)
-            if index % 2 == 1 {
-                waiting.moveReaderIndex(to: waiting.writerIndex)
-                expected = []
-            }
+    @Test("a copy is made of what would keep much more memory than it has bytes")
+    func aCopyIsMadeOfLittleInMuch() {
+        for (count, room, isCopied) in [
+            (10, 65_536, true), (16_383, 65_536, true), (16_384, 65_536, false), (65_536, 65_536, false),
+            (600, 1024, false), (1 << 20, 16 << 20, false), (0, 65_536, true),
+        ] {
+            var buffer = ByteBufferAllocator().buffer(capacity: room)
+            buffer.writeRepeatingByte(7, count: count)
+            let kept = buffer.withoutExcess
+            #expect(kept == buffer)
+            #expect((address(kept) != address(buffer)) == isCopied, "\(count) of \(room)")
+            #expect(kept.storageCapacity <= max(4 * count, 64) || !isCopied)
         }
-        let buffer = ByteBuffer(repeating: 7, count: ReadMemory.worthKeeping)
-        memory.move(buffer, behind: &waiting)
-        #expect(address(waiting) == address(buffer))
     }
 
     @Test("buffers of other sizes are not taken in") func othersAreNotTakenIn() {
@@ -83,6 +77,6 @@ import Testing
             sizes.append(count)
             memory.giveBack(buffer)
         }
-        #expect(sizes == [1024, ReadMemory.size, ReadMemory.size, ReadMemory.size])
+        #expect(sizes == [ReadMemory.firstSize, ReadMemory.size, ReadMemory.size, ReadMemory.size])
     }
 }
