@@ -236,7 +236,7 @@ def test_by_command(gateway, rule, tmp_path):
     gateway.command("headers", "edit", "miniai/X-Sign", "--value", "plain")
     gateway.command("headers", "delete", "miniai/X-Sign")
     assert [item["name"] for item in gateway.admin("GET", "/headers").json["items"]] == ["X-Team"]
-    for unknown, status in [("miniai/X-None", 1), ("none/X-Team", 1), ("X-Team", 2), ("miniai/", 1), ("999", 1)]:
+    for unknown, status in [("miniai/X-None", 1), ("none/X-Team", 1), ("X-Team", 2), ("miniai/", 2), ("999", 1)]:
         refused = gateway.command("headers", "delete", unknown, check=False)
         assert refused.returncode == status and "no " in refused.stderr, unknown
     gateway.command("headers", "add", "miniai", "X-Team", "--value", "two")
