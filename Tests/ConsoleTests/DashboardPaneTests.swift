@@ -122,6 +122,21 @@ import Testing
         #expect(console.text.contains("all well"))
     }
 
+    @Test func `what is hidden of the problems is counted`() {
+        var console = console()
+        var live = Fixture.live()
+        live.dashboard.problems = (0..<40).map {
+            Problem(.warning, kind: "pool", name: "miniai/key-\($0)", state: "disabled", detail: "x")
+        }
+        console.answer(.live(live))
+        let shown = console.text.matches(of: /miniai\/key-\d+/).count
+        #expect(shown > 0 && shown < 40)
+        #expect(console.text.contains(" \(shown) of 40 "))
+        live.dashboard.problems = Array(live.dashboard.problems.prefix(shown))
+        console.answer(.live(live))
+        #expect(console.text.contains(" \(shown) ") && !console.text.contains("\(shown) of"))
+    }
+
     @Test func `a gateway that is gone is told, and everything is asked for again when it is back`() {
         var console = console()
         console.answer(.outage("no gateway answers at x.sock"))
