@@ -15,15 +15,10 @@ final class MockThrottle: Sendable {
     ///   - key: whose limit it is.
     ///   - requests: how many a window allows.
     ///   - seconds: the window, which begins with a key's first request.
-    ///   - now: the clock's time.
     /// - Returns: whole seconds until the key may ask again; nil when it may now.
-    func wait(
-        for key: String,
-        requests: Int,
-        seconds: Int,
-        at now: ContinuousClock.Instant = .now
-    ) -> Int? {
-        windows.withLock { windows in
+    func wait(for key: String, requests: Int, seconds: Int) -> Int? {
+        let now = ContinuousClock.now
+        return windows.withLock { windows in
             if (windows[key]?.end ?? now) <= now { windows[key] = Window(end: now + .seconds(seconds)) }
             windows[key]?.count += 1
             guard let window = windows[key], window.count > requests else { return nil }

@@ -49,10 +49,22 @@ def test_a_throttled_key_returns_when_it_was_told_to(provider):
     wait_until(lambda: ask("busy").status == 200, what="the window's end")
 
 
-@pytest.mark.parametrize("option", ["--throttle-requests", "--throttle-seconds"])
-def test_a_limit_of_nothing_is_refused(option):
-    refused = subprocess.run([BINARY, "mock-upstream", option, "0"], capture_output=True, text=True, timeout=20)
-    assert refused.returncode != 0 and "must be 1 or more" in refused.stderr
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("--throttle-requests", "0", "must be 1 or more"),
+        ("--throttle-seconds", "0", "between 1 and 86400"),
+        ("--throttle-seconds", "86401", "between 1 and 86400"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_refused(option, value, why):
+    refused = subprocess.run([BINARY, "mock-upstream", option, value], capture_output=True, text=True, timeout=20)
+    assert refused.returncode != 0 and why in refused.stderr
+
+
+def test_the_longest_window_is_taken(provider):
+    ask = provider("--throttle-key", "busy", "--throttle-requests", "1", "--throttle-seconds", "86400")
+    assert [ask("busy").status for _ in range(2)] == [200, 429]
 
 
 def test_in_the_demo_keys_die_and_heal_and_no_caller_notices(tmp_path):

@@ -139,6 +139,21 @@ def test_room_for_connections_is_made_at_the_start(gateway):
     assert size >= min(limit, 65536)
 
 
+def test_it_serves_with_few_descriptors(tmp_path, mock):
+    """Room is made up to the limit and not beyond it, whatever the limit is."""
+    few = tmp_path / "fastgate"
+    few.write_text(f'#!/bin/sh\nulimit -n 200\nexec {BINARY} "$@"\n')
+    few.chmod(0o755)
+    gateway = Gateway(tmp_path, mock.port, binary=str(few)).start()
+    try:
+        assert resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE) == (200, 200)
+        with open(f"/proc/{gateway.process.pid}/status") as status:
+            assert 200 <= next(int(line.split()[1]) for line in status if line.startswith("FDSize:")) < 1024
+        assert gateway.chat(gateway.key()).status == 200
+    finally:
+        gateway.stop()
+
+
 def test_it_serves_without_any_privilege(tmp_path, mock):
     """Whoever starts the tests: what root alone may do must be asked of the kernel nowhere."""
     without = tmp_path / "fastgate"

@@ -54,8 +54,9 @@ struct MockUpstreamCommand: AsyncParsableCommand {
     var threads = 1
 
     func validate() throws {
-        guard throttleRequests > 0, throttleSeconds > 0 else {
-            throw ValidationError("--throttle-requests and --throttle-seconds must be 1 or more")
+        guard throttleRequests > 0 else { throw ValidationError("--throttle-requests must be 1 or more") }
+        guard (1...86_400).contains(throttleSeconds) else {
+            throw ValidationError("--throttle-seconds must be between 1 and 86400")
         }
     }
 

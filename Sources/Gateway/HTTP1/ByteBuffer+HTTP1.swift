@@ -1,9 +1,9 @@
 import NIOCore
 
 extension ByteBuffer {
-    /// Itself, or a copy where it would keep much more memory than it has bytes; large ones are not copied.
+    /// Itself, or a copy where it would keep more than 4 KB and four times its bytes; 64 KB and more are not copied.
     var withoutExcess: ByteBuffer {
-        guard readableBytes < min(storageCapacity / 4, 65_536) else { return self }
+        guard storageCapacity > 4096, readableBytes < min(storageCapacity / 4, 65_536) else { return self }
         var copy = ByteBufferAllocator().buffer(capacity: readableBytes)
         copy.writeImmutableBuffer(self)
         return copy
