@@ -12,12 +12,6 @@ let house: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The data plane keeps its state on one event loop, where the dynamic exclusivity checks (3.5 % of a
-/// request) can find nothing that the debug build's have not.
-let hotPath: [SwiftSetting] = [
-    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
-]
-
 let package = Package(
     name: "fastgate",
     products: [
@@ -61,7 +55,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
-            swiftSettings: house + hotPath
+            swiftSettings: house
         ),
         .target(
             name: "AdminAPI",

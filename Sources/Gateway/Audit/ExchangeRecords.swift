@@ -26,7 +26,7 @@ enum ExchangeRecords {
         let keyName = exchange.key?.definition.name.utf8.count ?? 0
         return fixedSize + names + keyName + request.requestID.utf8.count + request.callerAddress.utf8.count
             + request.upstream.slug.utf8.count + 2 * request.head.message.bytes.readableBytes
-            + min(policy.limit, exchange.requestBody.head?.readableBytes ?? 0)
+            + min(policy.limit, exchange.requestBody.kept)
     }
 
     static func encodeStart(_ exchange: Exchange, _ policy: BodyPolicy, into encoder: inout RecordEncoder) {
@@ -43,7 +43,7 @@ enum ExchangeRecords {
         encoder.text(exchange.key?.definition.name)
         encoder.text(request.callerAddress)
         encodeHead(request.head, path: request.admitted.path, query: request.admitted.query, into: &encoder)
-        Redaction.coverBody(encoder.blob(exchange.requestBody.head, limit: policy.limit))
+        Redaction.coverBody(encoder.blob(exchange.requestBody, limit: policy.limit))
         encoder.number(exchange.requestBody.total)
     }
 
@@ -173,8 +173,8 @@ enum ExchangeRecords {
         let keyName = exchange.key?.definition.name.utf8.count ?? 0
         return fixedSize + detail + model + attempts + keyName
             + (exchange.answer.head?.bytes.readableBytes ?? 0)
-            + min(policy.limit, exchange.answer.body.head?.readableBytes ?? 0)
-            + min(policy.limit, exchange.requestBody.head?.readableBytes ?? 0)
+            + min(policy.limit, exchange.answer.body.kept)
+            + min(policy.limit, exchange.requestBody.kept)
     }
 
     static func encodeEnd(_ exchange: Exchange, _ policy: BodyPolicy, into encoder: inout RecordEncoder) {
@@ -205,7 +205,7 @@ enum ExchangeRecords {
         encoder.optional(stream.last.map { microseconds($0 - times.received) })
         encoder.optional(stream.pieces > 1 ? microseconds(stream.longestGap) : nil)
         encodeFields(exchange.answer.head, covering: exchange.key?.value ?? [], into: &encoder)
-        let body = encoder.blob(exchange.answer.body.head, limit: policy.limit)
+        let body = encoder.blob(exchange.answer.body, limit: policy.limit)
         Redaction.coverBody(body)
         if let key = exchange.key { Redaction.cover(key.value, in: body) }
         encoder.number(exchange.answer.body.total)
@@ -225,7 +225,7 @@ enum ExchangeRecords {
         if exchange.sentWholeBody {
             encoder.number(-1)
         } else {
-            Redaction.coverBody(encoder.blob(exchange.requestBody.head, limit: policy.limit))
+            Redaction.coverBody(encoder.blob(exchange.requestBody, limit: policy.limit))
         }
         encoder.number(exchange.requestBody.total)
     }

@@ -30,19 +30,22 @@ struct RecordEncoder {
     /// The bytes, and where they now are, so that secrets in them can be covered.
     @discardableResult
     mutating func blob(_ bytes: UnsafeRawBufferPointer) -> UnsafeMutableRawBufferPointer {
-        number(bytes.count)
-        let place = UnsafeMutableRawBufferPointer(rebasing: room[count..<(count + bytes.count)])
+        let place = place(for: bytes.count)
         place.copyMemory(from: bytes)
-        count += bytes.count
         return place
     }
 
     @discardableResult
-    mutating func blob(_ buffer: ByteBuffer?, limit: Int) -> UnsafeMutableRawBufferPointer {
-        guard let buffer else { return blob(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        return buffer.withUnsafeReadableBytes { bytes in
-            blob(UnsafeRawBufferPointer(rebasing: bytes.prefix(limit)))
-        }
+    mutating func blob(_ body: AnswerCapture, limit: Int) -> UnsafeMutableRawBufferPointer {
+        let place = place(for: min(body.kept, limit))
+        body.copy(to: place)
+        return place
+    }
+
+    private mutating func place(for size: Int) -> UnsafeMutableRawBufferPointer {
+        number(size)
+        defer { count += size }
+        return UnsafeMutableRawBufferPointer(rebasing: room[count..<(count + size)])
     }
 }
 

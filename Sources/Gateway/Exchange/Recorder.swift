@@ -85,7 +85,8 @@ final class Recorder {
 
     /// Bodies are given up first, and records only when the lane is full.
     private func policy(for body: AnswerCapture) -> ExchangeRecords.BodyPolicy {
-        guard let lane = parts.lane, let size = body.head?.readableBytes, size > 0 else {
+        let size = body.kept
+        guard let lane = parts.lane, size > 0 else {
             return ExchangeRecords.BodyPolicy(limit: body.limit)
         }
         switch lane.fill {

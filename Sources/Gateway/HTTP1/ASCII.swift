@@ -47,6 +47,13 @@ enum ASCII {
         }
     }
 
+    /// Whether the bytes begin with a text, in its case.
+    @inline(__always)
+    static func begins(_ bytes: UnsafeRawBufferPointer, with text: StaticString) -> Bool {
+        guard let base = bytes.baseAddress, bytes.count >= text.utf8CodeUnitCount else { return false }
+        return memcmp(base, text.utf8Start, text.utf8CodeUnitCount) == 0
+    }
+
     /// Compares token bytes with lower-case text, ignoring case.
     @inline(__always)
     static func equalFolded(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {

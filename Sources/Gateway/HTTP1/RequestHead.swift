@@ -74,7 +74,7 @@ struct RequestHead {
                 throw .malformed("the request target is empty or holds a character that is not allowed")
             }
             let version = UnsafeRawBufferPointer(rebasing: bytes[(targetEnd + 1)..<line.upperBound])
-            guard version.count == 8, version.starts(with: "HTTP/".utf8), version[6] == UInt8(ascii: "."),
+            guard version.count == 8, ASCII.begins(version, with: "HTTP/"), version[6] == UInt8(ascii: "."),
                 ASCII.isDigit(version[5]), ASCII.isDigit(version[7])
             else { throw .malformed("the protocol is not HTTP") }
             guard version[5] == UInt8(ascii: "1"), version[7] <= UInt8(ascii: "1") else {

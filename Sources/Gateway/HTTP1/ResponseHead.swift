@@ -60,7 +60,7 @@ struct ResponseHead {
     private static func parseLine(
         _ line: UnsafeRawBufferPointer
     ) throws(Fault) -> (status: Int, minorVersion: Int) {
-        guard line.count >= 12, line.starts(with: "HTTP/1.".utf8), line[7] == 0x30 || line[7] == 0x31,
+        guard line.count >= 12, ASCII.begins(line, with: "HTTP/1."), line[7] == 0x30 || line[7] == 0x31,
             line[8] == ASCII.space, line.count == 12 || line[12] == ASCII.space
         else { throw .malformed("the status line is not HTTP/1") }
         guard let status = ASCII.parseDecimal(UnsafeRawBufferPointer(rebasing: line[9..<12])),

@@ -64,22 +64,16 @@ final class AnswerWatch: @unchecked Sendable {
     private func look() async throws -> Look? {
         try await loop.submit { [exchange, shown] in
             exchange.value.map { exchange in
-                let head = exchange.answer.body.head
-                let kept = head?.readableBytes ?? 0
+                let captured = exchange.answer.body
+                let kept = captured.kept
                 // Less than was shown: another attempt has begun.
                 let start = kept < shown ? 0 : max(0, shown - Self.context)
-                let body =
-                    kept == shown
-                    ? nil
-                    : head.flatMap { head in
-                        head.getBytes(at: head.readerIndex + start, length: kept - start)
-                    }
                 return Look(
                     live: exchange.live(at: .now()),
-                    body: body ?? [],
+                    body: kept == shown ? [] : captured.bytes(from: start),
                     start: start,
                     kept: kept,
-                    total: exchange.answer.body.total,
+                    total: captured.total,
                     key: exchange.key?.value,
                     isFinished: exchange.isFinished,
                     error: exchange.outcome.error

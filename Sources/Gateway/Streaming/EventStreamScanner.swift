@@ -79,10 +79,10 @@ struct EventStreamScanner {
             eventIsDone = false
             return
         }
-        if first == UInt8(ascii: "e"), line.starts(with: "event:".utf8) { usesEventLines = true }
-        guard first == UInt8(ascii: "d"), line.starts(with: "data:".utf8) else { return }
+        if first == UInt8(ascii: "e"), ASCII.begins(line, with: "event:") { usesEventLines = true }
+        guard first == UInt8(ascii: "d"), ASCII.begins(line, with: "data:") else { return }
         eventHasData = true
-        let data = ASCII.trimmed(UnsafeRawBufferPointer(rebasing: line.dropFirst(5)))
+        let data = ASCII.trimmed(UnsafeRawBufferPointer(rebasing: line[5...]))
         if data.count == 6, data.elementsEqual("[DONE]".utf8) { eventIsDone = true }
         if !isCut, data.first == UInt8(ascii: "{"), let report = TokenUsage.find(in: data) {
             if usage == nil { usage = report } else { usage?.merge(report) }

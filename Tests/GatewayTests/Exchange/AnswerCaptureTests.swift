@@ -1,0 +1,72 @@
+import NIOCore
+import Testing
+
+@testable import Gateway
+
+@Suite struct `Answer capture` {
+    /// Bytes that differ from their neighbours, so that any that are lost, moved or told twice are seen.
+    private func body(_ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    }
+
+    @Test(arguments: [1, 7, 250, 1023, 1024, 1025, 5000, 70_000])
+    func `what is kept is the beginning, whatever the pieces`(pieceSize: Int) {
+        for limit in [0, 1, 1000, 1024, 40_000, 65_536] {
+            let sent = body(69_000)
+            var capture = AnswerCapture(limit: limit)
+            var rest = sent[...]
+            while !rest.isEmpty {
+                rest.prefix(pieceSize).withUnsafeBytes { capture.append($0) }
+                rest = rest.dropFirst(pieceSize)
+                #expect(capture.kept == min(limit, capture.total))
+            }
+            #expect(capture.total == sent.count)
+            #expect(capture.bytes() == Array(sent.prefix(limit)))
+            #expect(!capture.isComplete)
+        }
+    }
+
+    @Test func `it can be read from anywhere and as far as there is room`() {
+        let sent = body(9000)
+        var capture = AnswerCapture(limit: 8192)
+        for start in stride(from: 0, to: sent.count, by: 300) {
+            sent[start..<min(start + 300, sent.count)].withUnsafeBytes { capture.append($0) }
+        }
+        for start in [0, 1, 1023, 1024, 1025, 2048, 4095, 8191, 8192, 9000] {
+            #expect(capture.bytes(from: start) == Array(sent[..<8192].dropFirst(start)))
+        }
+        for size in [0, 1, 1024, 3000, 8192] {
+            let room = UnsafeMutableRawBufferPointer.allocate(byteCount: size + 8, alignment: 1)
+            defer { room.deallocate() }
+            room.initializeMemory(as: UInt8.self, repeating: 0xEE)
+            capture.copy(to: UnsafeMutableRawBufferPointer(rebasing: room[..<size]))
+            #expect(Array(room[..<size]) == Array(sent[..<size]))
+            #expect(room[size...].allSatisfy { $0 == 0xEE })
+        }
+    }
+
+    @Test func `a whole body is held by reference`() {
+        var capture = AnswerCapture(limit: 100)
+        let piece = ByteBuffer(bytes: body(100))
+        capture.append(piece, isLast: true)
+        #expect(capture.isComplete)
+        #expect(capture.bytes() == body(100))
+    }
+
+    @Test(arguments: [10, 1500, 100_000])
+    func `usage is found at the end, also behind what is kept`(limit: Int) {
+        let usage = #""usage":{"prompt_tokens":3,"completion_tokens":4}}"#
+        let sent = Array((#"{"text":""# + String(repeating: "x", count: 5000) + #"","# + usage).utf8)
+        for pieceSize in [100, 4096, sent.count] {
+            var capture = AnswerCapture(limit: limit)
+            var rest = sent[...]
+            while !rest.isEmpty {
+                let piece = ByteBuffer(bytes: rest.prefix(pieceSize))
+                rest = rest.dropFirst(pieceSize)
+                capture.append(piece, isLast: rest.isEmpty)
+            }
+            #expect(capture.usage?.promptTokens == 3)
+            #expect(capture.usage?.completionTokens == 4)
+        }
+    }
+}
