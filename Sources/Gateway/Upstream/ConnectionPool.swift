@@ -83,7 +83,7 @@ final class ConnectionPool {
             isSecure: tls != nil
         )
         let host = identity.host
-        let attempt = bootstrap(timeout: timeout, host: host)
+        let attempt = bootstrap(connection, timeout: timeout, host: host)
         // A name may have several addresses, tried in turn on channels of their own: only the one that has
         // connected gets the handler.
         attempt.whenSuccess { channel in
@@ -96,16 +96,20 @@ final class ConnectionPool {
     }
 
     /// TLS has its own buffers behind those of the socket.
-    private var readSizes: any RecvByteBufferAllocator {
-        guard identity.isSecure else { return worker.readMemory.allocator }
+    private func readSizes(_ connection: UpstreamConnection) -> any RecvByteBufferAllocator {
+        guard identity.isSecure else { return worker.readMemory.allocator(for: connection) }
         return AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65_536)
     }
 
-    private func bootstrap(timeout: TimeAmount, host: String) -> EventLoopFuture<any Channel>.Isolated {
+    private func bootstrap(
+        _ connection: UpstreamConnection,
+        timeout: TimeAmount,
+        host: String
+    ) -> EventLoopFuture<any Channel>.Isolated {
         let tls = tls
         let bootstrap = ClientBootstrap(group: worker.loop)
             .connectTimeout(timeout)
-            .channelOption(.recvAllocator, value: readSizes)
+            .channelOption(.recvAllocator, value: readSizes(connection))
             // More, and what a slow caller has paused would be read all the same.
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in

@@ -27,19 +27,31 @@ final class ReadMemory: @unchecked Sendable {
     }
 
     /// How one connection reads; for a channel that reads once at a time.
-    var allocator: any RecvByteBufferAllocator { Allocator(memory: self) }
+    func allocator(for reader: some Reader) -> any RecvByteBufferAllocator {
+        Allocator(memory: self, reader: reader)
+    }
 
-    private struct Allocator: RecvByteBufferAllocator {
+    /// Whose connection reads into it.
+    protocol Reader: AnyObject {
+        /// The kernel is about to be asked for what has come.
+        func willRead()
+    }
+
+    private struct Allocator<Owner: Reader>: RecvByteBufferAllocator {
         let memory: ReadMemory
+        /// On the loop of the memory, like all that is done with it.
+        nonisolated(unsafe) let reader: Owner
         private var hasRead = false
 
-        init(memory: ReadMemory) {
+        init(memory: ReadMemory, reader: Owner) {
             self.memory = memory
+            self.reader = reader
         }
 
         /// NIO keeps the first buffer of a channel for itself, so that one is small.
         func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
-            hasRead ? memory.take() : allocator.buffer(capacity: ReadMemory.firstSize)
+            reader.willRead()
+            return hasRead ? memory.take() : allocator.buffer(capacity: ReadMemory.firstSize)
         }
 
         /// Says that the buffer of the last read does not do for the next: each asks for one.

@@ -3,7 +3,7 @@ import NIOSSL
 import NIOTLS
 
 /// One connection to a backend: sends an attempt, reads its answer, and goes back to its pool.
-final class UpstreamConnection: ChannelInboundHandler, Deadlined {
+final class UpstreamConnection: ChannelInboundHandler, Deadlined, ReadMemory.Reader {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -141,11 +141,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
     /// TCP is up; TLS, if any, comes next.
     private func started() {
         guard case .connecting = phase else { return }
-        if isSecure {
-            deadline = .now() + .seconds(10)
-        } else {
-            becomeReady()
-        }
+        if isSecure { deadline = .now() + .seconds(10) } else { becomeReady() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -186,6 +182,11 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined {
         readAnswer(at: now)
         if inbound.readableBytes == 0 { inbound = ByteBuffer() }
     }
+
+    /// Nobody behind this handler is to know.
+    func channelReadComplete(context: ChannelHandlerContext) {}
+
+    func willRead() { CacheLines.fetchForEvent(of: exchange, context) }
 
     func channelInactive(context: ChannelHandlerContext) {
         ended()

@@ -63,9 +63,16 @@ import Testing
         #expect(memory.take().writableBytes == ReadMemory.size)
     }
 
+    private final class CountingReader: ReadMemory.Reader {
+        private(set) var reads = 0
+
+        func willRead() { reads += 1 }
+    }
+
     @Test("a channel's first buffer, which NIO keeps, is a small one") func theFirstBufferIsSmall() {
         let memory = ReadMemory()
-        var pool = NIOPooledRecvBufferAllocator(capacity: 1, recvAllocator: memory.allocator)
+        let reader = CountingReader()
+        var pool = NIOPooledRecvBufferAllocator(capacity: 1, recvAllocator: memory.allocator(for: reader))
         var sizes: [Int] = []
         for round in 0..<4 {
             let (buffer, count) = pool.buffer(allocator: ByteBufferAllocator()) { buffer in
@@ -79,5 +86,6 @@ import Testing
             memory.giveBack(buffer)
         }
         #expect(sizes == [ReadMemory.firstSize, ReadMemory.size, ReadMemory.size, ReadMemory.size])
+        #expect(reader.reads == 4)
     }
 }
