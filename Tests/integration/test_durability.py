@@ -124,7 +124,7 @@ def test_an_open_stream_is_interrupted_by_a_kill(gateway):
     gateway.kill()
     gateway.start()
     record = gateway.logs(1)[0]
-    assert record["error"] == "interrupted" and record["client_key"] == "key1"
+    assert record["error"] == "interrupted" and record["client_key"] == "key1" and record["model"] == "m"
     assert gateway.detail(record)["request_body"] == body.decode()
     # The caller had a part of the answer, and nobody knows how much of it.
     assert " --- POST /proxy/miniai/x key1 –ms ? interrupted" in gateway.command("logs", "-n", "1").stdout

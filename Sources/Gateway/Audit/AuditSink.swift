@@ -118,7 +118,7 @@ final class AuditSink {
         statement.bind(end?.bytesOut ?? 0)
         statement.bind(end?.isStream ?? 0)
         statement.bind(end?.chunks ?? 0)
-        statement.bindText(end?.model)
+        statement.bindText(end == nil ? start?.body.flatMap(JSONFields.model) : end?.model)
         statement.bind(end?.promptTokens)
         statement.bind(end?.completionTokens)
         statement.bind(end?.usage ?? 0)

@@ -174,7 +174,7 @@ enum ExchangeRecords {
         return fixedSize + detail + model + attempts + keyName
             + (exchange.answer.head?.bytes.readableBytes ?? 0)
             + min(policy.limit, exchange.answer.body.kept)
-            + min(policy.limit, exchange.requestBody.kept)
+            + min(policy.limit, exchange.lateBodySize)
     }
 
     static func encodeEnd(_ exchange: Exchange, _ policy: BodyPolicy, into encoder: inout RecordEncoder) {

@@ -6,6 +6,8 @@ import NIOCore
 struct AnswerCapture {
     private static let tailSize = 2048
     private static let firstSize = 1024
+    /// How far from its end usage is looked for in a body of several pieces, which is copied for it.
+    private static let searchedSize = 65_536
 
     // What each event of a stream needs stands first and together.
     let limit: Int
@@ -106,8 +108,7 @@ struct AnswerCapture {
     /// The usage in an answer that was not a stream.
     var usage: TokenUsage? {
         if !isComplete { return tail.withUnsafeReadableBytes(TokenUsage.find) }
-        return full.isEmpty
-            ? last.withUnsafeReadableBytes(TokenUsage.find)
-            : bytes().withUnsafeBytes(TokenUsage.find)
+        if full.isEmpty { return last.withUnsafeReadableBytes(TokenUsage.find) }
+        return bytes(from: max(0, kept - Self.searchedSize)).withUnsafeBytes(TokenUsage.find)
     }
 }

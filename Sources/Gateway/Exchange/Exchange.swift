@@ -7,9 +7,6 @@ import Synchronization
 /// It lives between one caller's connection and at most one upstream connection, both on the same loop, and
 /// ends exactly once, in `finish`.
 final class Exchange {
-    /// A longer name of a model is none.
-    private static let modelLimit = 256
-
     // What each event of a stream needs stands first and together.
     let caller: CallerConnection
     var attempt: UpstreamConnection?
@@ -71,6 +68,9 @@ final class Exchange {
 
     /// Whether the body was whole before the attempt began, and so is in the start record.
     var sentWholeBody: Bool { machine.bodyMode == .buffered }
+
+    /// What is kept of a body that arrived after the start was written.
+    var lateBodySize: Int { sentWholeBody ? 0 : requestBody.kept }
 
     // MARK: The caller's events
 
@@ -164,8 +164,9 @@ final class Exchange {
     private func sendWhole() {
         let bytes = held
         if request.admitted.framing != .none {
-            let model = bytes.withUnsafeReadableBytes { JSONFields.string("model", in: $0) }
-            outcome.model = model.flatMap { $0.utf8.count <= Self.modelLimit ? $0 : nil }
+            outcome.model = bytes.withUnsafeReadableBytes { body in
+                JSONFields.model(in: body).map { String(decoding: $0, as: UTF8.self) }
+            }
         }
         guard !isDecisiveJSON || bytes.withUnsafeReadableBytes(JSONFields.isUnambiguous) else {
             let message = "The JSON body is not one whole object with plain, distinct keys."

@@ -30,7 +30,8 @@ final class Recorder {
     /// - Returns: false when the audit is strict and cannot take the exchange.
     func begin(_ exchange: Exchange) -> Bool {
         guard parts.lane != nil else { return true }
-        let policy = policy(for: exchange.requestBody)
+        let body = exchange.requestBody
+        let policy = policy(limit: body.limit, kept: body.kept)
         let isWritten = append(
             ExchangeRecords.startKind,
             size: ExchangeRecords.startSize(exchange, policy)
@@ -51,7 +52,8 @@ final class Recorder {
                 return
             }
         }
-        let policy = policy(for: exchange.answer.body)
+        let body = exchange.answer.body
+        let policy = policy(limit: body.limit, kept: max(body.kept, exchange.lateBodySize))
         let isWritten = append(
             ExchangeRecords.endKind,
             size: ExchangeRecords.endSize(exchange, policy)
@@ -84,13 +86,10 @@ final class Recorder {
     // MARK: Journal
 
     /// Bodies are given up first, and records only when the lane is full.
-    private func policy(for body: AnswerCapture) -> ExchangeRecords.BodyPolicy {
-        let size = body.kept
-        guard let lane = parts.lane, size > 0 else {
-            return ExchangeRecords.BodyPolicy(limit: body.limit)
-        }
+    private func policy(limit: Int, kept size: Int) -> ExchangeRecords.BodyPolicy {
+        guard let lane = parts.lane, size > 0 else { return ExchangeRecords.BodyPolicy(limit: limit) }
         switch lane.fill {
-        case ..<0.5: return ExchangeRecords.BodyPolicy(limit: body.limit)
+        case ..<0.5: return ExchangeRecords.BodyPolicy(limit: limit)
         case ..<0.75:
             if size > ExchangeRecords.BodyPolicy.reduced.limit {
                 parts.counters.bodiesTruncated.wrappingAdd(1, ordering: .relaxed)

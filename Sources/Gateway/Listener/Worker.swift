@@ -1,19 +1,8 @@
 import NIOCore
 import Synchronization
 
-/// Something with a point in time at which it must be told that it took too long.
-protocol Deadlined: AnyObject {
-    var deadline: NIODeadline { get }
-    /// The place in the worker's list, -1 when it is in none.
-    var deadlineIndex: Int { get set }
-    func deadlinePassed()
-}
-
 /// One event loop's share of the data plane; everything in it is touched on that loop only.
 final class Worker {
-    /// How late a timeout may be noticed.
-    static let tick = TimeAmount.milliseconds(100)
-
     let loop: any EventLoop
     let recorder: Recorder
     let addressBook: AddressBook
@@ -25,7 +14,7 @@ final class Worker {
     private(set) var exchanges: [Exchange] = []
     private let shared: SharedCounters
     private var pools: [ConnectionIdentity: ConnectionPool] = [:]
-    private var watched: [any Deadlined] = []
+    private var deadlines = Deadlines()
     private var callers = 0
     private var isTicking = false
     /// Of a generator that is quick and need not be unpredictable (SplitMix64; Steele, Lea, Flood 2014).
@@ -174,20 +163,12 @@ final class Worker {
     }
 
     func watch(_ item: any Deadlined) {
-        item.deadlineIndex = watched.count
-        watched.append(item)
+        deadlines.add(item)
         startTicking()
     }
 
     func unwatch(_ item: any Deadlined) {
-        let index = item.deadlineIndex
-        guard index >= 0 else { return }
-        let last = watched.removeLast()
-        if last !== item {
-            watched[index] = last
-            last.deadlineIndex = index
-        }
-        item.deadlineIndex = -1
+        deadlines.remove(item)
     }
 
     /// One timer for the loop, and none while there is nothing to time.
@@ -195,16 +176,15 @@ final class Worker {
         guard !isTicking else { return }
         isTicking = true
         let worker = NIOLoopBound(self, eventLoop: loop)
-        loop.scheduleTask(in: Self.tick) { worker.value.ticked() }
+        loop.scheduleTask(in: deadlines.pause) { worker.value.ticked() }
     }
 
     private func ticked() {
         isTicking = false
-        let now = NIODeadline.now()
-        for item in watched.filter({ $0.deadline <= now }) {
+        for item in deadlines.overdue(at: .now()) {
             item.deadlinePassed()
         }
-        if !watched.isEmpty { startTicking() }
+        if !deadlines.items.isEmpty { startTicking() }
     }
 
     // MARK: Ending
@@ -212,7 +192,7 @@ final class Worker {
     /// No new exchange is begun; idle connections close now, the others after their answer.
     func startDraining() {
         isDraining = true
-        for case let caller as CallerConnection in watched {
+        for case let caller as CallerConnection in deadlines.items {
             caller.closeIfIdle()
         }
         for pool in pools.values {

@@ -112,6 +112,14 @@ struct JSONWalker {
 
 /// Reads single values of a JSON object in place.
 enum JSONFields {
+    /// A longer name of a model is none.
+    private static let modelLimit = 256
+
+    /// The model that a request asks for, where it stands.
+    static func model(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        text("model", in: bytes).flatMap { $0.count <= modelLimit ? $0 : nil }
+    }
+
     /// Whether every reader finds the same members: one whole object, no escapes in its keys, no key twice.
     ///
     /// Asked where a member decides what a caller may do; elsewhere a body is nobody's business.
@@ -141,13 +149,17 @@ enum JSONFields {
         return nil
     }
 
-    /// A top-level text without escapes; nil for anything else.
-    static func string(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> String? {
+    /// A top-level text without escapes, as it stands between its quotes; nil for anything else.
+    static func text(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard let value = value(name, in: bytes), value.count >= 2, value.first == UInt8(ascii: "\"") else {
             return nil
         }
-        let text = value.dropFirst().dropLast()
-        return text.contains(UInt8(ascii: "\\")) ? nil : String(decoding: text, as: UTF8.self)
+        let text = UnsafeRawBufferPointer(rebasing: value[1..<(value.count - 1)])
+        return text.contains(UInt8(ascii: "\\")) ? nil : text
+    }
+
+    static func string(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> String? {
+        text(name, in: bytes).map { String(decoding: $0, as: UTF8.self) }
     }
 
     static func integer(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> Int? {

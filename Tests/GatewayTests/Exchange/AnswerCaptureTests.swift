@@ -45,6 +45,27 @@ import Testing
         }
     }
 
+    @Test func `a record takes what its limit allows, also between pieces`() throws {
+        let sent = body(5000)
+        var capture = AnswerCapture(limit: 65_536)
+        for start in stride(from: 0, to: sent.count, by: 250) {
+            sent[start..<(start + 250)].withUnsafeBytes { capture.append($0) }
+        }
+        for limit in [0, 1, 1023, 1024, 1025, 3000, 4096, 4999, 5000, 65_536] {
+            let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 6000, alignment: 8)
+            defer { room.deallocate() }
+            var encoder = RecordEncoder(room)
+            encoder.number(7)
+            #expect(encoder.blob(capture, limit: limit).count == min(limit, sent.count))
+            encoder.number(8)
+            var decoder = RecordDecoder(UnsafeRawBufferPointer(rebasing: room[..<encoder.count]))
+            let (before, kept, after) = try (decoder.number(), decoder.blob(), decoder.number())
+            #expect(before == 7 && after == 8)
+            #expect(kept.map { Array($0) } == Array(sent.prefix(limit)))
+            #expect(!decoder.hasMore)
+        }
+    }
+
     @Test func `a whole body is held by reference`() {
         var capture = AnswerCapture(limit: 100)
         let piece = ByteBuffer(bytes: body(100))

@@ -1,0 +1,55 @@
+import NIOCore
+
+/// Something with a point in time at which it must be told that it took too long.
+protocol Deadlined: AnyObject {
+    var deadline: NIODeadline { get }
+    /// The place in the loop's list, -1 when it is in none.
+    var deadlineIndex: Int { get set }
+    func deadlinePassed()
+}
+
+/// What one event loop watches for being too late.
+///
+/// Deadlines move with every byte that passes, so nothing is sorted: all are looked at in turn, once in a round. Never
+/// more than a share of them at once: ten thousand connections are not in the processor's cache, and events would wait for
+/// a millisecond.
+struct Deadlines {
+    /// How late a timeout may be noticed; twice that while thousands come or go.
+    static let round = TimeAmount.milliseconds(100)
+    static let share = 1024
+
+    private(set) var items: [any Deadlined] = []
+    /// Those before this place are still to be looked at in this round.
+    ///
+    /// It goes down: what takes a removed one's place comes from the end, and so is looked at twice, never missed.
+    private var rest = 0
+
+    /// The time between two shares.
+    var pause: TimeAmount {
+        let shares = max(1, (items.count + Self.share - 1) / Self.share)
+        return .nanoseconds(Self.round.nanoseconds / Int64(shares))
+    }
+
+    mutating func add(_ item: any Deadlined) {
+        item.deadlineIndex = items.count
+        items.append(item)
+    }
+
+    mutating func remove(_ item: any Deadlined) {
+        let index = item.deadlineIndex
+        guard index >= 0 else { return }
+        let last = items.removeLast()
+        if last !== item {
+            items[index] = last
+            last.deadlineIndex = index
+        }
+        item.deadlineIndex = -1
+    }
+
+    /// Those of the next share whose time has come.
+    mutating func overdue(at now: NIODeadline) -> [any Deadlined] {
+        let end = rest == 0 ? items.count : min(rest, items.count)
+        rest = max(0, end - Self.share)
+        return items[rest..<end].filter { $0.deadline <= now }
+    }
+}
