@@ -12,11 +12,13 @@ protocol Deadlined: AnyObject {
 ///
 /// Deadlines move with every byte that passes, so nothing is sorted: all are looked at in turn, once in a round. Never
 /// more than a share of them at once: ten thousand connections are not in the processor's cache, and events would wait for
-/// a millisecond.
+/// a millisecond. The shares of a round follow each other soon, since waking costs more than looking.
 struct Deadlines {
-    /// How late a timeout may be noticed; twice that while thousands come or go.
+    /// The time between two rounds, and so how late a timeout may be noticed.
     static let round = TimeAmount.milliseconds(100)
     static let share = 1024
+    /// In which events have their turn.
+    private static let breath = TimeAmount.microseconds(100)
 
     private(set) var items: [any Deadlined] = []
     /// Those before this place are still to be looked at in this round.
@@ -24,11 +26,8 @@ struct Deadlines {
     /// It goes down: what takes a removed one's place comes from the end, and so is looked at twice, never missed.
     private var rest = 0
 
-    /// The time between two shares.
-    var pause: TimeAmount {
-        let shares = max(1, (items.count + Self.share - 1) / Self.share)
-        return .nanoseconds(Self.round.nanoseconds / Int64(shares))
-    }
+    /// The time until the next share.
+    var pause: TimeAmount { rest > 0 ? Self.breath : Self.round }
 
     mutating func add(_ item: any Deadlined) {
         item.deadlineIndex = items.count
@@ -50,6 +49,10 @@ struct Deadlines {
     mutating func overdue(at now: NIODeadline) -> [any Deadlined] {
         let end = rest == 0 ? items.count : min(rest, items.count)
         rest = max(0, end - Self.share)
-        return items[rest..<end].filter { $0.deadline <= now }
+        var found: [any Deadlined] = []
+        for index in rest..<end where items[index].deadline <= now {
+            found.append(items[index])
+        }
+        return found
     }
 }
