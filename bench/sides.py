@@ -94,8 +94,10 @@ class Direct(Side):
 
 
 class Nginx(Side):
-    def __init__(self, folder, backend):
+    def __init__(self, folder, backend, name="nginx"):
         port = free_port()
+        folder = folder / name.replace(" ", "-")
+        folder.mkdir()
         config = folder / "nginx.conf"
         config.write_text(
             f"""
@@ -117,7 +119,7 @@ http {{
         )
         process = subprocess.Popen(["nginx", "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL)
         wait_for_port(port)
-        super().__init__("nginx", port, process)
+        super().__init__(name, port, process)
 
 
 class Envoy(Side):
