@@ -7,7 +7,7 @@ struct AnswerCapture {
     private static let tailSize = 2048
     private static let firstSize = 1024
     /// How far from its end usage is looked for in a body of several pieces, which is copied for it.
-    private static let searchedSize = 65_536
+    static let searchedSize = 65_536
 
     // What each event of a stream needs stands first and together.
     let limit: Int
@@ -84,7 +84,7 @@ struct AnswerCapture {
     /// Copies what is kept from `start` on, as far as there is room.
     func copy(from start: Int = 0, to room: UnsafeMutableRawBufferPointer) {
         var (skipped, place) = (start, 0)
-        for piece in full + [last] {
+        func copy(_ piece: ByteBuffer) {
             piece.withUnsafeReadableBytes { bytes in
                 let rest = bytes.dropFirst(skipped).prefix(room.count - place)
                 UnsafeMutableRawBufferPointer(rebasing: room[place...]).copyMemory(
@@ -94,6 +94,8 @@ struct AnswerCapture {
                 skipped = max(0, skipped - bytes.count)
             }
         }
+        full.forEach(copy)
+        copy(last)
     }
 
     /// What is kept from `start` on.

@@ -30,8 +30,7 @@ final class Recorder {
     /// - Returns: false when the audit is strict and cannot take the exchange.
     func begin(_ exchange: Exchange) -> Bool {
         guard parts.lane != nil else { return true }
-        let body = exchange.requestBody
-        let policy = policy(limit: body.limit, kept: body.kept)
+        let policy = policy(limit: exchange.requestBody.limit, kept: exchange.requestBody.kept)
         let isWritten = append(
             ExchangeRecords.startKind,
             size: ExchangeRecords.startSize(exchange, policy)
@@ -52,8 +51,8 @@ final class Recorder {
                 return
             }
         }
-        let body = exchange.answer.body
-        let policy = policy(limit: body.limit, kept: max(body.kept, exchange.lateBodySize))
+        let kept = max(exchange.answer.body.kept, exchange.lateBodySize)
+        let policy = policy(limit: exchange.answer.body.limit, kept: kept)
         let isWritten = append(
             ExchangeRecords.endKind,
             size: ExchangeRecords.endSize(exchange, policy)

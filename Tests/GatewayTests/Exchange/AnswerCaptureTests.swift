@@ -74,6 +74,19 @@ import Testing
         #expect(capture.bytes() == body(100))
     }
 
+    @Test(arguments: [-1, 0, 1])
+    func `usage of a body in pieces is looked for so far from the end and no farther`(beyond: Int) {
+        let usage = Array(#""usage":{"prompt_tokens":3,"completion_tokens":4}"#.utf8)
+        let after = [UInt8](repeating: 32, count: AnswerCapture.searchedSize - usage.count + beyond)
+        let sent = [UInt8](repeating: 32, count: 9000) + usage + after
+        var capture = AnswerCapture(limit: 200_000)
+        for start in stride(from: 0, to: sent.count, by: 1000) {
+            sent[start..<min(start + 1000, sent.count)].withUnsafeBytes { capture.append($0) }
+        }
+        #expect(capture.isComplete)
+        #expect((capture.usage != nil) == (beyond <= 0))
+    }
+
     @Test(arguments: [10, 1500, 100_000])
     func `usage is found at the end, also behind what is kept`(limit: Int) {
         let usage = #""usage":{"prompt_tokens":3,"completion_tokens":4}}"#
