@@ -131,6 +131,21 @@ def test_an_open_stream_is_interrupted_by_a_kill(gateway):
     connection.close()
 
 
+@pytest.mark.parametrize("buffered", [8 << 20, 1 << 20], ids=["held", "streamed"])
+def test_the_largest_bodies_of_both_sides_are_kept(make_gateway, mock, buffered):
+    """A body that streams is written down with its answer, in one record that must fit the journal."""
+    gateway = make_gateway(f"limits: {{ buffer_body_bytes: {buffered} }}\naudit: {{ max_body_bytes: {4 << 20} }}")
+    body = b'{"model":"m","text":"' + b"x" * (5 << 20) + b'"}'
+    answer = gateway.chat(gateway.key(), body, {"X-Mock-Content-Bytes": str(5 << 20)})
+    assert answer.status == 200 and len(answer.body) > 5 << 20
+    detail = gateway.detail(gateway.logs(1)[0])
+    assert detail["error"] is None and detail["status"] == 200
+    assert (detail["request_body_bytes"], detail["response_body_bytes"]) == (len(body), len(answer.body))
+    for kept, sent in ((detail["request_body"].encode(), body), (detail["response_body"].encode(), answer.body)):
+        assert 3 << 20 < len(kept) <= 4 << 20 and sent.startswith(kept)
+    assert gateway.admin("GET", "/status").json["audit"]["dropped"] == 0
+
+
 def test_room_for_connections_is_made_at_the_start(gateway):
     """A table of descriptors that grows under load stops every thread for tens of milliseconds, at each doubling."""
     with open(f"/proc/{gateway.process.pid}/status") as status:

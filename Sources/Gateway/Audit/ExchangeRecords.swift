@@ -13,6 +13,8 @@ enum ExchangeRecords {
         let limit: Int
         static let reduced = BodyPolicy(limit: 4096)
         static let none = BodyPolicy(limit: 0)
+        /// Of each of two bodies in one record, which a segment must hold with both heads.
+        static let sharedLimit = (JournalLane.segmentSize - (1 << 20)) / 2
     }
 
     /// Fields of fixed size, and the lengths of those that are not.

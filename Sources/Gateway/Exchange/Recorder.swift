@@ -51,8 +51,9 @@ final class Recorder {
                 return
             }
         }
-        let kept = max(exchange.answer.body.kept, exchange.lateBodySize)
-        let policy = policy(limit: exchange.answer.body.limit, kept: kept)
+        let (answer, late) = (exchange.answer.body.limit, exchange.lateBodySize)
+        let limit = late > 0 ? min(answer, ExchangeRecords.BodyPolicy.sharedLimit) : answer
+        let policy = policy(limit: limit, kept: max(exchange.answer.body.kept, late))
         let isWritten = append(
             ExchangeRecords.endKind,
             size: ExchangeRecords.endSize(exchange, policy)

@@ -8,7 +8,7 @@ import NIOCore
 enum CacheLines {
     private static let size = 64
 
-    /// Of an exchange, all that an event of its stream touches; nil when there is none.
+    /// Of an exchange, all that an event of its stream touches; a connection that rests has none.
     @inline(__always)
     static func fetchForEvent(of exchange: Exchange?, _ context: ChannelHandlerContext?) {
         guard let exchange, let context else { return }

@@ -113,6 +113,16 @@ extension TokenUsage {
 }
 
 @Suite struct `JSON that decides` {
+    @Test(arguments: [255, 256, 257])
+    func `a model's name has a longest length`(length: Int) {
+        let name = String(repeating: "m", count: length)
+        let body = Array(#"{"stream":true,"model":"\#(name)","x":1}"#.utf8)
+        let found = body.withUnsafeBytes { bytes in
+            JSONFields.model(in: bytes).map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(found == (length <= 256 ? name : nil))
+    }
+
     @Test(
         arguments: [
             (#"{"model":"m"}"#, true), ("{}", true), (" {\n}\n", true), (#"{"a":{"a":1}}"#, true),
