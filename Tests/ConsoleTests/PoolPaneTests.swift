@@ -47,6 +47,29 @@ import Testing
         #expect(console.takeChanges() == [.pool(.setState(ids: [5, 4], names: both, .banned))])
     }
 
+    @Test func `what is said about a ban goes with it, and Esc bans nothing`() {
+        var console = console()
+        console.press("G", "B", "w", "esc")
+        #expect(console.takeChanges().isEmpty)
+        console.press("B", "w", "leaked in 4711", "enter", "enter")
+        let names = ["openai/key-1"]
+        let reason = "leaked in 4711"
+        #expect(
+            console.takeChanges() == [.pool(.setState(ids: [1], names: names, .banned, reason: reason))]
+        )
+    }
+
+    @Test func `a ban may be without words, and too many of them are told`() {
+        var console = console()
+        console.press("G", "B", "w", "ctrl-s")
+        #expect(
+            console.takeChanges() == [.pool(.setState(ids: [1], names: ["openai/key-1"], .banned))]
+        )
+        console = self.console()
+        console.press("G", "B", "w", String(repeating: "ä", count: 251), "ctrl-s")
+        #expect(console.takeChanges().isEmpty && console.text.contains("at most 500 bytes"))
+    }
+
     @Test func `what makes no sense says why`() {
         var console = console()
         console.press("g", "B")

@@ -85,6 +85,31 @@ def test_a_provider_refusing_our_key_is_502_and_names_nothing(gateway, status):
     assert "The mock was told to fail" in gateway.detail(record)["response_body"]
 
 
+def test_answers_of_the_gateway_are_logged_with_their_sizes(gateway):
+    """What callers are sent counts, whoever made it; what no upstream was asked for has no time to its first byte."""
+    rule = {"name": "teapot", "when": {"status": [418]}, "then": [{"action": "respond", "status": 503, "body": "later"}]}
+    assert gateway.admin("POST", "/rules", rule).status == 201
+    key = gateway.key()
+    answers = [
+        gateway.chat("fg_nonsense"),
+        http("POST", gateway.url("/proxy/nobody/v1/x"), b"{}", {"X-API-Key": key}),
+        gateway.chat(key, headers={"X-Mock-Status": "418"}),
+        gateway.chat(key, headers={"X-Mock-Status": "401"}),
+        http("HEAD", gateway.url("/proxy/nobody/v1/x"), headers={"X-API-Key": key}),
+    ]
+    assert [answer.status for answer in answers] == [401, 404, 503, 502, 404]
+    records = gateway.logs(len(answers))[::-1]
+    assert [record["bytes_out"] for record in records] == [len(answer.body) for answer in answers]
+    assert answers[2].body == b"later" and records[4]["bytes_out"] == 0 and records[0]["ttft_ms"] is None
+
+    def counted():
+        # The second at hand is shown once it is over.
+        series = gateway.admin("GET", "/dashboard/series?metric=bytes_out").json
+        return sum(point["value"] for point in series["points"])
+
+    wait_until(lambda: counted() == sum(len(answer.body) for answer in answers), what="the bytes in the series")
+
+
 def test_permissions(gateway, mock):
     mock.forget()
     key = gateway.key("k", permissions={"upstreams": ["other"]})

@@ -283,6 +283,10 @@ extension ConsoleState {
         guard button > 0 else { return [] }
         switch purpose {
         case .change(let change): return [.change(change)]
+        case .ban(let edit):
+            if button == 1 { return [.change(.pool(edit))] }
+            overlays.append(.form(PoolForm.makeReason(edit), .banReason(edit)))
+            return []
         case .rotate(let id, let name):
             let overlap = KeyForm.overlaps[button - 1].duration
             return [.change(.rotate(id: id, name: name, overlap: overlap))]

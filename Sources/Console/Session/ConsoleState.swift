@@ -165,12 +165,16 @@ enum Overlay: Sendable {
         case editChannel(NotificationChannel)
         case taskInterval(ScheduledTask)
         case importKeys
+        /// Why keys are banned.
+        case banReason(PoolEdit)
     }
 
     /// What the buttons of a dialog do.
     enum DialogPurpose: Sendable, Equatable {
         /// Its only button besides Cancel makes the change.
         case change(ConsoleChange)
+        /// Its buttons ban at once, or once something was said about it.
+        case ban(PoolEdit)
         /// Its buttons choose how long the old value lives on.
         case rotate(id: Int, name: String)
         case leave

@@ -15,6 +15,7 @@ extension ConsoleState {
         case .newChannel, .editChannel: ChannelForm.check(&form, isComplete: isComplete)
         case .taskInterval: ChannelForm.checkInterval(&form)
         case .importKeys: Self.checkImport(&form, isComplete: isComplete)
+        case .banReason: PoolForm.checkReason(&form)
         }
     }
 
@@ -59,6 +60,7 @@ extension ConsoleState {
             )
             return .change(.alert(edit))
         case .importKeys: return Self.importEffect(form)
+        case .banReason(let edit): return .change(.pool(edit.because(form.given("reason"))))
         // Nothing that the gateway has to know of.
         case .scriptContext: return nil
         }
@@ -77,6 +79,7 @@ extension Overlay.FormPurpose {
         case .newChannel, .editChannel, .taskInterval: ChannelForm.field(of: parameter)
         // What does not hold of a file is what does not hold of its place here.
         case .importKeys: "path"
+        case .banReason: "reason"
         case .scriptContext: nil
         }
     }

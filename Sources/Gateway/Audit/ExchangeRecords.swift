@@ -95,6 +95,7 @@ enum ExchangeRecords {
         let head: RequestHead?
         let known: RoutedSoFar
         let refusal: Refusal
+        let bytesOut: Int
     }
 
     static func refusedSize(_ refused: Refused) -> Int {
@@ -143,8 +144,10 @@ enum ExchangeRecords {
         encoder.number(refused.id)
         encoder.optional(refused.refusal.code.status)
         encoder.text(refused.refusal.code.rawValue)
-        for _ in 0..<8 {
-            encoder.number(0)
+        encoder.number(0)
+        encoder.optional(nil)
+        for number in [0, 0, refused.bytesOut, 0, 0, 0] {
+            encoder.number(number)
         }
         encoder.text(nil)
         encoder.optional(nil)

@@ -110,7 +110,9 @@ enum AnswerWriter {
     }
 
     /// A whole answer of ours, in OpenAI's envelope.
-    static func write(_ refusal: Refusal, _ facts: OwnFacts, to buffer: inout ByteBuffer) {
+    ///
+    /// - Returns: the bytes of its body that are sent.
+    static func write(_ refusal: Refusal, _ facts: OwnFacts, to buffer: inout ByteBuffer) -> Int {
         let body = envelope(refusal, requestID: facts.requestID) + [ASCII.lf]
         buffer.write("HTTP/1.1 ")
         buffer.writeDecimal(refusal.code.status)
@@ -130,11 +132,13 @@ enum AnswerWriter {
         facts.extraHeaders(&buffer)
         writeConnection(facts.connection, to: &buffer)
         buffer.write("\r\n")
-        if !facts.isHead { buffer.writeBytes(body) }
+        return facts.isHead ? 0 : buffer.writeBytes(body)
     }
 
     /// A whole answer that a rule has made up; what looks like JSON is called so.
-    static func write(_ answer: Judgement.Answer, _ facts: OwnFacts, to buffer: inout ByteBuffer) {
+    ///
+    /// - Returns: the bytes of its body that are sent.
+    static func write(_ answer: Judgement.Answer, _ facts: OwnFacts, to buffer: inout ByteBuffer) -> Int {
         let (status, body) = (answer.status, answer.body)
         let isJSON = body.first == "{" || body.first == "["
         buffer.writeString("HTTP/1.1 \(status) \r\ncontent-type: ")
@@ -146,7 +150,7 @@ enum AnswerWriter {
         facts.extraHeaders(&buffer)
         writeConnection(facts.connection, to: &buffer)
         buffer.write("\r\n")
-        if !facts.isHead, status != 204, status != 304 { buffer.writeString(body) }
+        return facts.isHead || status == 204 || status == 304 ? 0 : buffer.writeString(body)
     }
 
     /// `{"error":{…}}`, the form in answers and in streams.

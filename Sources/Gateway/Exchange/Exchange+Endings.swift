@@ -16,18 +16,21 @@ extension Exchange {
         outcome.error = refusal.code.rawValue
         var refusal = refusal
         refusal.limits = request.admission.figures
+        let answer = caller.makeAnswer(refusal, requestID: request.requestID)
+        outcome.ownBytes = answer.bodySize
         finish()
-        caller.answer(refusal, requestID: request.requestID)
+        caller.send(answer)
         caller.exchangeEnded(refusal.closesConnection ? .close : .complete)
     }
 
     /// An answer of a rule's in place of the upstream's.
-    func replaceAnswer(_ answer: Judgement.Answer) {
-        outcome.status = answer.status
-        if answer.status >= 400 { outcome.error = "answered_by_rule" }
-        outcome.ownBytes = answer.body.utf8.count
+    func replaceAnswer(_ made: Judgement.Answer) {
+        outcome.status = made.status
+        if made.status >= 400 { outcome.error = "answered_by_rule" }
+        let answer = caller.makeAnswer(made, requestID: request.requestID)
+        outcome.ownBytes = answer.bodySize
         finish()
-        caller.answer(answer, requestID: request.requestID)
+        caller.send(answer)
         caller.exchangeEnded(.complete)
     }
 

@@ -52,7 +52,7 @@ struct ExchangeOutcome {
     var error: String?
     var bytesIn = 0
     var bytesOut = 0
-    /// Of a rule's answer in place of the upstream's.
+    /// Of an answer of ours, or a rule's, in place of the upstream's.
     var ownBytes: Int?
     var attempts = 0
     /// Whether any upstream has been sent anything.

@@ -66,7 +66,7 @@ final class Recorder {
 
     /// Writes down a request that became no exchange.
     func refused(_ refused: ExchangeRecords.Refused, on loop: any EventLoop) {
-        accumulator.recordRefused(refused.refusal.code, at: WallClock.now().seconds)
+        accumulator.recordRefused(refused, at: WallClock.now().seconds)
         planHandOff(loop)
         guard parts.lane != nil else { return }
         let size = ExchangeRecords.refusedSize(refused) + refused.refusal.message.utf8.count

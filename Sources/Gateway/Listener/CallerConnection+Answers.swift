@@ -8,21 +8,30 @@ extension CallerConnection {
         preflight.writeHeaders(for: origin, of: message, to: &buffer)
     }
 
-    /// Writes an answer of ours; the caller of this ends the exchange or the connection.
-    func answer(_ refusal: Refusal, requestID: String?) {
+    /// An answer of ours that is made before it is written down, since its size is, and sent after it.
+    struct OwnAnswer {
+        fileprivate(set) var bytes = ByteBuffer()
+        fileprivate(set) var bodySize = 0
+    }
+
+    func makeAnswer(_ refusal: Refusal, requestID: String?) -> OwnAnswer {
         if refusal.closesConnection { closeAfterAnswer() }
-        detach()
-        var buffer = ByteBuffer()
-        AnswerWriter.write(refusal, ownFacts(requestID), to: &buffer)
-        writeAndFlush(buffer)
+        var answer = OwnAnswer()
+        answer.bodySize = AnswerWriter.write(refusal, ownFacts(requestID), to: &answer.bytes)
+        return answer
     }
 
     /// The same for an answer that a rule has made up.
-    func answer(_ answer: Judgement.Answer, requestID: String?) {
+    func makeAnswer(_ made: Judgement.Answer, requestID: String?) -> OwnAnswer {
+        var answer = OwnAnswer()
+        answer.bodySize = AnswerWriter.write(made, ownFacts(requestID), to: &answer.bytes)
+        return answer
+    }
+
+    /// Sends it; the caller of this ends the exchange or the connection.
+    func send(_ answer: OwnAnswer) {
         detach()
-        var buffer = ByteBuffer()
-        AnswerWriter.write(answer, ownFacts(requestID), to: &buffer)
-        writeAndFlush(buffer)
+        writeAndFlush(answer.bytes)
     }
 
     private func ownFacts(_ requestID: String?) -> AnswerWriter.OwnFacts {

@@ -90,10 +90,8 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     func channelActive(context: ChannelHandlerContext) {
         if worker.isOverConnectionLimit {
-            answer(
-                Refusal(.overloaded, "Too many connections are open.", retryAfter: 1, closes: true),
-                requestID: nil
-            )
+            let refusal = Refusal(.overloaded, "Too many connections are open.", retryAfter: 1, closes: true)
+            send(makeAnswer(refusal, requestID: nil))
             finishConnection(.close)
         }
         context.fireChannelActive()
@@ -326,8 +324,9 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
 
     /// A request that cannot even be routed.
     private func refuse(_ refusal: Refusal) {
-        worker.refused(refusal, head: head, caller: self)
-        answer(refusal, requestID: nil)
+        let answer = makeAnswer(refusal, requestID: nil)
+        worker.refused(refusal, answer, head: head, caller: self)
+        send(answer)
         finishConnection(.close)
     }
 

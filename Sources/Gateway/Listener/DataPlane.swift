@@ -28,8 +28,9 @@ enum DataPlane {
             worker.add(exchange)
             exchange.begin()
         } catch {
-            worker.refused(error, head: head, caller: caller, requestID: requestID, known: known)
-            caller.answer(error, requestID: requestID.text)
+            let answer = caller.makeAnswer(error, requestID: requestID.text)
+            worker.refused(error, answer, head: head, caller: caller, requestID: requestID, known: known)
+            caller.send(answer)
             caller.exchangeEnded(error.closesConnection ? .close : .complete)
         }
     }

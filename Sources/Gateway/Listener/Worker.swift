@@ -120,6 +120,7 @@ final class Worker {
     /// A request that became no exchange: refused by admission, authentication or routing.
     func refused(
         _ refusal: Refusal,
+        _ answer: CallerConnection.OwnAnswer,
         head: RequestHead?,
         caller: CallerConnection,
         requestID: RequestIdentity? = nil,
@@ -131,7 +132,8 @@ final class Worker {
             address: caller.channelAddress?.ipAddress ?? "",
             head: head,
             known: known,
-            refusal: refusal
+            refusal: refusal,
+            bytesOut: answer.bodySize
         )
         recorder.refused(refused, on: loop)
     }

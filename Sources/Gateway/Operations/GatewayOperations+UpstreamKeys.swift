@@ -272,3 +272,19 @@ extension GatewayOperations {
         try await gateway.snapshots.publishUpstreams()
     }
 }
+
+/// Why a key is as it is, as an operator or a file says it.
+enum KeyReason {
+    static let limit = 500
+    static let rule = "must have at most \(limit) bytes and no control characters"
+
+    static func isValid(_ text: String) -> Bool {
+        text.utf8.count <= limit && !TextLine.hasControls(text)
+    }
+
+    /// - Throws: `OperationsError` where it does not hold.
+    static func check(_ text: String?) throws(OperationsError) {
+        guard let text, !isValid(text) else { return }
+        throw OperationsError(.invalid, rule, parameter: "reason")
+    }
+}

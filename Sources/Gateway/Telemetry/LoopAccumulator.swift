@@ -32,9 +32,11 @@ struct LoopAccumulator: Sendable {
         attempts += outcome.attempts
     }
 
-    mutating func recordRefused(_ code: RefusalCode, at second: Int) {
+    mutating func recordRefused(_ refused: ExchangeRecords.Refused, at second: Int) {
+        let code = refused.refusal.code
         let slot = Slot(second: second, scope: Scope(upstream: 0, clientKey: 0))
         cells[slot, default: TrafficCell()].count(status: code.status, error: code.rawValue)
+        cells[slot]?.bytesOut += refused.bytesOut
         statuses[code.status, default: 0] += 1
         refusals[code.rawValue, default: 0] += 1
     }

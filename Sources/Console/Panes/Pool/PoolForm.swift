@@ -34,6 +34,23 @@ enum PoolForm {
         )
     }
 
+    /// What whoever finds the keys banned is to know.
+    static func makeReason(_ edit: PoolEdit) -> Form {
+        Form(
+            title: "Ban \(edit.object)",
+            submitLabel: "Ban",
+            fields: [.text("reason", "Why", placeholder: "leaked in ticket 4711", limit: reasonLimit)]
+        )
+    }
+
+    /// In bytes, as the gateway counts them.
+    private static let reasonLimit = 500
+
+    static func checkReason(_ form: inout Form) {
+        let isTooLong = form.word("reason").utf8.count > reasonLimit
+        form.errors = isTooLong ? ["reason": "at most \(reasonLimit) bytes"] : [:]
+    }
+
     static func field(of parameter: String) -> String? {
         if let whole = ["limits", "quota_used"].first(where: parameter.hasPrefix) { return whole }
         return parameter.contains("quota") ? "quota" : parameter

@@ -8,6 +8,12 @@ enum PoolEdit: Sendable, Equatable {
     /// In use, disabled or banned.
     case setState(ids: [Int], names: [String], KeyState, reason: String? = nil)
 
+    /// A change of state with what is said about it.
+    func because(_ reason: String?) -> PoolEdit {
+        guard case .setState(let ids, let names, let state, _) = self else { return self }
+        return .setState(ids: ids, names: names, state, reason: reason)
+    }
+
     var ids: [Int] {
         switch self {
         case .add: []
@@ -82,10 +88,10 @@ extension ConsoleState {
         let dialog = Dialog(
             title: "Ban \(object)",
             text: text,
-            buttons: [.init(label: "Ban", key: Key("y"))],
+            buttons: [.init(label: "Ban", key: Key("y")), .init(label: "Ban and say why", key: Key("w"))],
             typing: targets.count > 1 ? "ban \(targets.count)" : nil
         )
-        overlays.append(.dialog(dialog, .change(.pool(edit(targets, .banned)))))
+        overlays.append(.dialog(dialog, .ban(edit(targets, .banned))))
     }
 
     private mutating func askToDelete() {
