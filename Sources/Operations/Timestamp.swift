@@ -7,6 +7,9 @@ package struct Timestamp: Hashable, Sendable, Comparable {
         self.microseconds = microseconds
     }
 
+    /// The end of the year 9999, where RFC 3339 ends.
+    package static let mostSeconds = 253_402_300_799
+
     package init(seconds: Int) {
         microseconds = seconds * 1_000_000
     }

@@ -61,7 +61,7 @@ import Testing
             ("status>>3", 8), ("nope:1", 1), ("a and", 6), ("(a", 3), ("a)", 2), ("status:", 8),
             ("latency>2parsecs", 9),
             ("a and nope=1", 7), ("\"abc", 1), ("not", 4), ("or a", 1), ("stream:perhaps", 8),
-            ("time>soon", 6),
+            ("time>soon", 6), ("latency>1e30", 9), ("latency>nan", 9), ("ttft<-inf", 6),
         ]
     )
     func `a fault is told with its column`(text: String, column: Int) {

@@ -11,6 +11,7 @@ import time
 
 import pytest
 from conftest import BINARY, wait_until
+from conftest import http as fetch
 from provider import GOOD, Provider, error
 
 
@@ -315,3 +316,75 @@ def test_the_command_line_does_it_too(pool):
     assert "managed by" in added.stderr or "pooled/c" in added.stdout, added.stderr
     changes = gateway.admin("GET", "/operators/audit").json["items"]
     assert {"ban", "enable"} <= {change["action"] for change in changes}
+
+
+def test_an_upstream_without_keys_is_asked_once(make_gateway):
+    """There is no next key, so what would be tried with it is not tried without one again and again."""
+    for answer in (error(429), error(401), error(503)):
+        provider = Provider(lambda *_: answer)
+        block = f"  - slug: pooled\n    base_url: http://127.0.0.1:{provider.port}\n"
+        gateway = make_gateway(upstream=block, folder=f"g{answer[0]}")
+        ask(gateway, gateway.key())
+        assert sum(provider.counts.values()) == 1
+        gateway.stop()
+        provider.stop()
+
+
+def test_a_key_that_cannot_be_put_into_the_body_is_not_blamed(make_gateway):
+    provider = Provider(lambda *_: error(401))
+    block = (
+        f"  - slug: pooled\n    base_url: http://127.0.0.1:{provider.port}\n    keys:\n"
+        "      - { name: k, value: secret-0123456789, location: body, param_name: api_key }\n"
+    )
+    gateway = make_gateway(upstream=block)
+    caller = gateway.key()
+    for body in (b"", b"hello", b"\xef\xbb\xbf{}", b"[1]"):
+        answer = http_post(gateway, caller, body)
+        assert answer.status == 400 and answer.json["error"]["code"] == "bad_request"
+    assert not provider.counts and keys(gateway)["k"]["state"] == "active"
+    provider.stop()
+
+
+def http_post(gateway, key, body):
+    return fetch("POST", gateway.url("/proxy/pooled/v1/x"), body, {"X-API-Key": key, "Content-Type": "text/plain"})
+
+
+def test_an_error_that_may_have_been_paid_for_is_not_asked_for_again(pool):
+    event = b'data: {"error":{"type":"server_error","message":"m"}}\n\n'
+    gateway, provider = pool(lambda *_: (200, {"content-type": "text/event-stream"}, event, 0), ["a", "b", "c"])
+    status, _, body = ask(gateway, gateway.key(), stream=True)
+    assert status == 200 and body == event and sum(provider.counts.values()) == 1
+
+
+def test_a_new_value_brings_back_what_the_old_one_has_lost_and_no_more(pool):
+    gateway, provider = pool(lambda key, *_: error(401) if "old" in key else GOOD, [])
+    ids = {}
+    for name in ("refused", "banned"):
+        draft = {"upstream_id": upstream(gateway)["id"], "name": name, "key_value": f"{name}-old-0123456789"}
+        ids[name] = gateway.admin("POST", "/keys", draft).json["id"]
+    gateway.admin("POST", f"/keys/{ids['banned']}/ban", {"reason": "leaked"})
+    caller = gateway.key()
+    assert ask(gateway, caller)[0] == 502
+    assert keys(gateway)["refused"]["state"] == "disabled"
+    for name, id in ids.items():
+        gateway.admin("PATCH", f"/keys/{id}", {"key_value": f"{name}-new-0123456789"})
+    for _ in range(2):
+        states = {name: key["state"] for name, key in keys(gateway).items()}
+        assert states == {"refused": "active", "banned": "banned"} and ask(gateway, caller)[0] == 200
+        gateway.stop()
+        gateway.start()
+
+
+def test_what_a_provider_says_of_tokens_is_bounded(pool):
+    usage = {"prompt_tokens": 999999999999999999, "completion_tokens": 999999999999999999}
+    gateway, _ = pool(lambda *_: (200, {"content-type": "application/json"}, {"usage": usage}, 0), ["a"])
+    caller = gateway.key()
+    for _ in range(20):
+        assert ask(gateway, caller)[0] == 200
+    assert gateway.logs(20)[0]["usage"] == "missing"
+    for path in ("/dashboard/series?metric=tokens", "/stats?by=model", "/logs?filter=latency%3E10", "/dashboard"):
+        assert gateway.admin("GET", path).status == 200
+    # Numbers that are no time or length are refused, and nothing else.
+    for path in ("/logs?filter=latency%3E1e30", "/logs?filter=ttft%3Cnan", "/logs?from=1795990000000000", "/stats?from=9223372036854775807"):
+        assert gateway.admin("GET", path).status == 422
+    assert ask(gateway, caller)[0] == 200

@@ -193,7 +193,9 @@ struct AdminRequest: Sendable {
 
     func time(_ name: String) throws -> Timestamp? {
         guard let text = text(name) else { return nil }
-        if let seconds = Int(text) { return Timestamp(seconds: seconds) }
+        if let seconds = Int(text), seconds.magnitude <= Timestamp.mostSeconds {
+            return Timestamp(seconds: seconds)
+        }
         guard let time = Timestamp(text: text) else {
             throw OperationsError(.invalid, "must be a time such as 2026-11-21T09:30:00Z", parameter: name)
         }

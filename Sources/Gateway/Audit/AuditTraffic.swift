@@ -13,10 +13,12 @@ extension AuditQueries {
     ) throws -> [Int: TrafficCell] {
         var cells: [Int: TrafficCell] = [:]
         let deadline = ContinuousClock.now + Self.timeLimit
+        // Tokens up to what `TokenUsage` believes: rows of versions before may hold any number, and sums must not overflow.
         for file in files.files(.rows).reversed() {
             let condition = try LogFilterSQL(filter, now: WallClock.now().microseconds)
             let sql = """
-                SELECT time, status, error, latency, ttft, bytes_in, bytes_out, prompt_tokens, completion_tokens
+                SELECT time, status, error, latency, ttft, bytes_in, bytes_out,
+                min(prompt_tokens, 1000000000) AS prompt_tokens, min(completion_tokens, 1000000000) AS completion_tokens
                 FROM exchanges WHERE id >= ? AND is_open = 0 AND time >= ? AND time < ? AND \(condition.sql)
                 ORDER BY id DESC
                 """
@@ -90,8 +92,9 @@ extension AuditQueries {
         let sql = """
             SELECT \(columns), count(*) AS requests,
             sum(error IS NOT NULL OR status >= 400) AS errors, sum(latency) AS latency,
-            sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(prompt_tokens) AS prompt_tokens,
-            sum(completion_tokens) AS completion_tokens
+            sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out,
+            sum(min(prompt_tokens, 1000000000)) AS prompt_tokens,
+            sum(min(completion_tokens, 1000000000)) AS completion_tokens
             FROM exchanges WHERE id >= ? AND id < ? AND is_open = 0 AND time >= ? AND \(condition.sql)
             GROUP BY \(places)
             """

@@ -145,6 +145,16 @@ enum Redaction {
         }
     }
 
+    /// The same for what is kept as a text of its own.
+    static func textWithoutClientKeys(_ bytes: UnsafeRawBufferPointer) -> String {
+        guard ByteSearch.firstIndex(of: "fg_", in: bytes, from: 0) != nil else {
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        var copy = Array(bytes)
+        copy.withUnsafeMutableBytes(coverClientKeys)
+        return String(decoding: copy, as: UTF8.self)
+    }
+
     /// A provider's key that its own answer repeats.
     static func cover(_ secret: [UInt8], in body: UnsafeMutableRawBufferPointer) {
         guard secret.count >= 8 else { return }

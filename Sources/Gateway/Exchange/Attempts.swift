@@ -23,6 +23,8 @@ struct Attempts {
     var budget: RepeatBudget
     /// Keys that have been tried, each once.
     var tried: [Int] = []
+    /// Whether the upstream at hand has none, and was asked so.
+    var wasAskedWithoutKey = false
     /// Of the upstreams that may stand in, how many have been looked at.
     var fallbacksSeen = 0
     var traces = AttemptTraces()

@@ -45,6 +45,7 @@ extension Exchange: Deadlined {
             soonest = [soonest, attempts.returnSeconds].compactMap { $0 }.min()
             guard let next = nextUpstream() else { break }
             upstream = next
+            attempts.wasAskedWithoutKey = false
         }
         attempts.returnSeconds = soonest
         return false
@@ -63,7 +64,10 @@ extension Exchange: Deadlined {
             attempts.isOpen = true
             attempts.wasSent = false
             attempts.isTrial = isTrial
-        case .unneeded: key = nil
+        case .unneeded:
+            // There is no next key where there is none.
+            guard !attempts.wasAskedWithoutKey else { return false }
+            key = nil
         case .none(let seconds):
             attempts.returnSeconds = seconds
             return false
@@ -86,6 +90,11 @@ extension Exchange: Deadlined {
     }
 
     private func makeAttempt() {
+        guard key?.definition.location != .body || mayCarryKey else {
+            let message = "The provider's key goes into the request's JSON object, and the body is none."
+            end(with: Refusal(.badRequest, message))
+            return
+        }
         let now = NIODeadline.now()
         // What the one before has taken, and the pause after it.
         if outcome.attempts > 0 { times.spent = times.spent + (now - attempts.began) }
@@ -95,6 +104,12 @@ extension Exchange: Deadlined {
         key?.counters.lastUsedAt.store(WallClock.now().microseconds / 1000, ordering: .relaxed)
         attempts.headerLines = upstream.headers.staticLines
         if upstream.headers.needsScripts { computeHeaders() } else { connect() }
+    }
+
+    /// Without its credential the provider would refuse the request, and the key would be blamed.
+    private var mayCarryKey: Bool {
+        request.admitted.framing != .none
+            && held.withUnsafeReadableBytes { JSONWalker($0).bodyStart != nil }
     }
 
     func connect() {
@@ -175,7 +190,9 @@ extension Exchange: Deadlined {
         answer = AnswerRelay(captureLimit: answer.body.limit)
         answer.accept(held.head)
         if judgement.answer == nil, !held.isRefusal {
-            if machine.judged(.relay(isEventStream: held.isEventStream)) { release(held) }
+            if machine.judged(.relay(isEventStream: held.isEventStream)) {
+                release(held, isFailure: isFailure)
+            }
             return
         }
         // Operators see what the caller does not.
@@ -189,9 +206,9 @@ extension Exchange: Deadlined {
         }
     }
 
-    private func release(_ held: HeldAnswer) {
+    private func release(_ held: HeldAnswer, isFailure: Bool) {
         let now = NIODeadline.now()
-        if held.head.status < 400 { proveKey() }
+        if !isFailure { proveKey() }
         times.answerReleased = now
         relay(held.head, isEventStream: held.isEventStream)
         if held.body.readableBytes > 0 || held.isComplete {
@@ -236,7 +253,9 @@ extension Exchange: Deadlined {
             attempts.budget.allowsAnother(now: WallClock.now().microseconds)
         else { return false }
         let (last, detail) = (key, outcome.detail)
-        if judgement.repeats == .nextKey, let last { attempts.tried.append(last.id) }
+        if judgement.repeats == .nextKey {
+            if let last { attempts.tried.append(last.id) } else { attempts.wasAskedWithoutKey = true }
+        }
         closeAttempt()
         guard takeKey(judgement.repeats == .sameKey ? last : nil) else {
             outcome.detail = detail

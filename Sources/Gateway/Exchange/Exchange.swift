@@ -27,7 +27,7 @@ final class Exchange {
     var isJournaled = false
     var attempts: Attempts
     var deadlineIndex = -1
-    private var held = ByteBuffer()
+    private(set) var held = ByteBuffer()
     private(set) var requestIsSent = false
     /// Whether members of a JSON body are judged or removed, so that it must read the same to everybody.
     private let bodyDecides: Bool
@@ -165,7 +165,7 @@ final class Exchange {
         let bytes = held
         if request.admitted.framing != .none {
             outcome.model = bytes.withUnsafeReadableBytes { body in
-                JSONFields.model(in: body).map { String(decoding: $0, as: UTF8.self) }
+                JSONFields.model(in: body).map(Redaction.textWithoutClientKeys)
             }
         }
         guard !isDecisiveJSON || bytes.withUnsafeReadableBytes(JSONFields.isUnambiguous) else {
@@ -190,7 +190,7 @@ final class Exchange {
     private var isDecisiveJSON: Bool {
         guard bodyDecides, held.readableBytes > 0 else { return false }
         let type = request.head.message.first(.contentType).map { request.head.message.text($0).lowercased() }
-        return type?.contains("json") ?? true || held.readableBytesView.first == UInt8(ascii: "{")
+        return type?.contains("json") ?? true || held.withUnsafeReadableBytes(JSONFields.mayBeObject)
     }
 
     func attemptReady(_ connection: UpstreamConnection) {

@@ -38,9 +38,10 @@ struct ExchangeTimes {
     /// The gateway's own part of the time to the answer's first byte, in microseconds.
     func overhead(at now: NIODeadline) -> Int {
         var own = TimeAmount.zero
-        if let attemptSent { own = own + (attemptSent - (bodyComplete ?? received)) - spent }
+        // A body that is passed on as it comes ends after the attempt has begun.
+        if let attemptSent { own = own + max(.zero, attemptSent - (bodyComplete ?? received)) - spent }
         if let ready = answerReleased ?? answerBegan { own = own + (now - ready) }
-        return Int(own.nanoseconds / 1000)
+        return Int(max(.zero, own).nanoseconds / 1000)
     }
 }
 

@@ -85,6 +85,9 @@ struct HealthStateMachine: Equatable, Sendable {
         }
     }
 
+    /// Whether only an operator may bring it back: one has taken it out, or it is banned, whoever has said so.
+    var isByHand: Bool { state == .banned || state == .disabled && cause == .hand }
+
     var mayBeUsed: Bool {
         switch state {
         case .active, .trial(isUnderWay: false): true

@@ -54,7 +54,7 @@ final class KeyPool: Sendable {
     ) {
         limiter.reserve(entries.map { (LimitKey(scope: .upstreamKey, id: $0.id), $0.limits) })
         let moment = KeyPoolState.Moment(now: WallClock.now().microseconds, counting: limiter.clock.now())
-        content.withLock { content in
+        let changes = content.withLock { content in
             content.entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.id, $0) })
             let members = entries.map {
                 KeyPoolState.Member(
@@ -66,7 +66,7 @@ final class KeyPool: Sendable {
             }
             content.state.policy.longestRest = longestRest
             content.state.restore(upstream)
-            content.state.configure(members, strategy, kept: kept)
+            let changes = content.state.configure(members, strategy, kept: kept)
             for entry in entries {
                 let had = content.state.slot(entry.id)?.windows
                 guard had != nil || !entry.limits.isUnlimited else { continue }
@@ -81,7 +81,9 @@ final class KeyPool: Sendable {
                 let key = LimitKey(scope: .upstreamKey, id: entry.id)
                 content.state.setQuota(entry.id, limiter.quota(of: key, entry.quota), moment)
             }
+            return changes
         }
+        if !changes.isEmpty { changed(changes) }
     }
 
     // MARK: Requests

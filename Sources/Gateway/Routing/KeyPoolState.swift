@@ -36,11 +36,15 @@ struct KeyPoolState: Sendable {
     /// Takes the keys that there are from now on; known ones keep their health.
     ///
     /// `kept`: the health of keys that are new here, as the database has it.
+    ///
+    /// - Returns: the keys that begin anew with another secret.
+    @discardableResult
     mutating func configure(
         _ members: [Member],
         _ strategy: KeyStrategy,
         kept: (Int) -> HealthStateMachine
-    ) {
+    ) -> [PoolChange] {
+        var changes: [PoolChange] = []
         let known = Dictionary(uniqueKeysWithValues: slots.map { ($0.member.id, $0) })
         self.strategy = strategy
         places = [:]
@@ -49,7 +53,13 @@ struct KeyPoolState: Sendable {
         returns = Heap()
         slots = members.map { member in
             var slot = known[member.id] ?? Slot(member: member, health: kept(member.id))
-            if slot.member.generation != member.generation { slot.health = HealthStateMachine() }
+            // What an operator has said of a key is said of its name; what was found out, of its secret.
+            let isAnother = slot.member.generation != member.generation && !slot.health.isByHand
+            if isAnother {
+                let before = slot.health
+                slot.health.reset()
+                if before != slot.health { changes.append(.key(member.id, slot.health)) }
+            }
             slot.member = member
             slot.isReady = false
             slot.place = -1
@@ -61,6 +71,7 @@ struct KeyPoolState: Sendable {
             enter(index)
         }
         models.keepOnly { places[$0] != nil }
+        return changes
     }
 
     /// How the upstream was when the process before ended; what this one has found out stands.

@@ -39,10 +39,13 @@ enum FirstEvent: Equatable {
     private static func failure(_ data: UnsafeRawBufferPointer, isError: Bool) -> Int? {
         let error = JSONFields.value("error", in: data)
         // Some providers send the member with nothing in it.
-        let nothing = ["null", "false", "\"\"", "{}", "[]"]
-        let isEmpty = error.map { value in nothing.contains { value.elementsEqual($0.utf8) } } ?? true
-        guard isError || !isEmpty else { return nil }
-        return error.flatMap(status) ?? 503
+        let nothing = ["null", "false", "0", "\"\"", "{}", "[]"]
+        let isEmpty = error.map { value in
+            nothing.contains { value.elementsEqual($0.utf8) } || JSONFields.integer("code", in: value) == 0
+        }
+        guard isError || isEmpty == false else { return nil }
+        // What nobody knows may have been paid for, and is not asked again.
+        return error.flatMap(status) ?? 500
     }
 
     /// `code` and `status` may be a number; `type` and `code` are words.

@@ -120,7 +120,14 @@ enum JSONFields {
         text("model", in: bytes).flatMap { $0.count <= modelLimit ? $0 : nil }
     }
 
-    /// Whether every reader finds the same members: one whole object, no escapes in its keys, no key twice.
+    /// Whether some reader may find an object: a brace behind blanks and a byte order mark.
+    static func mayBeObject(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.first { !([0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF] as [UInt8]).contains($0) }
+            == UInt8(ascii: "{")
+    }
+
+    /// Whether every reader finds the same members: one whole object, no escapes in its keys, no key twice, also for
+    /// readers that do not tell capital letters from small ones.
     ///
     /// Asked where a member decides what a caller may do; elsewhere a body is nobody's business.
     static func isUnambiguous(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -130,7 +137,7 @@ enum JSONFields {
         while let member = walker.next() {
             let key = bytes[member.key]
             guard !key.contains(UInt8(ascii: "\\")),
-                keys.insert(String(decoding: key, as: UTF8.self)).inserted
+                keys.insert(String(decoding: key, as: UTF8.self).lowercased()).inserted
             else {
                 return false
             }

@@ -5,12 +5,18 @@ struct TokenUsage: Equatable, Sendable {
 
     /// Reads the `usage` object of OpenAI (`prompt_tokens`) or Anthropic (`input_tokens`) form.
     init?(object: UnsafeRawBufferPointer) {
-        promptTokens =
-            JSONFields.integer("prompt_tokens", in: object) ?? JSONFields.integer("input_tokens", in: object)
+        promptTokens = Self.count("prompt_tokens", in: object) ?? Self.count("input_tokens", in: object)
         completionTokens =
-            JSONFields.integer("completion_tokens", in: object)
-            ?? JSONFields.integer("output_tokens", in: object)
+            Self.count("completion_tokens", in: object) ?? Self.count("output_tokens", in: object)
         if promptTokens == nil && completionTokens == nil { return nil }
+    }
+
+    /// More than any model can read or write in one exchange; sums of what lies below it do not overflow.
+    static let most = 1_000_000_000
+
+    /// What no provider can mean is not reported.
+    private static func count(_ name: StaticString, in object: UnsafeRawBufferPointer) -> Int? {
+        JSONFields.integer(name, in: object).flatMap { (0...most).contains($0) ? $0 : nil }
     }
 
     /// Places that are looked at, from the last one back, and bytes of each: a provider's answer must not be able

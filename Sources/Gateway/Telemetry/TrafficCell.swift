@@ -15,6 +15,8 @@ struct TrafficCell: Equatable, Sendable {
     var latency = LatencyHistogram()
     var timeToFirstByte = LatencyHistogram()
 
+    private static let mostTokens = 1 << 40
+
     mutating func merge(_ other: TrafficCell) {
         requests += other.requests
         successes += other.successes
@@ -77,7 +79,11 @@ extension TrafficCell {
             numbers.append(number)
         }
         (requests, successes, failures, callerFaults) = (numbers[0], numbers[1], numbers[2], numbers[3])
-        (bytesIn, bytesOut, promptTokens, completionTokens) = (numbers[4], numbers[5], numbers[6], numbers[7])
+        (bytesIn, bytesOut) = (numbers[4], numbers[5])
+        // What a version before took from a provider without a bound must not make sums overflow.
+        (promptTokens, completionTokens) = (
+            min(numbers[6], Self.mostTokens), min(numbers[7], Self.mostTokens)
+        )
         latencySum = numbers[8]
         guard let first = Self.readHistogram(&rest), let second = Self.readHistogram(&rest) else {
             return nil

@@ -204,7 +204,10 @@ enum LogFilterCondition {
             }
             return .number(try require(Int(text), column, "a whole number"))
         case .duration:
-            if let milliseconds = Double(text) { return .microseconds(Int(milliseconds * 1000)) }
+            // Nothing that is logged lasted for longer than a hundred years, and a filter's sums must not overflow.
+            if let milliseconds = Double(text), abs(milliseconds) < 4e12 {
+                return .microseconds(Int(milliseconds * 1000))
+            }
             let duration = try require(Duration(text: text), column, "a duration such as 500ms, 2s or 5m")
             return .microseconds(duration.milliseconds * 1000)
         case .size: return .bytes(try require(ByteCount(text: text), column, "a size such as 64kb").bytes)

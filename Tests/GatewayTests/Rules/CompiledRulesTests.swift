@@ -254,7 +254,10 @@ import Testing
                 "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
                 .failure(status: 529)
             ),
-            ("event: error\r\ndata: oops\r\n\r\n", .failure(status: 503)),
+            ("event: error\r\ndata: oops\r\n\r\n", .failure(status: 500)),
+            ("data: {\"error\":{\"type\":\"api_error\"}}\n\n", .failure(status: 500)),
+            ("data: {\"error\":0}\n\n", .answer),
+            ("data: {\"error\":{\"code\":0,\"message\":\"success\"}}\n\n", .answer),
             ("data: {\"error\":{\"code\":\"insufficient_quota\"}}\n\n", .failure(status: 429)),
         ] as [(String, FirstEvent)]
     )

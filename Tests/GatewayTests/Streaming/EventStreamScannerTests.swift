@@ -59,6 +59,12 @@ import Testing
         #expect(usage == TokenUsage(prompt: 1, completion: 2))
     }
 
+    @Test func `what no provider can mean is missing, and never summed up`() {
+        let text = #"{"usage":{"prompt_tokens":999999999999999999,"completion_tokens":3}}"#
+        let usage = Array(text.utf8).withUnsafeBytes(TokenUsage.find)
+        #expect(usage?.promptTokens == nil && usage?.completionTokens == 3)
+    }
+
     @Test func `a usage of null is missing, never zero`() {
         #expect(Array(#"{"usage":null}"#.utf8).withUnsafeBytes(TokenUsage.find) == nil)
     }
@@ -126,7 +132,8 @@ extension TokenUsage {
     @Test(
         arguments: [
             (#"{"model":"m"}"#, true), ("{}", true), (" {\n}\n", true), (#"{"a":{"a":1}}"#, true),
-            (#"{"model":"a","model":"b"}"#, false), (#"{"\u006dodel":"b"}"#, false), (#"{"a":1} x"#, false),
+            (#"{"model":"a","model":"b"}"#, false), (#"{"model":"a","Model":"b"}"#, false),
+            (#"{"\u006dodel":"b"}"#, false), (#"{"a":1} x"#, false),
             ("[]", false),
             (#"{"a":1"#, false), ("", false), ("\u{feff}{}", false), (#"{"a":1}{"a":2}"#, false),
         ]
