@@ -46,6 +46,11 @@ import Testing
         #expect(try LogFilter(parsing: "status:5xx") == condition(.status, .contains, .statusClass(5)))
         #expect(try LogFilter(parsing: "bytes>64kb") == condition(.bytes, .greater, .bytes(65_536)))
         #expect(try LogFilter(parsing: "ttft<250ms") == condition(.ttft, .less, .microseconds(250_000)))
+        let longest = 3_999_999_999_999_000
+        #expect(
+            try LogFilter(parsing: "latency>3999999999999")
+                == condition(.latency, .greater, .microseconds(longest))
+        )
         #expect(try LogFilter(parsing: "latency>1.5") == condition(.latency, .greater, .microseconds(1500)))
         #expect(try LogFilter(parsing: "time>-15m") == condition(.time, .greater, .fromNow(-900_000_000)))
         #expect(try LogFilter(parsing: "stream:true") == condition(.stream, .contains, .flag(true)))
@@ -61,7 +66,8 @@ import Testing
             ("status>>3", 8), ("nope:1", 1), ("a and", 6), ("(a", 3), ("a)", 2), ("status:", 8),
             ("latency>2parsecs", 9),
             ("a and nope=1", 7), ("\"abc", 1), ("not", 4), ("or a", 1), ("stream:perhaps", 8),
-            ("time>soon", 6), ("latency>1e30", 9), ("latency>nan", 9), ("ttft<-inf", 6),
+            ("time>soon", 6), ("latency>1e30", 9), ("latency>4000000000000", 9), ("latency>nan", 9),
+            ("ttft<-inf", 6),
         ]
     )
     func `a fault is told with its column`(text: String, column: Int) {

@@ -65,6 +65,13 @@ import Testing
         #expect(usage?.promptTokens == nil && usage?.completionTokens == 3)
     }
 
+    @Test(arguments: [TokenUsage.most - 1, TokenUsage.most, TokenUsage.most + 1])
+    func `as many tokens are believed as any model can use`(count: Int) {
+        let text = "{\"usage\":{\"prompt_tokens\":\(count),\"completion_tokens\":3}}"
+        let usage = Array(text.utf8).withUnsafeBytes(TokenUsage.find)
+        #expect(usage?.promptTokens == (count <= TokenUsage.most ? count : nil))
+    }
+
     @Test func `a usage of null is missing, never zero`() {
         #expect(Array(#"{"usage":null}"#.utf8).withUnsafeBytes(TokenUsage.find) == nil)
     }
