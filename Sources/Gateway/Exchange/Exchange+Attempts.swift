@@ -91,7 +91,7 @@ extension Exchange: Deadlined {
 
     private func makeAttempt() {
         guard key?.definition.location != .body || mayCarryKey else {
-            let message = "The provider's key goes into the request's JSON object, and the body is none."
+            let message = "This upstream's key goes into the body: send a JSON object."
             end(with: Refusal(.badRequest, message))
             return
         }
