@@ -38,7 +38,7 @@ struct PartBenchmarks {
             let moment = KeyPoolState.Moment(now: index)
             let wish = KeyPoolState.Wish(random: dice[index & 4095])
             guard case .key(let id) = pool.choose(wish, moment) else { return }
-            _ = pool.finished(id, .good, moment)
+            _ = pool.finished(id, by: pool.lastAttempt, .good, moment)
         }
     }
 

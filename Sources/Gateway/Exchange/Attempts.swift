@@ -25,6 +25,10 @@ struct Attempts {
     var tried: [Int] = []
     /// Whether the upstream at hand has none, and was asked so.
     var wasAskedWithoutKey = false
+    /// The last upstream whose keys that rest were noted.
+    var notedUpstream: UpstreamEntry?
+    /// Keys that this request was throttled with.
+    private var throttled = 0
     /// Of the upstreams that may stand in, how many have been looked at.
     var fallbacksSeen = 0
     var traces = AttemptTraces()
@@ -32,10 +36,8 @@ struct Attempts {
     var wasSent = false
     /// The upstream's own headers, as lines.
     var headerLines: [UInt8] = []
-    /// Whether the pool waits to hear of the key.
-    var isOpen = false
-    /// Whether others wait for what it finds out of the key.
-    var isTrial = false
+    /// What the pool waits to hear of.
+    var loan: KeyPool.Loan?
     var began = NIODeadline.uptimeNanoseconds(0)
     var held: HeldAnswer?
     /// What is made of the one under way, once that is known.
@@ -48,6 +50,19 @@ struct Attempts {
     init(budget: RepeatBudget) {
         self.budget = budget
     }
+
+    /// A request that is throttled with one key after the other may itself be too much: it sends only some of them to
+    /// rest, and does not try all that there are.
+    mutating func temper(_ judgement: inout Judgement) {
+        guard case .rest(var rest) = judgement.verdict, rest.isThrottling else { return }
+        throttled += 1
+        rest.isRepeated = throttled > 1
+        judgement.verdict = throttled > Self.throttledKeys ? .untold : .rest(rest)
+        if throttled >= Self.throttledTries { judgement.repeats = .no }
+    }
+
+    private static let throttledKeys = 4
+    private static let throttledTries = 12
 
     /// An answer has begun that nothing speaks against; what was made of one that was held stands.
     mutating func wentWell() {

@@ -16,7 +16,9 @@ extension Exchange: Deadlined {
     /// The first try, which the audit is told of before a byte leaves.
     func startAttempt() {
         guard takeKey() else {
-            let message = "No key of this upstream can be used now."
+            let message =
+                request.upstream.keys.isEmpty
+                ? "This upstream rests and cannot be used now." : "No key of this upstream can be used now."
             end(with: Refusal(.noUsableKey, message, retryAfter: attempts.returnSeconds ?? 30))
             return
         }
@@ -35,7 +37,8 @@ extension Exchange: Deadlined {
     private func takeKey(_ same: UpstreamKeyEntry? = nil) -> Bool {
         var soonest: Int?
         while true {
-            if outcome.attempts == 0 || upstream !== request.upstream {
+            if attempts.notedUpstream !== upstream {
+                attempts.notedUpstream = upstream
                 attempts.traces.note(
                     upstream.pool.census(),
                     of: upstream === request.upstream ? nil : upstream
@@ -59,15 +62,15 @@ extension Exchange: Deadlined {
         wish.random = worker.randomNumber()
         attempts.returnSeconds = nil
         switch upstream.pool.choose(wish, now: WallClock.now().microseconds) {
-        case .key(let chosen, let isTrial):
-            key = chosen
-            attempts.isOpen = true
+        case .loan(let loan):
+            key = loan.key
+            attempts.loan = loan
             attempts.wasSent = false
-            attempts.isTrial = isTrial
-        case .unneeded:
-            // There is no next key where there is none.
-            guard !attempts.wasAskedWithoutKey else { return false }
-            key = nil
+            // There is no next key where there is none, or where all have gone meanwhile.
+            if key == nil, attempts.wasAskedWithoutKey || !upstream.keys.isEmpty {
+                tell(.untold)
+                return false
+            }
         case .none(let seconds):
             attempts.returnSeconds = seconds
             return false
@@ -239,7 +242,8 @@ extension Exchange: Deadlined {
 
     private func judge(_ result: AttemptOutcome) -> Judgement {
         let now = WallClock.now().microseconds
-        let judgement = upstream.pool.judge(result, key: key?.id ?? 0, by: upstream.rules, now: now)
+        var judgement = upstream.pool.judge(result, key: key?.id ?? 0, by: upstream.rules, now: now)
+        attempts.temper(&judgement)
         attempts.judgement = judgement
         return judgement
     }
@@ -295,16 +299,16 @@ extension Exchange: Deadlined {
 
     /// The answer has begun: whoever waits for what this attempt finds out need not wait for its end.
     func proveKey() {
-        guard attempts.isTrial, attempts.isOpen, let key else { return }
-        attempts.isTrial = false
-        upstream.pool.proved(key)
+        guard let loan = attempts.loan, loan.isTrial else { return }
+        attempts.loan?.isTrial = false
+        upstream.pool.proved(loan)
     }
 
     private func tell(_ verdict: KeyVerdict) {
-        guard attempts.isOpen, let key else { return }
-        attempts.isOpen = false
+        guard let loan = attempts.loan else { return }
+        attempts.loan = nil
         let now = WallClock.now().microseconds
-        upstream.pool.finished(key, verdict, wasSent: attempts.wasSent, now: now)
+        upstream.pool.finished(loan, verdict, wasSent: attempts.wasSent, now: now)
     }
 
     /// Every exchange comes here once, from `finish`.

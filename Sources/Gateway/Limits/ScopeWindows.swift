@@ -72,7 +72,8 @@ struct ScopeWindows: Sendable {
             let figures = Figures(
                 limit: counts.limit,
                 remaining: remaining,
-                reset: counts.untilFirstLeaves(now: now)
+                // Of a limit that was lowered more may count than it allows.
+                reset: max(counts.untilFirstLeaves(now: now), remaining > 0 ? 0 : counts.wait(now: now))
             )
             if figures.tighter(than: tightest) { tightest = figures }
         }

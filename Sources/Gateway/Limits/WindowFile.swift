@@ -81,16 +81,17 @@ final class WindowFile {
     func window(_ key: LimitKey, _ window: LimitWindow, limit: Int, now: Int) -> SlidingWindow {
         let identity = Self.identity(key, window)
         let length = window.length * 1_000_000
-        let size = SlidingWindow.size(limit: limit)
         guard let known = used[identity] else {
-            let place = occupy(identity, size: size) { $0[SlidingWindow.Word.limit] = UInt64(limit) }
+            let shape = SlidingWindow.Shape(limit: limit)
+            let place = occupy(identity, size: shape.size) { $0[SlidingWindow.Word.shape] = shape.word }
             return SlidingWindow(place.words, length: length)
         }
         let before = SlidingWindow(known.words, length: length)
-        guard before.limit != limit else { return before }
+        if let same = before.with(limit: limit, now: now) { return same }
+        let shape = SlidingWindow.Shape(limit: limit, counted: before.current(now: now))
         // The old place is given up last: a death between leaves two, of which either is right.
-        let place = occupy(identity, size: size) { words in
-            words[SlidingWindow.Word.limit] = UInt64(limit)
+        let place = occupy(identity, size: shape.size) { words in
+            words[SlidingWindow.Word.shape] = shape.word
             SlidingWindow(words, length: length).adopt(before, now: now)
         }
         vacate(known)
@@ -109,13 +110,14 @@ final class WindowFile {
         for (key, limits) in wanted {
             for window in LimitWindow.allCases {
                 guard let limit = limits[window] else { continue }
-                // A window that stays as it is needs no other place.
+                let shape = SlidingWindow.Shape(limit: limit)
+                // A window whose memory is enough needs no other place.
                 if let place = used[Self.identity(key, window)],
-                    place.words[SlidingWindow.Word.limit] == UInt64(limit)
+                    SlidingWindow.Shape(word: place.words[SlidingWindow.Word.shape]).holds(shape)
                 {
                     continue
                 }
-                missing[Self.sizeIndex(SlidingWindow.size(limit: limit))] += 1
+                missing[Self.sizeIndex(shape.size)] += 1
             }
         }
         for (index, count) in missing.enumerated() {
@@ -288,9 +290,8 @@ final class WindowFile {
         now: Int
     ) -> Bool {
         guard let window else { return QuotaCount(words).isSound }
-        let limit = words[SlidingWindow.Word.limit]
-        return (1...UInt64(RateLimits.range.upperBound)).contains(limit)
-            && SlidingWindow.size(limit: Int(limit)) <= Self.smallest << index
+        let shape = SlidingWindow.Shape(word: words[SlidingWindow.Word.shape])
+        return RateLimits.range.contains(shape.limit) && shape.size <= Self.smallest << index
             && SlidingWindow(words, length: window.length * 1_000_000).mend(now: now)
     }
 }

@@ -55,6 +55,8 @@ struct HealthStateMachine: Equatable, Sendable {
     private var failures = 0
     /// When the request on trial is waited for no longer; 0 without one.
     private(set) var trialEnds = 0
+    /// The attempt that is on trial, or was the last that was: no other one ends it.
+    private var trialAttempt = 0
 
     init() {}
 
@@ -109,7 +111,7 @@ struct HealthStateMachine: Equatable, Sendable {
     /// - Returns: whether the time has come for a trial, or for another one.
     mutating func timePassed(now: Int) -> Bool {
         if state == .trial(isUnderWay: true), trialEnds <= now {
-            released()
+            abandonTrial()
             return true
         }
         guard let until = returnsAt, until <= now else { return false }
@@ -117,29 +119,41 @@ struct HealthStateMachine: Equatable, Sendable {
         return true
     }
 
-    mutating func chosen(now: Int, _ policy: Policy) {
+    /// `attempt`: its number, here and where its end is told.
+    mutating func chosen(by attempt: Int, now: Int, _ policy: Policy) {
         guard case .trial = state else { return }
         state = .trial(isUnderWay: true)
         trialEnds = now + Self.microseconds(policy.longestTrial)
+        trialAttempt = attempt
     }
 
-    /// A request that was sent with it has told nothing about it.
-    mutating func released() {
+    /// Whether others wait for what this attempt finds out.
+    func isOnTrial(by attempt: Int) -> Bool {
+        state == .trial(isUnderWay: true) && trialAttempt == attempt
+    }
+
+    /// Whoever is on trial is not waited for.
+    mutating func abandonTrial() {
         guard case .trial = state else { return }
         state = .trial(isUnderWay: false)
         trialEnds = 0
     }
 
+    /// A request that was sent with it has told nothing about it.
+    mutating func released(by attempt: Int) {
+        if isOnTrial(by: attempt) { abandonTrial() }
+    }
+
     /// - Returns: whether this has brought it back.
-    mutating func succeeded() -> Bool {
+    mutating func succeeded(by attempt: Int) -> Bool {
         failures = 0
         switch state {
         case .active: rests = 0
-        case .trial:
+        case .trial where trialAttempt == attempt:
             reset()
             return true
         // A request that began before the verdict: a rest is not cut short by it.
-        case .cooling, .exhausted, .disabled, .banned: break
+        case .trial, .cooling, .exhausted, .disabled, .banned: break
         }
         return false
     }
@@ -147,10 +161,9 @@ struct HealthStateMachine: Equatable, Sendable {
     /// A failure that may be anybody's: only several in a row, or one in a trial, are a verdict.
     ///
     /// - Returns: whether it rests from now on.
-    mutating func failed(_ reason: String, now: Int, _ policy: Policy) -> Bool {
+    mutating func failed(_ reason: String, by attempt: Int, now: Int, _ policy: Policy) -> Bool {
         failures += 1
-        let isTrial = if case .trial = state { true } else { false }
-        guard isTrial || failures >= policy.failureLimit else { return false }
+        guard isOnTrial(by: attempt) || failures >= policy.failureLimit else { return false }
         return cool(until: now + grownRest(policy.rest, policy), reason, .failures, now: now, policy)
     }
 

@@ -3,11 +3,17 @@ import Synchronization
 
 /// The keys of one upstream, for all loops; it outlives snapshots, so that what a key has shown is not forgotten.
 final class KeyPool: Sendable {
+    /// What an attempt is made with, until `finished` is told of its end.
+    struct Loan: Sendable {
+        /// nil where the upstream has none, and needs none.
+        let key: UpstreamKeyEntry?
+        fileprivate let attempt: Int
+        /// Whether others wait for what this attempt finds out.
+        var isTrial: Bool
+    }
+
     enum Choice {
-        /// On trial others wait for what this request finds out.
-        case key(UpstreamKeyEntry, isTrial: Bool)
-        /// The upstream has no keys, and needs none.
-        case unneeded
+        case loan(Loan)
         /// With the whole seconds until one may be used again, if that is known.
         case none(retryAfter: Int?)
     }
@@ -22,6 +28,17 @@ final class KeyPool: Sendable {
         var state = KeyPoolState()
         var entries: [Int: UpstreamKeyEntry] = [:]
         var thresholds = RuleThresholds()
+
+        /// The attempt that was just begun.
+        func loan(_ key: UpstreamKeyEntry?) -> Loan {
+            let attempt = state.lastAttempt
+            return Loan(key: key, attempt: attempt, isTrial: state.isOnTrial(key?.id, by: attempt))
+        }
+
+        /// What an older secret has shown says nothing of the one that has taken its place.
+        func isCurrent(_ key: UpstreamKeyEntry?) -> Bool {
+            key.flatMap { known in entries[known.id].map { $0.generation == known.generation } } ?? true
+        }
     }
 
     /// A pool of thousands of dead keys must not fill the log with their names.
@@ -91,13 +108,12 @@ final class KeyPool: Sendable {
     func choose(_ wish: KeyPoolState.Wish, now: Int) -> Choice {
         let moment = KeyPoolState.Moment(now: now, counting: limiter.clock.now())
         let (choice, spent) = content.withLock { content -> (Choice, [PoolChange]) in
-            guard !content.entries.isEmpty else { return (.unneeded, []) }
             let choice: Choice
             switch content.state.choose(wish, moment) {
             case .key(let id):
                 choice =
-                    content.entries[id].map { .key($0, isTrial: content.state.isOnTrial(id)) }
-                    ?? .none(retryAfter: nil)
+                    content.entries[id].map { .loan(content.loan($0)) } ?? .none(retryAfter: nil)
+            case .unneeded: choice = .loan(content.loan(nil))
             case .none(let returnsAt):
                 choice = .none(retryAfter: returnsAt.map { max(1, ($0 - now + 999_999) / 1_000_000) })
             }
@@ -142,21 +158,21 @@ final class KeyPool: Sendable {
     /// Ends an attempt that `choose` has begun.
     ///
     /// One that has sent nothing costs the key's quota nothing.
-    func finished(_ key: UpstreamKeyEntry, _ verdict: KeyVerdict, wasSent: Bool, now: Int) {
+    func finished(_ loan: Loan, _ verdict: KeyVerdict, wasSent: Bool, now: Int) {
         let moment = KeyPoolState.Moment(now: now, counting: limiter.clock.now())
         let changes = content.withLock { content in
-            // What an older secret has shown says nothing of the one that has taken its place.
-            let isCurrent = content.entries[key.id].map { $0.generation == key.generation } ?? true
-            if !wasSent { content.state.giveBack(key.id) }
-            return content.state.finished(key.id, isCurrent ? verdict : .untold, moment)
+            let id = loan.key?.id
+            if !wasSent, let id { content.state.giveBack(id) }
+            let verdict = content.isCurrent(loan.key) ? verdict : .untold
+            return content.state.finished(id, by: loan.attempt, verdict, moment)
         }
         if !changes.isEmpty { changed(changes) }
     }
 
     /// Before the end of an attempt that is on trial: its answer has begun well.
-    func proved(_ key: UpstreamKeyEntry) {
+    func proved(_ loan: Loan) {
         let changes = content.withLock { content in
-            content.entries[key.id]?.generation == key.generation ? content.state.proved(key.id) : []
+            content.isCurrent(loan.key) ? content.state.proved(loan.key?.id, by: loan.attempt) : []
         }
         if !changes.isEmpty { changed(changes) }
     }
@@ -195,6 +211,9 @@ final class KeyPool: Sendable {
     var hasUsableKey: Bool {
         content.withLock { $0.entries.isEmpty || $0.state.unusableCount < $0.entries.count }
     }
+
+    /// Whether requests are under way with keys that are gone.
+    var isInUse: Bool { content.withLock { !$0.state.departed.isEmpty } }
 
     var upstreamHealth: HealthStateMachine { content.withLock(\.state.upstream) }
 
@@ -272,13 +291,16 @@ final class PoolRegistry: Sendable {
     }
 
     /// Empties the pools of upstreams that are gone: nobody may count where others will.
+    ///
+    /// Those with requests under way stay as long, since an upstream may come back by an undo.
     func keepOnly(_ ids: Set<Int>) {
-        let gone = pools.withLock { pools in
-            let gone = pools.filter { !ids.contains($0.key) }
-            for id in gone.keys { pools[id] = nil }
-            return gone.values
+        let gone = pools.withLock { pools in pools.filter { !ids.contains($0.key) } }
+        for pool in gone.values {
+            pool.configure([], .roundRobin, longestRest: .zero) { _ in HealthStateMachine() }
         }
-        for pool in gone { pool.configure([], .roundRobin, longestRest: .zero) { _ in HealthStateMachine() } }
+        pools.withLock { pools in
+            for (id, pool) in gone where !pool.isInUse { pools[id] = nil }
+        }
     }
 
     func pool(ofUpstream id: Int) -> KeyPool {

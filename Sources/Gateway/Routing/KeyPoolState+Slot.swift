@@ -14,6 +14,8 @@ extension KeyPoolState {
 
     enum Choice: Equatable, Sendable {
         case key(Int)
+        /// The upstream has no keys.
+        case unneeded
         /// With the first moment at which one may be used again, if one is known.
         case none(returnsAt: Int?)
     }

@@ -17,13 +17,19 @@ struct KeyPoolState: Sendable {
     /// The upstream as a whole.
     var upstream = HealthStateMachine()
     var slots: [Slot] = []
-    private(set) var models = ModelRests()
+    var models = ModelRests()
     private(set) var strategy = KeyStrategy.roundRobin
     var places: [Int: Int] = [:]
     var groups: [Group] = []
     private(set) var resting: [Int] = []
     private var returns = Heap<Return>()
+    /// When the first of those that rest returns, until something changes of them.
+    private var knownReturn: Int??
     var trouble = SharedTrouble()
+    /// The number of the last attempt that was begun.
+    private(set) var lastAttempt = 0
+    /// What is under way with keys that are gone, and may come back.
+    var departed: [Int: Int] = [:]
     /// Keys whose quota was used up since somebody asked; told of once.
     var spent: [Int] = []
     /// The last key that was asked about because it may come back.
@@ -51,8 +57,10 @@ struct KeyPoolState: Sendable {
         groups = []
         resting = []
         returns = Heap()
+        departed.merge(known.mapValues(\.inFlight).filter { $0.value > 0 }) { _, new in new }
         slots = members.map { member in
             var slot = known[member.id] ?? Slot(member: member, health: kept(member.id))
+            slot.inFlight = departed.removeValue(forKey: member.id) ?? 0
             // What an operator has said of a key is said of its name; what was found out, of its secret.
             let isAnother = slot.member.generation != member.generation && !slot.health.isByHand
             if isAnother {
@@ -88,9 +96,12 @@ struct KeyPoolState: Sendable {
     var unusableCount: Int { resting.count }
 
     /// When the first of those that rest returns by itself.
-    func firstReturn(now: Int) -> Int? {
-        let first = resting.lazy.compactMap { slots[$0].returnsAt }.min()
-        return upstream.mayBeUsed ? first : [upstream.returnsAt, first].compactMap { $0 }.max()
+    private mutating func firstReturn() -> Int? {
+        // Where all keys rest every request asks, and thousands may rest.
+        if let known = knownReturn { return known }
+        let first = resting.lazy.compactMap { [slots] in slots[$0].returnsAt }.min()
+        knownReturn = .some(first)
+        return first
     }
 
     // MARK: Choosing
@@ -101,6 +112,10 @@ struct KeyPoolState: Sendable {
         bringBack(now: now)
         _ = upstream.timePassed(now: now)
         guard upstream.mayBeUsed else { return .none(returnsAt: upstream.returnsAt ?? now + Self.trialTime) }
+        guard !slots.isEmpty else {
+            begin(now: now)
+            return .unneeded
+        }
         if let wanted = wish.wanted.flatMap({ places[$0] }), slots[wanted].isReady,
             let choice = take(wanted, moment)
         {
@@ -113,7 +128,7 @@ struct KeyPoolState: Sendable {
             any.model = nil
             if let choice = choose(fitting: any, moment) { return choice }
         }
-        return .none(returnsAt: firstReturn(now: now))
+        return .none(returnsAt: firstReturn())
     }
 
     private mutating func choose(fitting wish: Wish, _ moment: Moment) -> Choice? {
@@ -133,8 +148,8 @@ struct KeyPoolState: Sendable {
             leave(index)
             return nil
         }
-        upstream.chosen(now: moment.now, policy)
-        slots[index].health.chosen(now: moment.now, policy)
+        begin(now: moment.now)
+        slots[index].health.chosen(by: lastAttempt, now: moment.now, policy)
         slots[index].inFlight += 1
         slots[index].uses += 1
         slots[index].windows?.take(now: moment.counting)
@@ -142,6 +157,11 @@ struct KeyPoolState: Sendable {
         hold(index, moment)
         if !slots[index].mayBeUsed { leave(index) }
         return .key(slots[index].member.id)
+    }
+
+    private mutating func begin(now: Int) {
+        lastAttempt += 1
+        upstream.chosen(by: lastAttempt, now: now, policy)
     }
 
     /// What to tell a caller who comes while another's request finds out whether an upstream is back.
@@ -167,127 +187,6 @@ struct KeyPoolState: Sendable {
             }
             settle(next.slot)
         }
-    }
-
-    // MARK: Ends of attempts
-
-    /// What an attempt with a key has told of it, and of the upstream.
-    mutating func finished(_ id: Int, _ verdict: KeyVerdict, _ moment: Moment) -> [PoolChange] {
-        let now = moment.now
-        guard let index = places[id] else {
-            // The key has gone, but a trial of the upstream must not go with it.
-            let before = upstream.state
-            if verdict == .good { _ = upstream.succeeded() } else { upstream.released() }
-            return upstream.state == before ? [] : [.upstream(upstream)]
-        }
-        slots[index].inFlight = max(0, slots[index].inFlight - 1)
-        slots[index].windows?.release()
-        if case .busy = slots[index].hold { hold(index, moment) }
-        let (upstreamBefore, keyBefore) = (upstream, slots[index].health)
-        var changes = apply(verdict, to: index, now: now)
-        if keyBefore != slots[index].health { changes.append(.key(id, slots[index].health)) }
-        if upstreamBefore.state != upstream.state { changes.append(.upstream(upstream)) }
-        settle(index)
-        return changes
-    }
-
-    /// Whether a request that is under way with this key finds out for others.
-    func isOnTrial(_ id: Int) -> Bool {
-        isTrialOfUpstream || slot(id)?.health.state == .trial(isUnderWay: true)
-    }
-
-    /// An answer has begun that shows that the key works: others need not wait for its end.
-    mutating func proved(_ id: Int) -> [PoolChange] {
-        guard let index = places[id] else { return [] }
-        let (upstreamBefore, keyBefore) = (upstream.state, slots[index].health)
-        _ = apply(.good, to: index, now: 0)
-        settle(index)
-        var changes: [PoolChange] = []
-        if keyBefore != slots[index].health { changes.append(.key(id, slots[index].health)) }
-        if upstreamBefore != upstream.state { changes.append(.upstream(upstream)) }
-        return changes
-    }
-
-    /// - Returns: what has changed of other keys.
-    private mutating func apply(_ verdict: KeyVerdict, to index: Int, now: Int) -> [PoolChange] {
-        let id = slots[index].member.id
-        switch verdict {
-        case .untold:
-            upstream.released()
-            slots[index].health.released()
-            return []
-        case .transient(let reason):
-            _ = slots[index].health.failed(reason, now: now, policy)
-            if trouble.failed(id, isOnlyKey: slots.count == 1) || isTrialOfUpstream {
-                let until = now + upstream.grownRest(policy.rest, policy)
-                _ = upstream.cool(until: until, reason, .failures, now: now, policy)
-            }
-            return []
-        case .upstreamRest(let rest):
-            slots[index].health.released()
-            _ = upstream.cool(until: deadline(rest, upstream, now: now), rest.reason, now: now, policy)
-            return []
-        case .rest(let rest): return cool(index, rest, now: now)
-        case .good:
-            trouble.end()
-            _ = slots[index].health.succeeded()
-        case .modelRest(let model, let rest): restModel(index, model, rest, now: now)
-        case .exhausted(let until, let reason):
-            _ = slots[index].health.exhaust(until: until, reason, now: now, policy)
-        case .disabled(let reason, let cause): _ = slots[index].health.disable(reason, cause)
-        case .banned(let reason): _ = slots[index].health.ban(reason)
-        }
-        // It has answered, whatever it said of the key.
-        _ = upstream.succeeded()
-        return []
-    }
-
-    private var isTrialOfUpstream: Bool { upstream.state == .trial(isUnderWay: true) }
-
-    private func deadline(_ rest: KeyVerdict.Rest, _ health: HealthStateMachine, now: Int) -> Int {
-        rest.until ?? now + health.grownRest(rest.length, policy)
-    }
-
-    /// Many keys throttled at once, and none that works between them: it is the host that is tired of us, so it rests
-    /// and the keys do not.
-    private mutating func cool(_ index: Int, _ rest: KeyVerdict.Rest, now: Int) -> [PoolChange] {
-        let id = slots[index].member.id
-        let before = slots[index].health
-        let until = deadline(rest, before, now: now)
-        if rest.isThrottling, isTrialOfUpstream {
-            slots[index].health.released()
-            let longer = max(until, now + upstream.grownRest(policy.rest, policy))
-            _ = upstream.cool(until: longer, rest.reason, now: now, policy)
-            return []
-        }
-        _ = slots[index].health.cool(until: until, rest.reason, now: now, policy)
-        guard rest.isThrottling, let blamed = trouble.throttled(id, before, until: until, now: now) else {
-            _ = upstream.succeeded()
-            return []
-        }
-        let reason = "\(blamed.keys.count) keys were throttled at once: \(rest.reason)"
-        _ = upstream.cool(until: blamed.until, reason, now: now, policy)
-        return blamed.keys.compactMap { key in
-            // What has been found out of a key in the meantime stands.
-            guard let place = places[key.id], case .cooling = slots[place].health.state else { return nil }
-            slots[place].health = key.before
-            slots[place].health.released()
-            settle(place)
-            return place == index ? nil : .key(key.id, slots[place].health)
-        }
-    }
-
-    private mutating func restModel(_ index: Int, _ model: String, _ rest: KeyVerdict.Rest, now: Int) {
-        let id = slots[index].member.id
-        let until = min(
-            rest.until ?? now + HealthStateMachine.microseconds(rest.length),
-            now + HealthStateMachine.microseconds(policy.longestRest)
-        )
-        slots[index].health.released()
-        // Names come from callers: only a provider that throttles says something of the key by them.
-        guard models.add(key: id, model: model, until: until, now: now), rest.isThrottling else { return }
-        // So many of its models rest that it is the key.
-        _ = slots[index].health.cool(until: until, rest.reason, now: now, policy)
     }
 
     /// Forgets rests of models that are over.
@@ -321,6 +220,7 @@ struct KeyPoolState: Sendable {
     }
 
     private mutating func enter(_ index: Int) {
+        knownReturn = nil
         guard slots[index].mayBeUsed else {
             rest(index)
             return
@@ -347,6 +247,7 @@ struct KeyPoolState: Sendable {
     }
 
     private mutating func rest(_ index: Int) {
+        knownReturn = nil
         if slots[index].place < 0 {
             slots[index].place = resting.count
             resting.append(index)

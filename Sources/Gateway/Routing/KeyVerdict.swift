@@ -8,6 +8,8 @@ enum KeyVerdict: Equatable, Sendable {
         var reason: String
         /// The provider has too many requests, which may be the key's, or those of the whole host.
         var isThrottling = false
+        /// The same request was throttled with another key before, so that it may be its own fault.
+        var isRepeated = false
     }
 
     /// The attempt was given up before it could tell.
@@ -66,12 +68,16 @@ struct SharedTrouble: Sendable {
         let before: HealthStateMachine
         let at: Int
         let until: Int
+        /// By a request that was not throttled before.
+        let isFirst: Bool
     }
 
     /// As many failures on end, of two keys or the only one, are the upstream's.
     private static let failureLimit = 5
-    /// As many keys throttled within so long, with no success between, are the host's.
+    /// As many keys throttled within so long, for so many requests and with no success between, are the host's: one
+    /// request that asks for too much is refused with every key that it is sent with.
     private static let throttledKeys = 5
+    private static let throttledRequests = 3
     private static let throttledWithin = 2_000_000
 
     private var failures = 0
@@ -85,7 +91,7 @@ struct SharedTrouble: Sendable {
     }
 
     /// - Returns: whether the upstream is to blame.
-    mutating func failed(_ id: Int, isOnlyKey: Bool) -> Bool {
+    mutating func failed(_ id: Int?, isOnlyKey: Bool) -> Bool {
         failures += 1
         if let failing, failing != id { isShared = true }
         failing = id
@@ -99,12 +105,17 @@ struct SharedTrouble: Sendable {
         _ id: Int,
         _ before: HealthStateMachine,
         until: Int,
+        isFirst: Bool,
         now: Int
     ) -> (keys: [Throttled], until: Int)? {
         let first = throttled.first { $0.id == id }?.before
         throttled.removeAll { $0.at < now - Self.throttledWithin || $0.id == id }
-        throttled.append(Throttled(id: id, before: first ?? before, at: now, until: until))
-        guard throttled.count >= Self.throttledKeys else { return nil }
+        throttled.append(
+            Throttled(id: id, before: first ?? before, at: now, until: until, isFirst: isFirst)
+        )
+        guard throttled.count >= Self.throttledKeys,
+            throttled.count(where: \.isFirst) >= Self.throttledRequests
+        else { return nil }
         let keys = throttled
         end()
         return (keys, keys.map(\.until).max() ?? until)

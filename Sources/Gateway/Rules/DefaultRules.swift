@@ -17,13 +17,40 @@ enum DefaultRules {
     private static let quotaWords =
         "(?i)insufficient_quota|billing_hard_limit|billing_not_active|exceeded your current quota"
         + "|credit balance is too low|insufficient (balance|credits|funds)|out of credits|余额不足|额度不足"
-    private static let credentialWords =
-        "(?i)invalid_api_key|incorrect api key|api[_ ]key[_ ](not[_ ]valid|invalid|expired|disabled|revoked)"
-        + "|account_deactivated|account (has been )?(deactivated|suspended|disabled|banned)|authentication_error"
-        + "|invalid authentication|organization has been disabled"
+    /// Of what says so with 400 or 403, only the error's own words count: the rest may repeat what the caller has sent.
+    private static let quotaError = error(
+        codes: "insufficient_(user_)?quota|insufficient_(balance|credits|funds)|billing_hard_limit_reached"
+            + "|billing_not_active|(exceeded_current_)?quota(_exceeded)?(_error)?|budget_exceeded"
+            + "|arrearage|account_?overdue(_?error)?",
+        messages: "your credit balance is too low to access the anthropic api\\. please go to plans & billing"
+            + " to upgrade or purchase credits\\.|you exceeded your current quota[a-z ,.:/&-]*"
+            + "|insufficient (balance|credits|funds)\\.?|(用户|账户)?(余额|额度)不足"
+    )
+    private static let credentialError = error(
+        codes: "invalid_?api_?key|(incorrect|expired|revoked|disabled)_api_key|api_?key_?(not_valid|invalid|expired)"
+            + "|account_(deactivated|suspended|disabled|banned)|organization_(deactivated|disabled)"
+            + "|authentication_error|invalid_authentication(_error)?",
+        messages: "api key (not valid\\. please pass a valid api key|expired\\. please renew the api key)\\."
+            + "|(this|your) (organization|account) has been (deactivated|suspended|disabled|banned)\\.?"
+    )
+
+    /// A pattern for a code or a whole message of the error itself: a member of the answer's object, or of its `error`,
+    /// behind plain members only. A text that repeats what a caller has sent cannot look like that.
+    private static func error(codes: String, messages: String) -> String {
+        let text = #""(?:[^"\\]|\\.)*""#
+        let before = #"(?:\s*"\w+"\s*:\s*(?:"# + text + #"|[\w.+-]+)\s*,)*\s*"#
+        return #"(?i)^[^{"]*\{"# + before + #"(?:"error"\s*:\s*\{"# + before + ")?"
+            + #"(?:"(?:code|type|status)"\s*:\s*"(?:"# + codes + #")""#
+            + #"|"message"\s*:\s*"(?:"# + messages + #")(?: \(request id: \w+\))?")"#
+    }
+
     private static let modelWords =
         "(?i)model_not_found|model .{0,100}(does not exist|not found|not supported)|no access to (the )?model"
         + "|not have access to (the )?model"
+
+    /// Not the key has had too much, but the request alone is more than it may have.
+    private static let tooLarge =
+        "(?i)\"message\"\\s*:\\s*\"(request too large for |this request would exceed )"
 
     private static let drafts: [Draft] = [
         (
@@ -37,15 +64,22 @@ enum DefaultRules {
         (
             "out of quota",
             when {
-                $0.status = [StatusRange(400...400), StatusRange(403...403), StatusRange(429...429)]
+                $0.status = [StatusRange(429...429)]
                 $0.bodyRegex = quotaWords
+            }, nil, [RuleAction(.exhaustKey), RuleAction(.retryNextKey), RuleAction(.notify)]
+        ),
+        (
+            "refused for quota",
+            when {
+                $0.status = [StatusRange(400...400), StatusRange(403...403)]
+                $0.bodyRegex = quotaError
             }, nil, [RuleAction(.exhaustKey), RuleAction(.retryNextKey), RuleAction(.notify)]
         ),
         (
             "refused credential",
             when {
                 $0.status = [StatusRange(400...400), StatusRange(403...403)]
-                $0.bodyRegex = credentialWords
+                $0.bodyRegex = credentialError
             }, nil, [RuleAction(.disableKey), RuleAction(.retryNextKey), RuleAction(.notify)]
         ),
         (
@@ -58,6 +92,13 @@ enum DefaultRules {
                 $0.status = [StatusRange(403...403), StatusRange(404...404)]
                 $0.bodyRegex = modelWords
             }, nil, [RuleAction(.cooldownModel, seconds: 3600), RuleAction(.retryNextKey)]
+        ),
+        (
+            "request beyond a limit",
+            when {
+                $0.status = [StatusRange(429...429)]
+                $0.bodyRegex = tooLarge
+            }, nil, [RuleAction(.retryNextKey)]
         ),
         (
             "throttled", when { $0.status = [StatusRange(429...429)] }, nil,

@@ -26,7 +26,7 @@ package struct Rule: Codable, Sendable, Equatable {
     }
 }
 
-/// What has to be so; every part that is given must hold, and of each list one entry.
+/// What has to be so; every part that is given must hold: of `header` all entries, of the other lists one.
 package struct RuleCondition: Codable, Sendable, Equatable {
     package var status: [StatusRange]?
     package var error: [RuleError]?

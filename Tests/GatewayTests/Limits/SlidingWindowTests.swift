@@ -27,10 +27,10 @@ import Testing
     }
 
     private static func memory(_ limit: Int) -> UnsafeMutablePointer<UInt64> {
-        let size = SlidingWindow.size(limit: limit)
+        let size = SlidingWindow.Shape(limit: limit).size
         let words = UnsafeMutablePointer<UInt64>.allocate(capacity: size)
         words.initialize(repeating: 0, count: size)
-        words[SlidingWindow.Word.limit] = UInt64(limit)
+        words[SlidingWindow.Word.shape] = SlidingWindow.Shape(limit: limit).word
         return words
     }
 

@@ -35,6 +35,49 @@ import Testing
         #expect(second.window(Self.key, .minute, limit: 2, now: now).current(now: now) == 0)
     }
 
+    /// Lowering a limit and raising it again lets nobody have more than the higher one.
+    @Test(arguments: [[50, 5, 50], [5, 1000, 3, 1000], [2000, 20, 2000], [900, 3, 1500, 3, 900], [40, 1200, 40]])
+    func `a limit that was lower for a while has forgotten nothing`(limits: [Int]) throws {
+        let folder = try TemporaryFolder()
+        var file = try WindowFile(path: folder.path + "/counts", Self.reading(uptime: 0))
+        var begun: [Int] = []
+        var now = 100 * Self.second
+        for (turn, limit) in limits.enumerated() {
+            if turn == 2 { file = try WindowFile(path: folder.path + "/counts", Self.reading(uptime: now)) }
+            let window = file.window(Self.key, .minute, limit: limit, now: now)
+            #expect(window.limit == limit && window.current(now: now) == begun.count)
+            while window.wait(now: now) == 0 {
+                window.take(now: now)
+                begun.append(now)
+                now += 1000
+            }
+            #expect(begun.count == limits[...turn].max(), "\(limits[...turn])")
+        }
+        // As soon as it says, and never before.
+        let window = file.window(Self.key, .minute, limit: limits.last ?? 0, now: now)
+        let wait = window.wait(now: now)
+        #expect(wait > 0 && window.wait(now: now + wait - 1) > 0 && window.wait(now: now + wait) == 0)
+        let counting = begun.count { $0 + 60 * Self.second > now + wait }
+        #expect(counting < limits.last ?? 0)
+    }
+
+    @Test func `a window of a file that knew no capacity is found again`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/counts"
+        let first = try WindowFile(path: path, Self.reading(uptime: 0))
+        for (limit, id) in [(4, 1), (1000, 2), (1001, 3)] {
+            let key = LimitKey(scope: .clientKey, id: id)
+            let window = first.window(key, .minute, limit: limit, now: Self.second)
+            for _ in 0..<3 { window.take(now: Self.second) }
+            window.forgetCapacity()
+        }
+        let second = try WindowFile(path: path, Self.reading(uptime: Self.second))
+        for (limit, id) in [(4, 1), (1000, 2), (1001, 3)] {
+            let key = LimitKey(scope: .clientKey, id: id)
+            #expect(second.window(key, .minute, limit: limit, now: Self.second).current(now: Self.second) == 3)
+        }
+    }
+
     @Test func `thousands of windows of every size are found again`() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/counts"
@@ -127,5 +170,12 @@ import Testing
                 #expect(window.current(now: now) >= 0 && window.wait(now: now) >= 0)
             }
         }
+    }
+}
+
+extension SlidingWindow {
+    /// As files of earlier versions have it.
+    func forgetCapacity() {
+        words[Word.shape] = UInt64(limit)
     }
 }

@@ -10,14 +10,14 @@ import Testing
     @Test func `five failures in a row are a rest, and a success between forgives`() {
         var health = HealthStateMachine()
         for _ in 0..<4 {
-            let rests = health.failed("status 500", now: 0, policy)
+            let rests = health.failed("status 500", by: 1, now: 0, policy)
             #expect(!rests)
         }
-        let isBack = health.succeeded()
+        let isBack = health.succeeded(by: 1)
         #expect(!isBack)
-        for _ in 0..<4 { _ = health.failed("status 500", now: 0, policy) }
+        for _ in 0..<4 { _ = health.failed("status 500", by: 1, now: 0, policy) }
         #expect(health.state == .active)
-        let rests = health.failed("status 500", now: 0, policy)
+        let rests = health.failed("status 500", by: 1, now: 0, policy)
         #expect(rests && health.state == .cooling(until: 30 * second) && health.reason == "status 500")
     }
 
@@ -39,12 +39,12 @@ import Testing
         #expect(!isEarly && !health.mayBeUsed)
         let isDue = health.timePassed(now: 7 * second)
         #expect(isDue && health.mayBeUsed && health.name == .cooling)
-        health.chosen(now: 7 * second, policy)
+        health.chosen(by: 1, now: 7 * second, policy)
         #expect(!health.mayBeUsed)
-        health.released()
+        health.released(by: 1)
         #expect(health.mayBeUsed)
-        health.chosen(now: 7 * second, policy)
-        let isBack = health.succeeded()
+        health.chosen(by: 1, now: 7 * second, policy)
+        let isBack = health.succeeded(by: 1)
         #expect(isBack && health == HealthStateMachine())
     }
 
@@ -53,13 +53,13 @@ import Testing
         var now = 0
         var rests: [Int] = []
         for _ in 0..<10 {
-            for _ in 0..<5 where health.state == .active { _ = health.failed("x", now: now, policy) }
+            for _ in 0..<5 where health.state == .active { _ = health.failed("x", by: 1, now: now, policy) }
             let until = health.returnsAt ?? 0
             rests.append((until - now) / second)
             now = until
             _ = health.timePassed(now: now)
-            health.chosen(now: now, policy)
-            _ = health.failed("x", now: now, policy)
+            health.chosen(by: 1, now: now, policy)
+            _ = health.failed("x", by: 1, now: now, policy)
             now = health.returnsAt ?? 0
             _ = health.timePassed(now: now)
         }
@@ -69,7 +69,7 @@ import Testing
     @Test func `a success that was under way cuts no rest short`() {
         var health = HealthStateMachine()
         _ = health.cool(until: 60 * second, "429", now: 0, policy)
-        let isBack = health.succeeded()
+        let isBack = health.succeeded(by: 1)
         #expect(!isBack && health.returnsAt == 60 * second)
     }
 
@@ -101,13 +101,34 @@ import Testing
         var health = HealthStateMachine()
         _ = health.cool(until: 0, "429", now: 0, policy)
         _ = health.timePassed(now: 1)
-        health.chosen(now: 1, policy)
+        health.chosen(by: 1, now: 1, policy)
         let isEarly = health.timePassed(now: 29 * second)
         #expect(!isEarly && !health.mayBeUsed)
         let isOver = health.timePassed(now: 31 * second)
         #expect(isOver && health.mayBeUsed && health.name == .cooling)
-        let isBack = health.succeeded()
+        let isBack = health.succeeded(by: 1)
         #expect(isBack && health.state == .active)
+    }
+
+    @Test func `a trial is ended by the attempt that is on it only`() {
+        var health = HealthStateMachine()
+        _ = health.cool(until: 0, "429", now: 0, policy)
+        _ = health.timePassed(now: 1)
+        health.chosen(by: 7, now: 1, policy)
+        let before = health
+        health.released(by: 6)
+        let isBack = health.succeeded(by: 6)
+        #expect(!isBack && health == before && health.isOnTrial(by: 7))
+        // Nor is a failure of an older one the trial's.
+        let rests = health.failed("x", by: 6, now: 2, policy)
+        #expect(!rests && health.isOnTrial(by: 7) && !health.mayBeUsed)
+        // One that took too long tells of the key when it ends well, and holds up nobody when it does not.
+        _ = health.timePassed(now: 31 * second)
+        health.chosen(by: 8, now: 31 * second, policy)
+        health.released(by: 7)
+        #expect(!health.mayBeUsed && health.isOnTrial(by: 8))
+        let isHealed = health.succeeded(by: 8)
+        #expect(isHealed)
     }
 
     @Test func `a probe brings back what has failed or was refused, and nothing else`() {
@@ -117,7 +138,7 @@ import Testing
             _ = health.probedWell()
             return health.name
         }
-        #expect(probed { for _ in 0..<5 { _ = $0.failed("x", now: 0, policy) } } == .active)
+        #expect(probed { for _ in 0..<5 { _ = $0.failed("x", by: 1, now: 0, policy) } } == .active)
         #expect(probed { _ = $0.disable("status 401") } == .active)
         #expect(probed { _ = $0.disable("by ops", .hand) } == .disabled)
         #expect(probed { _ = $0.disable("a rule's word", .told) } == .disabled)
@@ -137,7 +158,7 @@ import Testing
             }
         }
         #expect(rounds == [1, 2, 4, 8, 16])
-        _ = health.succeeded()
+        _ = health.succeeded(by: 1)
         _ = health.disable("status 401")
         #expect(health.mayBeProbed(round: 17))
     }
@@ -145,7 +166,7 @@ import Testing
     @Test func `failures do not shorten what the provider has told, and a probe does not end it`() {
         var health = HealthStateMachine()
         _ = health.cool(until: 5 * second, "429", now: 0, policy)
-        for _ in 0..<5 { _ = health.failed("x", now: 0, policy) }
+        for _ in 0..<5 { _ = health.failed("x", by: 1, now: 0, policy) }
         let isBack = health.probedWell()
         #expect(!isBack && health.name == .cooling && health.cause == .told)
     }
@@ -154,7 +175,7 @@ import Testing
         var health = HealthStateMachine()
         var rests: [Int] = []
         for _ in 0..<4 {
-            for _ in 0..<5 { _ = health.failed("status 500", now: 0, policy) }
+            for _ in 0..<5 { _ = health.failed("status 500", by: 1, now: 0, policy) }
             rests.append((health.returnsAt ?? 0) / second)
             _ = health.probedWell()
         }

@@ -75,6 +75,48 @@ import Testing
         }
     }
 
+    @Test func `one request that is too much is not the host's trouble`() {
+        var pool = pool(20)
+        func again(_ isRepeated: Bool) -> KeyVerdict {
+            .rest(.init(length: .seconds(60), reason: "x", isThrottling: true, isRepeated: isRepeated))
+        }
+        for (number, isRepeated) in [false, true, true, true, false, true, true, true].enumerated() {
+            guard case .key(let id) = pool.choose(wish(), now: number) else { break }
+            _ = pool.finished(id, again(isRepeated), now: number)
+        }
+        #expect(pool.upstream.mayBeUsed && pool.unusableCount == 8)
+        // The third of them is.
+        guard case .key(let id) = pool.choose(wish(), now: 9) else { return }
+        _ = pool.finished(id, again(false), now: 9)
+        #expect(!pool.upstream.mayBeUsed && pool.unusableCount == 0)
+    }
+
+    @Test func `an upstream without keys rests as one with them, and is tried by one request`() {
+        var pool = KeyPoolState()
+        #expect(pool.choose(wish(), now: 0) == .unneeded)
+        let rest = KeyVerdict.Rest(until: 9 * second, length: .seconds(1), reason: "x")
+        let changes = pool.finished(nil, .upstreamRest(rest), now: 0)
+        #expect(changes == [.upstream(pool.upstream)])
+        #expect(pool.choose(wish(), now: 1) == .none(returnsAt: 9 * second))
+        #expect(pool.choose(wish(), now: 9 * second) == .unneeded)
+        #expect(pool.choose(wish(), now: 9 * second) == .none(returnsAt: 10 * second))
+        let isBack = pool.proved(nil, by: pool.lastAttempt)
+        #expect(isBack == [.upstream(HealthStateMachine())] && pool.choose(wish(), now: 9 * second) == .unneeded)
+        for _ in 0..<5 { _ = pool.finished(nil, .transient("status 500"), now: 9 * second) }
+        #expect(!pool.upstream.mayBeUsed)
+    }
+
+    @Test func `what is under way with a key that was gone counts when it is back`() {
+        var pool = pool(2)
+        let first = pool.choose(wish([2]), now: 0)
+        pool.configure([.init(id: 2)], .roundRobin) { _ in HealthStateMachine() }
+        pool.configure([.init(id: 1), .init(id: 2)], .roundRobin) { _ in HealthStateMachine() }
+        #expect(first == .key(1) && pool.slot(1)?.inFlight == 1 && pool.departed.isEmpty)
+        pool.configure([.init(id: 2)], .roundRobin) { _ in HealthStateMachine() }
+        _ = pool.finished(1, .good, now: 0)
+        #expect(pool.departed.isEmpty)
+    }
+
     @Test func `keys throttled while others work are throttled themselves`() {
         var pool = pool(20)
         for id in 1...10 {
@@ -151,8 +193,11 @@ import Testing
         _ = pool.choose(wish(), now: 0)
         _ = pool.finished(1, throttled(until: second), now: 0)
         _ = pool.choose(wish(), now: second)
-        #expect(pool.isOnTrial(1) && pool.choose(wish(), now: second) == .none(returnsAt: nil))
-        let changes = pool.proved(1)
+        let trial = pool.lastAttempt
+        #expect(pool.isOnTrial(1, by: trial) && pool.choose(wish(), now: second) == .none(returnsAt: nil))
+        let early = pool.proved(1, by: trial - 1)
+        #expect(early.isEmpty && pool.isOnTrial(1, by: trial))
+        let changes = pool.proved(1, by: trial)
         #expect(changes.count == 1 && pool.slot(1)?.inFlight == 1)
         #expect(pool.choose(wish(), now: second) == .key(1))
         _ = pool.finished(1, .good, now: second)
@@ -222,7 +267,7 @@ import Testing
             HealthStateMachine()
         }
         var now = 0
-        var open: [Int] = []
+        var open: [(id: Int, attempt: Int)] = []
         for step in 0..<20_000 {
             now += Int.random(in: 0...2 * second, using: &random)
             switch Int.random(in: 0..<10, using: &random) {
@@ -238,10 +283,11 @@ import Testing
                             others.allSatisfy { pool.models.rests(key: $0.member.id, model: "m", now: now) }
                         )
                     }
-                    open.append(id)
+                    open.append((id, pool.lastAttempt))
                 }
             case 5..<9:
-                guard let id = open.popLast() else { continue }
+                guard !open.isEmpty else { continue }
+                let (id, attempt) = open.remove(at: Int.random(in: open.indices, using: &random))
                 let rest = KeyVerdict.Rest(
                     until: nil,
                     length: .seconds(3),
@@ -253,7 +299,8 @@ import Testing
                     .upstreamRest(rest),
                     .exhausted(until: now + second, "q"), .disabled("d"), .banned("b"),
                 ]
-                _ = pool.finished(id, verdicts[Int.random(in: 0..<verdicts.count, using: &random)], now: now)
+                let verdict = verdicts[Int.random(in: 0..<verdicts.count, using: &random)]
+                _ = pool.finished(id, verdict, by: attempt, now: now)
             default:
                 if step % 50 == 0 {
                     ids = (1...40).filter { _ in Bool.random(using: &random) }
@@ -268,6 +315,9 @@ import Testing
             let resting = Set(pool.unusable(limit: 99).map(\.member.id))
             let expected = Set(pool.slots.filter { !$0.health.mayBeUsed }.map(\.member.id))
             #expect(resting == expected && pool.unusableCount == resting.count)
+            for slot in pool.slots {
+                #expect(slot.inFlight == open.count { $0.id == slot.member.id })
+            }
         }
     }
 
@@ -302,7 +352,8 @@ extension KeyPoolState {
     /// Where no key has limits there is one clock only.
     mutating func choose(_ wish: Wish, now: Int) -> Choice { choose(wish, Moment(now: now, counting: now)) }
 
-    mutating func finished(_ id: Int, _ verdict: KeyVerdict, now: Int) -> [PoolChange] {
-        finished(id, verdict, Moment(now: now, counting: now))
+    /// The end of the attempt that was begun last, where it is not said which.
+    mutating func finished(_ id: Int?, _ verdict: KeyVerdict, by attempt: Int? = nil, now: Int) -> [PoolChange] {
+        finished(id, by: attempt ?? lastAttempt, verdict, Moment(now: now, counting: now))
     }
 }

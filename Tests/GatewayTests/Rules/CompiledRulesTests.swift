@@ -29,7 +29,26 @@ import Testing
             (429, "slow down", "throttled"),
             (429, "您的余额不足", "out of quota"),
             (403, #"{"error":{"code":"account_deactivated"}}"#, "refused credential"),
-            (400, "API key not valid. Please pass a valid API key.", "refused credential"),
+            (
+                400,
+                #"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"#
+                    + #""INVALID_ARGUMENT"}}]"#, "refused credential"
+            ),
+            (
+                400,
+                #"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to "#
+                    + #"access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits."}}"#,
+                "refused for quota"
+            ),
+            (403, #"{"error":{"message":"用户额度不足 (request id: 20abc)","type":"x"}}"#, "refused for quota"),
+            (403, #"{"error":{"message":"n {0}","param":null,"code":"insufficient_quota"}}"#, "refused for quota"),
+            (400, #"{"code":"Arrearage","message":"Access denied.","request_id":"1"}"#, "refused for quota"),
+            (400, "data: {\"error\": {\"type\": \"billing_not_active\"}}\n\n", "refused for quota"),
+            (
+                429,
+                #"{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000","code":"x"}}"#,
+                "request beyond a limit"
+            ),
             (404, "The model `gpt-9` does not exist", "model not there"), (503, "", "overloaded"),
             (529, "", "overloaded"),
             (200, "insufficient_quota", nil), (404, "no such page", nil), (500, "", nil),
@@ -38,6 +57,29 @@ import Testing
     )
     func `the default rules tell answers apart`(status: Int, body: String, name: String?) throws {
         #expect(try judge(outcome(status, body)).ruleName == name)
+    }
+
+    /// The provider repeats what the caller has sent: nothing of it may be held against a key.
+    @Test(
+        arguments: [
+            #"{"detail":[{"input":{"error":{"code":"insufficient_quota"}},"msg":"x"}]}"#,
+            #"{"detail":[{"input":{"code":"invalid_api_key"}}]}"#,
+            #"{"object":"error","message":"[{'input': {'code': 'insufficient_quota'}}]","code":400}"#,
+            #"{"error":{"message":"bad: {\"code\": \"insufficient_quota\"}","type":"bad_request"}}"#,
+            #"{"error":{"message":"\\\",\"code\":\"insufficient_quota\"","code":400}}"#,
+            #"{"error":{"message":"insufficient balance is not a valid model ID","code":400}}"#,
+            #"{"error":{"message":"API key expired. Please renew the API key. is no model"}}"#,
+            #"{"error":{"param":{"code":"insufficient_quota"},"message":"x"}}"#,
+            #"{"echo":["x"],"code":"insufficient_quota"}"#,
+            #"{"error":"\"},\"code\":\"insufficient_quota\""}"#,
+            "insufficient_quota", "用户额度不足", #""code":"insufficient_quota""#,
+        ],
+        [400, 403]
+    )
+    func `a caller cannot speak against a key`(body: String, status: Int) throws {
+        let judgement = try judge(outcome(status, body))
+        #expect(judgement.ruleName == nil && judgement.repeats == .no)
+        #expect(judgement.verdict == (status == 400 ? .good : .untold))
     }
 
     @Test func `the documents name every default rule`() throws {
