@@ -59,6 +59,11 @@ enum Output {
         return result
     }
 
+    /// The same for a value that must not look like lines of ours.
+    static func oneLine(_ text: String) -> String {
+        safe(text).replacing("\n", with: "<U+A>").replacing("\t", with: "<U+9>")
+    }
+
     private static func write(_ text: String, to descriptor: Int32) {
         write(Array(text.utf8)[...], to: descriptor)
     }

@@ -53,7 +53,7 @@ struct LogsCommand: AsyncParsableCommand {
     }
 
     private func show(_ id: String, _ client: AdminClient) async throws {
-        let detail = try await client.log(try await number(of: id, client), by: GatewayConnection.me)
+        let detail = try await detail(id, client)
         if connection.json { return try CommandRun.showJSON(detail) }
         Output.line(LogLine.text(detail.record))
         Output.line(LogLine.facts(detail.record))
@@ -73,15 +73,21 @@ struct LogsCommand: AsyncParsableCommand {
         }
     }
 
-    /// Callers know an exchange by its `x-request-id`.
-    private func number(of id: String, _ client: AdminClient) async throws -> Int {
-        if let number = Int(id) { return number }
+    /// Callers know an exchange by its `x-request-id`, which may be a number, too.
+    private func detail(_ id: String, _ client: AdminClient) async throws -> LogDetail {
+        if let number = Int(id) {
+            do {
+                return try await client.log(number, by: GatewayConnection.me)
+            } catch let error as OperationsError where error.code == .notFound {
+                // No exchange's own number: the caller's, if it is one.
+            }
+        }
         var query = LogQuery()
-        query.filter = "id=\"\(id)\""
+        query.filter = "id=\"\(id.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
         guard let record = try await client.logs(query, by: GatewayConnection.me).items.first else {
             throw OperationsError(.notFound, "there is no log record with the request id \(id)")
         }
-        return record.id
+        return try await client.log(record.id, by: GatewayConnection.me)
     }
 
     private func show(_ record: LogRecord) throws {
@@ -148,6 +154,6 @@ enum LogLine {
             ("upstream key", record.upstreamKey ?? "–"), ("model", record.model ?? "–"), ("tokens", tokens),
             ("first byte", StatusText.number(record.ttftMs) + " ms"), ("own part", "\(record.overheadUs) µs"),
         ]
-        return facts.map { "  \($0): \($1)" }.joined(separator: "\n")
+        return facts.map { "  \($0): \(Output.oneLine($1))" }.joined(separator: "\n")
     }
 }

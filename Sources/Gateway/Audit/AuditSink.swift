@@ -118,7 +118,7 @@ final class AuditSink {
         statement.bind(end?.bytesOut ?? 0)
         statement.bind(end?.isStream ?? 0)
         statement.bind(end?.chunks ?? 0)
-        statement.bindText(end == nil ? start?.body.flatMap(JSONFields.model) : end?.model)
+        if let end { statement.bindText(end.model) } else { statement.bindCopy(start?.body.flatMap(JSONFields.model)) }
         statement.bind(end?.promptTokens)
         statement.bind(end?.completionTokens)
         statement.bind(end?.usage ?? 0)

@@ -72,7 +72,7 @@ enum ExchangeRecords {
     /// `secret` is a provider's key, which its own answer may repeat.
     private static func encodeFields(
         _ message: MessageHead?,
-        covering secret: [UInt8] = [],
+        covering secret: SecretForms? = nil,
         into encoder: inout RecordEncoder
     ) {
         guard let message, let first = message.fields.first, let last = message.fields.last else {
@@ -83,7 +83,7 @@ enum ExchangeRecords {
             let place = encoder.blob(bytes)
             Redaction.coverHeaders(place, message.fields, offset: Int(first.nameStart))
             Redaction.coverClientKeys(place)
-            Redaction.cover(secret, in: place)
+            secret?.cover(in: place)
         }
     }
 
@@ -209,10 +209,10 @@ enum ExchangeRecords {
         encoder.optional(stream.first.map { microseconds($0 - times.received) })
         encoder.optional(stream.last.map { microseconds($0 - times.received) })
         encoder.optional(stream.pieces > 1 ? microseconds(stream.longestGap) : nil)
-        encodeFields(exchange.answer.head, covering: exchange.key?.value ?? [], into: &encoder)
+        encodeFields(exchange.answer.head, covering: exchange.key?.secret, into: &encoder)
         let body = encoder.blob(exchange.answer.body, limit: policy.limit)
         Redaction.coverBody(body)
-        if let key = exchange.key { Redaction.cover(key.value, in: body) }
+        exchange.key?.secret.cover(in: body)
         encoder.number(exchange.answer.body.total)
         encodeLateBody(exchange, policy, into: &encoder)
         let lastKey = outcome.attempts > 1 ? exchange.key : nil

@@ -57,6 +57,19 @@ final class RawStatement {
         sqlite3_bind_text(handle, column, start, Int32(bytes.count), nil)
     }
 
+    /// A text that SQLite keeps for itself until `run` has returned.
+    func bindCopy(_ text: [UInt8]?) {
+        guard let text, !text.isEmpty else { return bindText(nil) }
+        column += 1
+        text.withUnsafeBytes { bytes in
+            let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            sqlite3_bind_text(handle, column, start, Int32(bytes.count), Self.transient)
+        }
+    }
+
+    /// SQLITE_TRANSIENT, which is a cast that Swift does not import.
+    private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+
     /// The bytes must stay where they are until `run` has returned; an empty buffer is NULL.
     func bindBlob(_ bytes: UnsafeRawBufferPointer?) {
         column += 1

@@ -155,17 +155,15 @@ enum Redaction {
         return String(decoding: copy, as: UTF8.self)
     }
 
-    /// A provider's key that its own answer repeats.
-    static func cover(_ secret: [UInt8], in body: UnsafeMutableRawBufferPointer) {
-        guard secret.count >= 8 else { return }
+    /// A text wherever it stands, also where a copy ends inside it with so many of its bytes.
+    static func cover(_ secret: UnsafeRawBufferPointer, in body: UnsafeMutableRawBufferPointer, atLeast shortest: Int) {
         let bytes = UnsafeRawBufferPointer(body)
         var search = 0
         while let start = ByteSearch.firstIndex(of: secret, in: bytes, from: search) {
             cover(body, start..<(start + secret.count))
             search = start + secret.count
         }
-        // A copy may end inside the secret.
-        for count in stride(from: min(secret.count - 1, bytes.count), through: 8, by: -1)
+        for count in stride(from: min(secret.count - 1, bytes.count), through: shortest, by: -1)
         where bytes.suffix(count).elementsEqual(secret.prefix(count)) {
             cover(body, (bytes.count - count)..<bytes.count)
             return

@@ -165,7 +165,7 @@ final class Exchange {
         let bytes = held
         if request.admitted.framing != .none {
             outcome.model = bytes.withUnsafeReadableBytes { body in
-                JSONFields.model(in: body).map(Redaction.textWithoutClientKeys)
+                JSONFields.model(in: body).map { $0.withUnsafeBytes(Redaction.textWithoutClientKeys) }
             }
         }
         guard !isDecisiveJSON || bytes.withUnsafeReadableBytes(JSONFields.isUnambiguous) else {

@@ -63,10 +63,15 @@ struct RequestWriter {
         }
     }
 
+    /// Backends differ in whether they tell capital letters from small ones, and whether `;` begins another pair.
     private func isStripped(_ pair: Slice<UnsafeRawBufferPointer>) -> Bool {
-        let name = PercentEncoding.decode(pair.prefix { $0 != UInt8(ascii: "=") })
-        if let key, key.definition.location == .query, key.paramName == name { return true }
-        return upstream.strippedQuery.contains(name)
+        let added = key.flatMap { $0.definition.location == .query ? $0.paramName : nil }
+        return pair.split(separator: UInt8(ascii: ";")).contains { part in
+            PercentEncoding.decode(part.prefix { $0 != UInt8(ascii: "=") }).withUnsafeBytes { name in
+                added.map { ASCII.equalIgnoringCase(name, $0) } == true
+                    || upstream.strippedQuery.contains { ASCII.equalIgnoringCase(name, $0) }
+            }
+        }
     }
 
     /// Kept lines are copied as they came, so bytes that are no UTF-8 arrive unchanged.

@@ -129,7 +129,7 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         isWritable = context.channel.isWritable
         writeDeadline = isWritable ? .distantFuture : .now() + TimeAmount(limits.writeTimeout)
         exchange?.callerWritabilityChanged(isWritable: isWritable)
-        if isWritable, case .head = phase {
+        if isWritable, exchange == nil {
             setReading(true)
             process()
         }
@@ -304,7 +304,8 @@ final class CallerConnection: ChannelInboundHandler, Deadlined {
         exchange = nil
         switch ending {
         case .complete where keepsConnection:
-            if body.isAtEnd { nextRequest() }
+            // The exchange may have stopped reading, and nobody else reads what is left of the body.
+            if body.isAtEnd { nextRequest() } else if isWritable { setReading(true) }
         case .complete, .close: finishConnection(.close)
         case .reset: finishConnection(.reset)
         }

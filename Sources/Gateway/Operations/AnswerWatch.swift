@@ -21,7 +21,7 @@ final class AnswerWatch: @unchecked Sendable {
         var start: Int
         var kept: Int
         var total: Int
-        var key: [UInt8]?
+        var secret: SecretForms?
         var isFinished: Bool
         var error: String?
     }
@@ -74,7 +74,7 @@ final class AnswerWatch: @unchecked Sendable {
                     start: start,
                     kept: kept,
                     total: captured.total,
-                    key: exchange.key?.value,
+                    secret: exchange.key?.secret,
                     isFinished: exchange.isFinished,
                     error: exchange.outcome.error
                 )
@@ -88,7 +88,7 @@ final class AnswerWatch: @unchecked Sendable {
         var body = look.body
         body.withUnsafeMutableBytes { bytes in
             Redaction.coverBody(bytes)
-            if let key = look.key { Redaction.cover(key, in: bytes) }
+            look.secret?.cover(in: bytes)
         }
         var new = body.dropFirst(shown - look.start)
         // A character whose other bytes are still to come waits for them.

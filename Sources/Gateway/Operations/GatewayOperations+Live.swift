@@ -95,7 +95,7 @@ extension Exchange {
             requestId: request.requestID,
             ageMs: Self.milliseconds(now - times.received),
             method: request.head.method.text.description,
-            path: request.head.message.text(request.admitted.path),
+            path: request.head.message.withBytes(request.admitted.path, Redaction.textWithoutClientKeys),
             state: state
         )
         view.clientKey = request.clientKey.name

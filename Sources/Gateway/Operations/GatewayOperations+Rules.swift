@@ -115,9 +115,10 @@ extension GatewayOperations {
             throw OperationsError(.invalid, "must be from 100 to 599", parameter: "status")
         }
         try checkUpstream(upstream)
-        let compiled = gateway.snapshots.upstreams.first { $0.id == upstream }?.rules
-        let rules = try compiled ?? CompiledRules(try ruleStore.all().filter { $0.upstreamId == nil })
-        return Self.result(rules, outcome, now: WallClock.now().microseconds)
+        let known = gateway.snapshots.upstreams.first { $0.id == upstream }
+        let rules = try known?.rules ?? CompiledRules(try ruleStore.all().filter { $0.upstreamId == nil })
+        let longest = known?.definition.maxCooldown ?? HealthStateMachine.Policy().longestRest
+        return Self.result(rules, outcome, now: WallClock.now().microseconds, longest: longest)
     }
 
     private static func fields(_ headers: [String: String]) -> [(name: String, value: String)] {
@@ -142,8 +143,12 @@ extension GatewayOperations {
         return AttemptFailure.Kind(rawValue: String(kind))?.ruleError
     }
 
-    private static func result(_ rules: CompiledRules, _ outcome: AttemptOutcome, now: Int) -> RuleTestResult
-    {
+    private static func result(
+        _ rules: CompiledRules,
+        _ outcome: AttemptOutcome,
+        now: Int,
+        longest: Duration
+    ) -> RuleTestResult {
         var acting: Rule?
         let steps = rules.explain(outcome).map { rule, mismatch in
             let fits = mismatch == nil
@@ -157,7 +162,7 @@ extension GatewayOperations {
         return RuleTestResult(
             ruleId: acting?.id,
             actions: acting?.then ?? [],
-            effect: judgement.words(now: now),
+            effect: judgement.words(now: now, longest: longest),
             rules: steps
         )
     }

@@ -8,6 +8,8 @@ final class KeyPool: Sendable {
         /// nil where the upstream has none, and needs none.
         let key: UpstreamKeyEntry?
         fileprivate let attempt: Int
+        /// The key's quota, as often as it has begun anew.
+        fileprivate let epoch: UInt64?
         /// Whether others wait for what this attempt finds out.
         var isTrial: Bool
     }
@@ -32,7 +34,12 @@ final class KeyPool: Sendable {
         /// The attempt that was just begun.
         func loan(_ key: UpstreamKeyEntry?) -> Loan {
             let attempt = state.lastAttempt
-            return Loan(key: key, attempt: attempt, isTrial: state.isOnTrial(key?.id, by: attempt))
+            return Loan(
+                key: key,
+                attempt: attempt,
+                epoch: key.flatMap { state.slot($0.id)?.quota?.count.epoch },
+                isTrial: state.isOnTrial(key?.id, by: attempt)
+            )
         }
 
         /// What an older secret has shown says nothing of the one that has taken its place.
@@ -162,7 +169,7 @@ final class KeyPool: Sendable {
         let moment = KeyPoolState.Moment(now: now, counting: limiter.clock.now())
         let changes = content.withLock { content in
             let id = loan.key?.id
-            if !wasSent, let id { content.state.giveBack(id) }
+            if !wasSent, let id { content.state.giveBack(id, epoch: loan.epoch) }
             let verdict = content.isCurrent(loan.key) ? verdict : .untold
             return content.state.finished(id, by: loan.attempt, verdict, moment)
         }

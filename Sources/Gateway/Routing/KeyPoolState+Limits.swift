@@ -65,8 +65,10 @@ extension KeyPoolState {
     }
 
     /// An attempt has ended before anything was sent: the quota has counted it for nothing.
-    mutating func giveBack(_ id: Int) {
-        guard let index = places[id] else { return }
+    ///
+    /// `epoch`: the quota's when the attempt was begun; what has begun anew since gives nothing back.
+    mutating func giveBack(_ id: Int, epoch: UInt64?) {
+        guard let index = places[id], slots[index].quota?.count.epoch == epoch else { return }
         slots[index].quota?.count.add(-1)
         if case .spent = slots[index].hold { slots[index].hold = nil }
     }

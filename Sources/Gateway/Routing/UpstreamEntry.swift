@@ -25,6 +25,7 @@ final class UpstreamEntry: Sendable {
     let strippedHeaders: HeaderNameSet
     /// Lower-case names that are not in `HeaderName`.
     let strippedOtherHeaders: [[UInt8]]
+    /// In lower case, like the next.
     let strippedQuery: [[UInt8]]
     let strippedBodyFields: [[UInt8]]
 
@@ -63,8 +64,8 @@ final class UpstreamEntry: Sendable {
         }
         strippedHeaders = known
         strippedOtherHeaders = others
-        strippedQuery = definition.stripQuery.map { Array($0.utf8) }
-        strippedBodyFields = definition.stripBodyFields.map { Array($0.utf8) }
+        strippedQuery = definition.stripQuery.map { $0.utf8.map(ASCII.lowercased) }
+        strippedBodyFields = definition.stripBodyFields.map { $0.utf8.map(ASCII.lowercased) }
     }
 
     /// Whether answering needs the whole body in memory because members of it change.
@@ -97,10 +98,11 @@ final class UpstreamKeyEntry: Sendable {
     let definition: UpstreamKeyDefinition
     /// What is added: a whole header line, `name=value` of a query, or a member `"name":"value"`.
     let injection: [UInt8]
-    /// The bare value, to mask it where a provider repeats it.
-    let value: [UInt8]
+    /// The bare value, to cover it where a provider repeats it.
+    let secret: SecretForms
     /// Tells secrets apart that have followed each other under one id.
     let generation: Int
+    /// In lower case, as `ASCII.equalIgnoringCase` wants it.
     let paramName: [UInt8]
     let headerName: HeaderName
     let counters: KeyCounters
@@ -111,7 +113,7 @@ final class UpstreamKeyEntry: Sendable {
     init(id: Int, definition: UpstreamKeyDefinition, value: Secret, counters: KeyCounters) {
         self.id = id
         self.definition = definition
-        self.value = Array(value.value.utf8)
+        secret = SecretForms(value.value)
         generation = value.value.hashValue
         self.counters = counters
         let name = definition.paramName
@@ -122,10 +124,10 @@ final class UpstreamKeyEntry: Sendable {
             paramName = Array(name.lowercased().utf8)
         case .query:
             injection = PercentEncoding.encode(name) + [UInt8(ascii: "=")] + PercentEncoding.encode(text)
-            paramName = Array(name.utf8)
+            paramName = name.utf8.map(ASCII.lowercased)
         case .body:
             injection = JSONText.quote(name) + [UInt8(ascii: ":")] + JSONText.quote(text)
-            paramName = Array(JSONText.quote(name).dropFirst().dropLast())
+            paramName = JSONText.quote(name).dropFirst().dropLast().map(ASCII.lowercased)
         }
         headerName = paramName.withUnsafeBytes(HeaderName.recognise)
     }
@@ -141,24 +143,5 @@ final class KeyCounters: Sendable {
 
     func record(error: String?) {
         lastErrorText.withLock { $0 = error }
-    }
-}
-
-package enum JSONText {
-    /// The text as a JSON string, with its quotes.
-    package static func quote(_ text: String) -> [UInt8] {
-        var result = [UInt8(ascii: "\"")]
-        let digits = Array("0123456789abcdef".utf8)
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): result += [UInt8(ascii: "\\"), byte]
-            case 0x0A: result += Array("\\n".utf8)
-            case 0x0D: result += Array("\\r".utf8)
-            case 0x09: result += Array("\\t".utf8)
-            case 0..<0x20: result += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            default: result.append(byte)
-            }
-        }
-        return result + [UInt8(ascii: "\"")]
     }
 }

@@ -27,18 +27,21 @@ struct Judgement: Equatable, Sendable {
 
 extension Judgement {
     /// In words: `the key rests for 7 s; the request goes to the next key`.
-    func words(now: Int) -> String {
+    ///
+    /// `longest`: of any rest, as `HealthStateMachine.Policy` has it.
+    func words(now: Int, longest: Duration) -> String {
+        let most = now + HealthStateMachine.microseconds(longest)
         let toKey =
             switch verdict {
             case .untold: "nothing is learnt of the key"
             case .good: "the key works"
             case .transient: "a failure is counted for the key"
-            case .rest(let rest): "the key rests for \(Self.length(rest, now))"
+            case .rest(let rest): "the key rests for \(Self.length(rest, now, most))"
             case .modelRest(let model, let rest):
-                "the key is not used for \(model) for \(Self.length(rest, now))"
-            case .upstreamRest(let rest): "the upstream rests for \(Self.length(rest, now))"
+                "the key is not used for \(model) for \(Self.length(rest, now, most))"
+            case .upstreamRest(let rest): "the upstream rests for \(Self.length(rest, now, most))"
             case .exhausted(let until, _):
-                "the key is exhausted" + (until.map { ", for \(($0 - now) / 1_000_000) s" } ?? "")
+                "the key is exhausted" + (until.map { ", for \((min($0, most) - now) / 1_000_000) s" } ?? "")
             case .disabled: "the key is disabled"
             case .banned: "the key is banned"
             }
@@ -51,8 +54,8 @@ extension Judgement {
         return "\(toKey); \(toCaller)"
     }
 
-    private static func length(_ rest: KeyVerdict.Rest, _ now: Int) -> String {
-        rest.until.map { "\(max(0, ($0 - now + 999_999) / 1_000_000)) s" } ?? rest.length.text
+    private static func length(_ rest: KeyVerdict.Rest, _ now: Int, _ most: Int) -> String {
+        rest.until.map { "\(max(0, (min($0, most) - now + 999_999) / 1_000_000)) s" } ?? rest.length.text
     }
 }
 
@@ -113,7 +116,8 @@ struct OutcomeJudge {
                 let isRefused = outcome.status == 401 || outcome.status == 403
                 return .disabled(reason, isRefused ? .credential : .told)
             case .banKey: return .banned(reason)
-            case .exhaustKey: return .exhausted(until: told, reason)
+            // A window that opens at once is not the quota's.
+            case .exhaustKey: return .exhausted(until: told.flatMap { $0 > now + 1_000_000 ? $0 : nil }, reason)
             case .retryNextKey, .retrySameKey, .respond, .notify: continue
             }
         }

@@ -155,17 +155,9 @@ final class HealthProbes: Sendable {
     /// The key's value is shown to nobody, also where a provider repeats it.
     private static func text(_ body: [UInt8], without key: UpstreamKeyEntry?) -> String? {
         guard !body.isEmpty else { return nil }
-        var text = String(decoding: body, as: UTF8.self)
-        if let key {
-            let value = String(decoding: key.value, as: UTF8.self)
-            let forms = [
-                value, String(decoding: PercentEncoding.encode(value), as: UTF8.self),
-                String(decoding: JSONText.quote(value).dropFirst().dropLast(), as: UTF8.self),
-            ]
-            for form in forms where !form.isEmpty {
-                text = text.split(separator: form, omittingEmptySubsequences: false).joined(separator: "••••")
-            }
-        }
+        var body = body
+        body.withUnsafeMutableBytes { key?.secret.cover(in: $0) }
+        let text = String(decoding: body, as: UTF8.self)
         return String(text.prefix(ProbeClient.bodyLimit))
     }
 }

@@ -31,7 +31,7 @@ struct ProbeClient: Sendable {
         let promise = loop.makePromise(of: Answer.self)
         let head = Self.head(path, upstream, key)
         let collector = NIOLoopBoundBox.makeBoxSendingValue(
-            AnswerCollector(head, promise, bodyLimit: Self.bodyLimit + 4 * (key?.value.count ?? 0)),
+            AnswerCollector(head, promise, bodyLimit: Self.bodyLimit + 4 * (key?.secret.plain.count ?? 0)),
             eventLoop: loop
         )
         let timer = loop.scheduleTask(in: Self.timeLimit) {
@@ -96,7 +96,7 @@ struct ProbeClient: Sendable {
         if let key {
             switch key.definition.location {
             case .header:
-                let value = key.definition.valuePrefix + String(decoding: key.value, as: UTF8.self)
+                let value = key.definition.valuePrefix + String(decoding: key.secret.plain, as: UTF8.self)
                 headers.replaceOrAdd(name: key.definition.paramName, value: value)
             case .query:
                 uri += (uri.contains("?") ? "&" : "?") + String(decoding: key.injection, as: UTF8.self)

@@ -4,7 +4,8 @@ import NIOCore
 enum BodyEditor {
     /// The edited body, or nil when nothing had to change.
     ///
-    /// `names`: members to remove, exactly as they are spelled between their quotes.
+    /// `names`: members to remove, in lower case and as they are spelled between their quotes; those that differ in
+    /// capital letters only go too, since some readers see no difference.
     /// `addition`: a member to put first, as bytes `"name":"value"`; one of the same name is removed.
     static func edit(
         _ body: ByteBuffer,
@@ -17,10 +18,10 @@ enum BodyEditor {
             var kept: [Range<Int>] = []
             var removed = false
             while let member = walker.next() {
-                let key = bytes[member.key]
+                let key = UnsafeRawBufferPointer(rebasing: bytes[member.key])
                 let isUnwanted =
-                    names.contains { key.elementsEqual($0) }
-                    || addition.map { key.elementsEqual($0.name) } == true
+                    names.contains { ASCII.equalIgnoringCase(key, $0) }
+                    || addition.map { ASCII.equalIgnoringCase(key, $0.name) } == true
                 if isUnwanted { removed = true } else { kept.append(member.whole) }
             }
             guard removed || addition != nil else { return nil }

@@ -11,10 +11,15 @@ enum ByteSearch {
     }
 
     static func firstIndex(of text: [UInt8], in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
-        text.withUnsafeBytes { needle in
-            guard let base = needle.baseAddress else { return nil }
-            return find(base, needle.count, in: bytes, from: start)
-        }
+        text.withUnsafeBytes { firstIndex(of: $0, in: bytes, from: start) }
+    }
+
+    static func firstIndex(
+        of text: UnsafeRawBufferPointer,
+        in bytes: UnsafeRawBufferPointer,
+        from start: Int
+    ) -> Int? {
+        text.baseAddress.flatMap { find($0, text.count, in: bytes, from: start) }
     }
 
     private static func find(

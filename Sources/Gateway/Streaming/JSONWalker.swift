@@ -115,16 +115,20 @@ enum JSONFields {
     /// A longer name of a model is none.
     private static let modelLimit = 256
 
-    /// The model that a request asks for, where it stands.
-    static func model(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        text("model", in: bytes).flatMap { $0.count <= modelLimit ? $0 : nil }
+    /// The model that a request asks for, without the escapes of its text.
+    static func model(in bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard let text = quoted("model", in: bytes), text.count <= 6 * modelLimit,
+            let plain = text.contains(UInt8(ascii: "\\")) ? JSONText.plain(text) : Array(text)
+        else { return nil }
+        return plain.count <= modelLimit ? plain : nil
     }
 
-    /// Whether some reader may find an object: a brace behind blanks and a byte order mark.
+    /// Whether some reader may find an object: a brace behind blanks and byte order marks, in two bytes a letter, too.
     static func mayBeObject(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.first { !([0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF] as [UInt8]).contains($0) }
-            == UInt8(ascii: "{")
+        bytes.first { !blanksAndMarks.contains($0) } == UInt8(ascii: "{")
     }
+
+    private static let blanksAndMarks: [UInt8] = [0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF, 0xFE, 0xFF, 0x00]
 
     /// Whether every reader finds the same members: one whole object, no escapes in its keys, no key twice, also for
     /// readers that do not tell capital letters from small ones.
@@ -158,11 +162,17 @@ enum JSONFields {
 
     /// A top-level text without escapes, as it stands between its quotes; nil for anything else.
     static func text(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        quoted(name, in: bytes).flatMap { $0.contains(UInt8(ascii: "\\")) ? nil : $0 }
+    }
+
+    private static func quoted(
+        _ name: StaticString,
+        in bytes: UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
         guard let value = value(name, in: bytes), value.count >= 2, value.first == UInt8(ascii: "\"") else {
             return nil
         }
-        let text = UnsafeRawBufferPointer(rebasing: value[1..<(value.count - 1)])
-        return text.contains(UInt8(ascii: "\\")) ? nil : text
+        return UnsafeRawBufferPointer(rebasing: value[1..<(value.count - 1)])
     }
 
     static func string(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> String? {

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Gateway
@@ -58,20 +59,40 @@ import Testing
     }
 
     @Test func `a provider's key is covered in its own answer`() {
-        let key = Array("sk-real-123456".utf8)
+        let secret = SecretForms("sk-real-123456")
         let text = "Incorrect key sk-real-123456 (sk-real-123456)"
-        #expect(
-            cover(text) { Redaction.cover(key, in: $0) } == "Incorrect key ************** (**************)"
-        )
+        #expect(cover(text, secret.cover) == "Incorrect key ************** (**************)")
     }
+
+    @Test(arguments: ["sk-real-123456", "sk+re/al=12\"34 56", "k\\ey-of-äöü-01", "12345678"])
+    func `a provider's key is covered however it is written`(key: String) throws {
+        let secret = SecretForms(key)
+        #expect(secret.plain == Array(key.utf8))
+        var forms = [key, String(decoding: JSONText.quote(key).dropFirst().dropLast(), as: UTF8.self)]
+        forms.append(forms[1].replacing("/", with: "\\/"))
+        let escaped = try #require(key.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(.init(charactersIn: "-"))))
+        forms += [escaped, key.utf8.map { String(Int($0) + 256, radix: 16).dropFirst() }.joined()]
+        for form in forms { #expect(cover("<\(form)>", secret.cover) == "<\(stars(form))>") }
+        // Of base64 only a digit at each end, which the bytes around it change, may be left.
+        for before in ["", "a", "ab", "user:", "Bearer "] {
+            for after in ["", "x", "xy", ":0"] {
+                let text = Data((before + key + after).utf8).base64EncodedString()
+                for text in [text, text.replacing("+", with: "-").replacing("/", with: "_")] {
+                    let covered = cover("<\(text)>", secret.cover)
+                    #expect(covered.count { $0 == "*" } >= (key.utf8.count * 8 - 10) / 6, "\(covered)")
+                }
+            }
+        }
+    }
+
+    private func stars(_ text: String) -> String { String(repeating: "*", count: text.utf8.count) }
 
     @Test(arguments: [13, 20, 55])
     func `a copy that ends inside a key does not keep its beginning`(kept: Int) {
         let key = String(ClientKeyToken.generate().text.prefix(kept))
         let covered = cover("said " + key, Redaction.coverBody)
         #expect(covered == "said " + key.prefix(12) + String(repeating: "*", count: kept - 12))
-        let secret = Array("sk-provider-key-0001".utf8)
-        let cut = cover("echo sk-provider-ke") { Redaction.cover(secret, in: $0) }
+        let cut = cover("echo sk-provider-ke", SecretForms("sk-provider-key-0001").cover)
         #expect(cut == "echo **************")
     }
 

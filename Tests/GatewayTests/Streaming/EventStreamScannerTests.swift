@@ -106,7 +106,7 @@ extension TokenUsage {
         arguments: [
             (#"{"a":1,"user":"x","b":[1,{"user":2}]}"#, #"{"a":1,"b":[1,{"user":2}]}"#),
             (#"{"user":{"x":"}"},"a":"\"user\":1"}"#, #"{"a":"\"user\":1"}"#), (#"{"user":null}"#, "{}"),
-            (#"{"user":1,"user":2,"c":3}"#, #"{"c":3}"#),
+            (#"{"user":1,"user":2,"c":3}"#, #"{"c":3}"#), (#"{"c":3,"uSER":2}"#, #"{"c":3}"#),
         ]
     )
     func `top-level members are removed and nested ones stay`(before: String, after: String) {
@@ -134,6 +134,18 @@ extension TokenUsage {
             JSONFields.model(in: bytes).map { String(decoding: $0, as: UTF8.self) }
         }
         #expect(found == (length <= 256 ? name : nil))
+    }
+
+    @Test(
+        arguments: [
+            (#"a\/b"#, "a/b"), (#"\u0061\u00e4"#, "aä"), (#"\ud83d\ude00!"#, "😀!"), (#"\ud83dx"#, "\u{FFFD}x"),
+            (#"\n\t\"\\"#, "\n\t\"\\"), (#"\ud83d\u0041"#, "\u{FFFD}A"), (#"\q"#, nil), (#"\u12"#, nil), (#"\u00zz"#, nil),
+        ] as [(String, String?)]
+    )
+    func `a text is read without its escapes`(text: String, plain: String?) {
+        #expect(JSONText.plain(text.utf8).map { String(decoding: $0, as: UTF8.self) } == plain)
+        let body = Array("{\"model\":\"\(text)\"}".utf8)
+        #expect(body.withUnsafeBytes { JSONFields.model(in: $0) } == plain.map { Array($0.utf8) })
     }
 
     @Test(
