@@ -102,3 +102,13 @@ def test_the_stand_in_of_a_stream_that_begins_with_an_error(make_gateway, provid
     gateway = make_gateway(upstream=section("first", first, "    fallbacks: [second]\n") + section("second", second))
     assert ask(gateway, gateway.key(), body={**BODY, "stream": True}).status == 200
     assert sum(second.counts.values()) == 1
+
+
+def test_the_next_upstream_serves_where_many_keys_are_throttled(make_gateway, providers):
+    """Not all keys are tried with a request that may itself be too much; another upstream is all the same."""
+    first, second = providers(lambda *_: error(429, "slow down")), providers(lambda *_: GOOD)
+    gateway = make_gateway(
+        upstream=section("first", first, "    fallbacks: [second]\n", keys=20) + section("second", second)
+    )
+    assert ask(gateway, gateway.key()).status == 200
+    assert sum(first.counts.values()) == 12 and sum(second.counts.values()) == 1

@@ -375,6 +375,28 @@ def test_a_new_value_brings_back_what_the_old_one_has_lost_and_no_more(pool):
         gateway.start()
 
 
+def test_a_value_mended_in_the_file_while_nothing_runs_brings_its_key_back(pool):
+    gateway, provider = pool(lambda key, *_: error(401) if "0123456789abcdef" in key else GOOD, ["refused", "banned", "same"])
+    caller = gateway.key()
+    found = keys(gateway)
+    gateway.admin("POST", f"/keys/{found['banned']['id']}/ban", {"reason": "leaked"})
+    assert ask(gateway, caller)[0] == 502
+    assert {name: key["state"] for name, key in keys(gateway).items()} == {"refused": "disabled", "banned": "banned", "same": "disabled"}
+    gateway.stop()
+    text = gateway.config.read_text()
+    for name in ("refused", "banned"):
+        text = text.replace(f"value: {name}-0123456789abcdef", f"value: {name}-mended-123456")
+    gateway.config.write_text(text)
+    gateway.start()
+    expected = {"refused": "active", "banned": "banned", "same": "disabled"}
+    assert {name: key["state"] for name, key in keys(gateway).items()} == expected and ask(gateway, caller)[0] == 200
+    # With another master key nobody can tell whether a value is the same, and nothing begins anew.
+    assert gateway.admin("POST", "/master-key/rotate").status == 200
+    gateway.stop()
+    gateway.start()
+    assert {name: key["state"] for name, key in keys(gateway).items()} == expected
+
+
 def test_what_a_provider_says_of_tokens_is_bounded(pool):
     usage = {"prompt_tokens": 999999999999999999, "completion_tokens": 999999999999999999}
     gateway, _ = pool(lambda *_: (200, {"content-type": "application/json"}, {"usage": usage}, 0), ["a"])

@@ -118,7 +118,7 @@ final class AuditSink {
         statement.bind(end?.bytesOut ?? 0)
         statement.bind(end?.isStream ?? 0)
         statement.bind(end?.chunks ?? 0)
-        if let end { statement.bindText(end.model) } else { statement.bindCopy(start?.body.flatMap(JSONFields.model)) }
+        if let end { statement.bindText(end.model) } else { statement.bindCopy(Self.model(start?.body)) }
         statement.bind(end?.promptTokens)
         statement.bind(end?.completionTokens)
         statement.bind(end?.usage ?? 0)
@@ -128,6 +128,10 @@ final class AuditSink {
         statement.bindText(end?.detail)
         statement.bind(isOpen ? 1 : 0)
         statement.bindText(end?.attemptsDetail)
+    }
+
+    private static func model(_ body: UnsafeRawBufferPointer?) -> String? {
+        body.flatMap(JSONFields.model)?.withUnsafeBytes(Redaction.textWithoutClientKeys)
     }
 
     /// What a row says until its end is known, and for ever when the process died first.

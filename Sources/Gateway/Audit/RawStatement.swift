@@ -58,12 +58,13 @@ final class RawStatement {
     }
 
     /// A text that SQLite keeps for itself until `run` has returned.
-    func bindCopy(_ text: [UInt8]?) {
-        guard let text, !text.isEmpty else { return bindText(nil) }
+    func bindCopy(_ text: String?) {
+        guard var text else { return bindText(nil) }
         column += 1
-        text.withUnsafeBytes { bytes in
-            let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-            sqlite3_bind_text(handle, column, start, Int32(bytes.count), Self.transient)
+        _ = text.withUTF8 { bytes in
+            bytes.withMemoryRebound(to: CChar.self) {
+                sqlite3_bind_text(handle, column, $0.baseAddress, Int32($0.count), Self.transient)
+            }
         }
     }
 

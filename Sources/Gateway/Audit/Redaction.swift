@@ -156,17 +156,25 @@ enum Redaction {
     }
 
     /// A text wherever it stands, also where a copy ends inside it with so many of its bytes.
-    static func cover(_ secret: UnsafeRawBufferPointer, in body: UnsafeMutableRawBufferPointer, atLeast shortest: Int) {
+    static func cover(
+        _ secret: UnsafeRawBufferPointer,
+        in body: UnsafeMutableRawBufferPointer,
+        atLeast shortest: Int
+    ) {
         let bytes = UnsafeRawBufferPointer(body)
         var search = 0
         while let start = ByteSearch.firstIndex(of: secret, in: bytes, from: search) {
             cover(body, start..<(start + secret.count))
             search = start + secret.count
         }
-        for count in stride(from: min(secret.count - 1, bytes.count), through: shortest, by: -1)
-        where bytes.suffix(count).elementsEqual(secret.prefix(count)) {
-            cover(body, (bytes.count - count)..<bytes.count)
-            return
+        let beginning = UnsafeRawBufferPointer(rebasing: secret.prefix(shortest))
+        search = max(0, bytes.count - secret.count + 1)
+        while let start = ByteSearch.firstIndex(of: beginning, in: bytes, from: search) {
+            if bytes[start...].elementsEqual(secret.prefix(bytes.count - start)) {
+                cover(body, start..<bytes.count)
+                return
+            }
+            search = start + 1
         }
     }
 

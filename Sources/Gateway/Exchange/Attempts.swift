@@ -27,7 +27,7 @@ struct Attempts {
     var wasAskedWithoutKey = false
     /// The last upstream whose keys that rest were noted.
     var notedUpstream: UpstreamEntry?
-    /// Keys that this request was throttled with.
+    /// Keys of the upstream at hand that this request was throttled with.
     private var throttled = 0
     /// Of the upstreams that may stand in, how many have been looked at.
     var fallbacksSeen = 0
@@ -52,13 +52,20 @@ struct Attempts {
     }
 
     /// A request that is throttled with one key after the other may itself be too much: it sends only some of them to
-    /// rest, and does not try all that there are.
+    /// rest.
     mutating func temper(_ judgement: inout Judgement) {
         guard case .rest(var rest) = judgement.verdict, rest.isThrottling else { return }
         throttled += 1
         rest.isRepeated = throttled > 1
         judgement.verdict = throttled > Self.throttledKeys ? .untold : .rest(rest)
-        if throttled >= Self.throttledTries { judgement.repeats = .no }
+    }
+
+    /// And it is not tried with all that there are.
+    var isThrottledEnough: Bool { throttled >= Self.throttledTries }
+
+    /// Goes on with the keys of an upstream that stands in.
+    mutating func moveOn() {
+        (throttled, wasAskedWithoutKey) = (0, false)
     }
 
     private static let throttledKeys = 4

@@ -44,11 +44,11 @@ extension Exchange: Deadlined {
                     of: upstream === request.upstream ? nil : upstream
                 )
             }
-            if takeOwnKey(same) { return true }
+            if !attempts.isThrottledEnough, takeOwnKey(same) { return true }
             soonest = [soonest, attempts.returnSeconds].compactMap { $0 }.min()
             guard let next = nextUpstream() else { break }
             upstream = next
-            attempts.wasAskedWithoutKey = false
+            attempts.moveOn()
         }
         attempts.returnSeconds = soonest
         return false
@@ -63,14 +63,14 @@ extension Exchange: Deadlined {
         attempts.returnSeconds = nil
         switch upstream.pool.choose(wish, now: WallClock.now().microseconds) {
         case .loan(let loan):
-            key = loan.key
             attempts.loan = loan
             attempts.wasSent = false
             // There is no next key where there is none, or where all have gone meanwhile.
-            if key == nil, attempts.wasAskedWithoutKey || !upstream.keys.isEmpty {
+            if loan.key == nil, attempts.wasAskedWithoutKey || !upstream.keys.isEmpty {
                 tell(.untold)
                 return false
             }
+            key = loan.key
         case .none(let seconds):
             attempts.returnSeconds = seconds
             return false

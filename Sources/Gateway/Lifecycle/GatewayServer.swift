@@ -86,7 +86,7 @@ package final class GatewayServer: Service {
             headerRules: headerRules,
             logger: logger
         )
-        try UpstreamStore(database: store.database).adopt(configuration.upstreams)
+        try UpstreamStore(database: store.database).adopt(configuration.upstreams, masterKey)
         try news.remember(UpstreamStore(database: store.database).all())
         let snapshot = try builder.build(configuration)
         let loops = DataPlaneService.loopCount(configuration.server.workers)
@@ -235,7 +235,7 @@ package final class GatewayServer: Service {
             let loaded = try ConfigurationLoader.load(file: file, environment: options.environment)
                 .configuration
             let certificate = try Listener.certificate(loaded.server)
-            try UpstreamStore(database: store.database).adopt(loaded.upstreams)
+            try UpstreamStore(database: store.database).adopt(loaded.upstreams, masterKey)
             return (loaded, certificate)
         } install: { [self] certificate in
             listener.renew(certificate)

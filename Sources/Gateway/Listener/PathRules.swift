@@ -1,53 +1,58 @@
 /// Which request paths are let in: those that every parser reads the same way.
 enum PathRules {
-    /// No `.`/`..` segment, plain, encoded, encoded twice or with parameters behind `;`; no empty segment but a last one;
+    /// Nobody encodes a path more often.
+    private static let most = 8
+
+    /// No `.`/`..` segment, plain, encoded however often, or with parameters behind `;`; no empty segment but a last one;
     /// no encoded control or backslash, and no bytes that some take for a dot or a slash.
     static func isSafe(_ path: UnsafeRawBufferPointer) -> Bool {
+        guard isPlainSafe(path), hasWholeEscapes(path) else { return false }
+        guard path.contains(UInt8(ascii: "%")) else { return true }
+        var current = Array(path)
+        for _ in 0..<most {
+            let decoded = PercentEncoding.decode(current)
+            if decoded == current { return true }
+            guard decoded.withUnsafeBytes(isPlainSafe) else { return false }
+            current = decoded
+        }
+        return false
+    }
+
+    /// As it stands: a backend may decode a slash before it resolves dots.
+    private static func isPlainSafe(_ path: UnsafeRawBufferPointer) -> Bool {
         guard path.first == UInt8(ascii: "/") else { return false }
         var segment = Segment()
-        var index = 1
         var before: UInt8 = 0
-        while index < path.count {
-            guard let (byte, isEncoded) = next(path, &index) else { return false }
-            // Two bytes where UTF-8 has one (RFC 3629 §3).
-            if before == 0xC0 || before == 0xC1, byte & 0xC0 == 0x80 { return false }
+        for byte in path.dropFirst() {
+            if isOverlong(before, byte) { return false }
             before = byte
             switch byte {
             case UInt8(ascii: "/"):
-                // A backend may decode it before it resolves dots.
                 guard segment.isSafe, !segment.isEmpty else { return false }
                 segment = Segment()
-            case UInt8(ascii: "\\"): return false
-            default:
-                if isEncoded, byte < 0x20 || byte == 0x7F { return false }
-                segment.add(byte)
+            case UInt8(ascii: "\\"), 0..<0x20, 0x7F: return false
+            default: segment.add(byte)
             }
         }
         return segment.isSafe
     }
 
-    /// The next byte, decoded as often as it is encoded; nil where it is encoded wrongly.
-    private static func next(
-        _ path: UnsafeRawBufferPointer,
-        _ index: inout Int
-    ) -> (byte: UInt8, isEncoded: Bool)? {
-        let byte = path[index]
-        index += 1
-        guard byte == UInt8(ascii: "%") else { return (byte, false) }
-        guard var decoded = digits(path, at: index) else { return nil }
-        index += 2
-        while decoded == UInt8(ascii: "%"), let again = digits(path, at: index) {
-            decoded = again
-            index += 2
+    /// More bytes than UTF-8 has for a character (RFC 3629 §3), which some read all the same.
+    private static func isOverlong(_ first: UInt8, _ second: UInt8) -> Bool {
+        switch first {
+        case 0xC0, 0xC1: second & 0xC0 == 0x80
+        case 0xE0: (0x80..<0xA0).contains(second)
+        case 0xF0: (0x80..<0x90).contains(second)
+        default: false
         }
-        return (decoded, true)
     }
 
-    private static func digits(_ path: UnsafeRawBufferPointer, at index: Int) -> UInt8? {
-        guard index + 1 < path.count, let high = ASCII.hexValue(path[index]),
-            let low = ASCII.hexValue(path[index + 1])
-        else { return nil }
-        return high << 4 | low
+    private static func hasWholeEscapes(_ path: UnsafeRawBufferPointer) -> Bool {
+        path.indices.allSatisfy { index in
+            path[index] != UInt8(ascii: "%")
+                || index + 2 < path.count && ASCII.hexValue(path[index + 1]) != nil
+                    && ASCII.hexValue(path[index + 2]) != nil
+        }
     }
 
     /// What is between two slashes, as far as it matters.

@@ -55,8 +55,10 @@ struct HealthStateMachine: Equatable, Sendable {
     private var failures = 0
     /// When the request on trial is waited for no longer; 0 without one.
     private(set) var trialEnds = 0
-    /// The attempt that is on trial, or was the last that was: no other one ends it.
+    /// The attempt that is on trial, or was the last that was.
     private var trialAttempt = 0
+    /// The first that was on trial since the rest: all that were begun after it have been, too, since others had to wait.
+    private var firstTrial = 0
 
     init() {}
 
@@ -116,12 +118,14 @@ struct HealthStateMachine: Equatable, Sendable {
         }
         guard let until = returnsAt, until <= now else { return false }
         state = .trial(isUnderWay: false)
+        firstTrial = 0
         return true
     }
 
     /// `attempt`: its number, here and where its end is told.
     mutating func chosen(by attempt: Int, now: Int, _ policy: Policy) {
         guard case .trial = state else { return }
+        if firstTrial == 0 { firstTrial = attempt }
         state = .trial(isUnderWay: true)
         trialEnds = now + Self.microseconds(policy.longestTrial)
         trialAttempt = attempt
@@ -130,6 +134,12 @@ struct HealthStateMachine: Equatable, Sendable {
     /// Whether others wait for what this attempt finds out.
     func isOnTrial(by attempt: Int) -> Bool {
         state == .trial(isUnderWay: true) && trialAttempt == attempt
+    }
+
+    /// Whether this attempt is on trial, or was for as long as it was waited for: it tells how things stand.
+    func wasOnTrial(by attempt: Int) -> Bool {
+        guard case .trial = state else { return false }
+        return firstTrial != 0 && attempt >= firstTrial
     }
 
     /// Whoever is on trial is not waited for.
@@ -149,7 +159,7 @@ struct HealthStateMachine: Equatable, Sendable {
         failures = 0
         switch state {
         case .active: rests = 0
-        case .trial where trialAttempt == attempt:
+        case .trial where wasOnTrial(by: attempt):
             reset()
             return true
         // A request that began before the verdict: a rest is not cut short by it.
@@ -163,7 +173,7 @@ struct HealthStateMachine: Equatable, Sendable {
     /// - Returns: whether it rests from now on.
     mutating func failed(_ reason: String, by attempt: Int, now: Int, _ policy: Policy) -> Bool {
         failures += 1
-        guard isOnTrial(by: attempt) || failures >= policy.failureLimit else { return false }
+        guard wasOnTrial(by: attempt) || failures >= policy.failureLimit else { return false }
         return cool(until: now + grownRest(policy.rest, policy), reason, .failures, now: now, policy)
     }
 

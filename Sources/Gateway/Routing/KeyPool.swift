@@ -37,7 +37,7 @@ final class KeyPool: Sendable {
             return Loan(
                 key: key,
                 attempt: attempt,
-                epoch: key.flatMap { state.slot($0.id)?.quota?.count.epoch },
+                epoch: key.flatMap { state.quotaEpoch(of: $0.id) },
                 isTrial: state.isOnTrial(key?.id, by: attempt)
             )
         }
@@ -206,9 +206,11 @@ final class KeyPool: Sendable {
     }
 
     /// A free question with this key has been answered.
-    func probed(_ key: UpstreamKeyEntry, _ verdict: ProbeVerdict) {
+    ///
+    /// `key`: nil where the upstream has none.
+    func probed(_ key: UpstreamKeyEntry?, _ verdict: ProbeVerdict) {
         let changes = content.withLock { content in
-            content.entries[key.id]?.generation == key.generation ? content.state.probed(key.id, verdict) : []
+            content.isCurrent(key) ? content.state.probed(key?.id, verdict) : []
         }
         if !changes.isEmpty { changed(changes) }
     }

@@ -7,7 +7,12 @@ extension KeyPoolState {
     /// `id`: its key; nil where the upstream has none. `attempt`: as `lastAttempt` was when it was begun.
     ///
     /// - Returns: what has changed.
-    mutating func finished(_ id: Int?, by attempt: Int, _ verdict: KeyVerdict, _ moment: Moment) -> [PoolChange] {
+    mutating func finished(
+        _ id: Int?,
+        by attempt: Int,
+        _ verdict: KeyVerdict,
+        _ moment: Moment
+    ) -> [PoolChange] {
         let index = id.flatMap { places[$0] }
         if let index {
             slots[index].inFlight = max(0, slots[index].inFlight - 1)
@@ -25,7 +30,8 @@ extension KeyPoolState {
 
     /// Whether others wait for what this attempt with a key finds out.
     func isOnTrial(_ id: Int?, by attempt: Int) -> Bool {
-        upstream.isOnTrial(by: attempt) || id.flatMap(slot)?.health.isOnTrial(by: attempt) == true
+        upstream.isOnTrial(by: attempt)
+            || id.flatMap { places[$0] }.map { slots[$0].health.isOnTrial(by: attempt) } == true
     }
 
     /// An answer has begun that shows that the key works: others need not wait for its end.
@@ -66,7 +72,7 @@ extension KeyPoolState {
         case .transient(let reason):
             of(index) { _ = $0.failed(reason, by: attempt, now: now, policy) }
             let isUpstreams = trouble.failed(index.map { slots[$0].member.id }, isOnlyKey: slots.count < 2)
-            if isUpstreams || upstream.isOnTrial(by: attempt) {
+            if isUpstreams || upstream.wasOnTrial(by: attempt) {
                 let until = now + upstream.grownRest(policy.rest, policy)
                 _ = upstream.cool(until: until, reason, .failures, now: now, policy)
             }
@@ -111,7 +117,7 @@ extension KeyPoolState {
         let id = slots[index].member.id
         let before = slots[index].health
         let until = deadline(rest, before, now: now)
-        if rest.isThrottling, upstream.isOnTrial(by: attempt) {
+        if rest.isThrottling, upstream.wasOnTrial(by: attempt) {
             slots[index].health.released(by: attempt)
             let longer = max(until, now + upstream.grownRest(policy.rest, policy))
             _ = upstream.cool(until: longer, rest.reason, now: now, policy)

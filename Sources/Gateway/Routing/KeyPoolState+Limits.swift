@@ -64,6 +64,9 @@ extension KeyPoolState {
         settle(index)
     }
 
+    /// As `giveBack` asks for it.
+    func quotaEpoch(of id: Int) -> UInt64? { places[id].flatMap { slots[$0].quota?.count.epoch } }
+
     /// An attempt has ended before anything was sent: the quota has counted it for nothing.
     ///
     /// `epoch`: the quota's when the attempt was begun; what has begun anew since gives nothing back.

@@ -27,8 +27,16 @@ extension KeyPoolState {
         return first
     }
 
+    /// And one to an upstream that has no keys.
+    private mutating func probed(_ answer: ProbeVerdict) -> [PoolChange] {
+        let before = upstream.state
+        if answer == .good, upstream.probedWell() { trouble.end() }
+        return before == upstream.state ? [] : [.upstream(upstream)]
+    }
+
     /// What a free question with a key has told.
-    mutating func probed(_ id: Int, _ answer: ProbeVerdict) -> [PoolChange] {
+    mutating func probed(_ id: Int?, _ answer: ProbeVerdict) -> [PoolChange] {
+        guard let id else { return probed(answer) }
         guard let index = places[id] else { return [] }
         let (upstreamBefore, keyBefore) = (upstream, slots[index].health)
         switch answer {

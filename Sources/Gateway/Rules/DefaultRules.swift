@@ -21,27 +21,33 @@ enum DefaultRules {
     private static let quotaError = error(
         codes: "insufficient_(user_)?quota|insufficient_(balance|credits|funds)|billing_hard_limit_reached"
             + "|billing_not_active|(exceeded_current_)?quota(_exceeded)?(_error)?|budget_exceeded"
-            + "|arrearage|account_?overdue(_?error)?",
-        messages: "your credit balance is too low to access the anthropic api\\. please go to plans & billing"
-            + " to upgrade or purchase credits\\.|you exceeded your current quota[a-z ,.:/&-]*"
-            + "|insufficient (balance|credits|funds)\\.?|(用户|账户)?(余额|额度)不足"
+            + "|pre_consume_token_quota_failed|arrearage|account_?overdue(_?error)?",
+        messages: "your credit balance is too low to access the anthropic api\\. please go to plans"
+            + " (&|\\\\u0026) billing to upgrade or purchase credits\\."
+            + "|you exceeded your current quota[a-z ,.:/&-]*"
+            + "|insufficient (balance|credits|funds)\\.?|(用户|账户|令牌)?(余额|额度)不足"
     )
     private static let credentialError = error(
-        codes: "invalid_?api_?key|(incorrect|expired|revoked|disabled)_api_key|api_?key_?(not_valid|invalid|expired)"
+        codes: "invalid_?api_?key|(incorrect|expired|revoked|disabled)_api_key"
+            + "|api_?key_?(not_valid|invalid|expired)"
             + "|account_(deactivated|suspended|disabled|banned)|organization_(deactivated|disabled)"
             + "|authentication_error|invalid_authentication(_error)?",
-        messages: "api key (not valid\\. please pass a valid api key|expired\\. please renew the api key)\\."
+        messages: "api key (not (valid|found)\\. please pass a valid|expired\\. please renew the) api key\\."
+            + "|incorrect api key provided: \\S{1,99}\\. you can obtain an api key from https://\\S{1,99}"
             + "|(this|your) (organization|account) has been (deactivated|suspended|disabled|banned)\\.?"
     )
 
     /// A pattern for a code or a whole message of the error itself: a member of the answer's object, or of its `error`,
-    /// behind plain members only. A text that repeats what a caller has sent cannot look like that.
+    /// behind plain members only, and the answer is that object or a stream's event of it.
+    ///
+    /// Text that repeats what a caller has sent stands in a longer text, or deeper, and does not look like that.
     private static func error(codes: String, messages: String) -> String {
-        let text = #""(?:[^"\\]|\\.)*""#
-        let before = #"(?:\s*"\w+"\s*:\s*(?:"# + text + #"|[\w.+-]+)\s*,)*\s*"#
-        return #"(?i)^[^{"]*\{"# + before + #"(?:"error"\s*:\s*\{"# + before + ")?"
+        let start = #"^(?:\x{FEFF}|\s|(?:event|id|retry) ?:[^\n]*\n|data ?:)*\[?\s*\{"#
+        let value = #"(?:"(?:[^"\\]|\\.)*"|[\w.+-]+|\[\s*\]|\{\s*\})"#
+        let before = #"(?:\s*"\w+"\s*:\s*"# + value + #"\s*,)*\s*"#
+        return "(?i)" + start + before + #"(?:"error"\s*:\s*\{"# + before + ")?"
             + #"(?:"(?:code|type|status)"\s*:\s*"(?:"# + codes + #")""#
-            + #"|"message"\s*:\s*"(?:"# + messages + #")(?: \(request id: \w+\))?")"#
+            + #"|"(?:message|error)"\s*:\s*"(?:"# + messages + #")(?: \(request id: \w+\))?")"#
     }
 
     private static let modelWords =
@@ -50,7 +56,7 @@ enum DefaultRules {
 
     /// Not the key has had too much, but the request alone is more than it may have.
     private static let tooLarge =
-        "(?i)\"message\"\\s*:\\s*\"(request too large for |this request would exceed )"
+        "(?i)\"message\"\\s*:\\s*\"request too large for "
 
     private static let drafts: [Draft] = [
         (

@@ -116,8 +116,10 @@ struct OutcomeJudge {
                 let isRefused = outcome.status == 401 || outcome.status == 403
                 return .disabled(reason, isRefused ? .credential : .told)
             case .banKey: return .banned(reason)
-            // A window that opens at once is not the quota's.
-            case .exhaustKey: return .exhausted(until: told.flatMap { $0 > now + 1_000_000 ? $0 : nil }, reason)
+            // What opens at once is not the quota's window: it is asked again soon, and not at once.
+            case .exhaustKey:
+                let until = told.map { $0 > now + 1_000_000 ? $0 : now + 60_000_000 }
+                return .exhausted(until: until, reason)
             case .retryNextKey, .retrySameKey, .respond, .notify: continue
             }
         }

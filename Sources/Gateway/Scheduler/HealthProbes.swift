@@ -107,7 +107,7 @@ final class HealthProbes: Sendable {
         // A key in a body was not sent.
         let isTold = counts && key.map { $0.definition.location != .body } ?? false
         let before = key.flatMap { upstream.pool.standing($0.id)?.state }
-        if isTold, let key { upstream.pool.probed(key, verdict) }
+        if isTold || counts && upstream.keys.isEmpty { upstream.pool.probed(key, verdict) }
         let after = key.flatMap { upstream.pool.standing($0.id)?.state }
         result.message = Self.words(result, isTold: isTold, before: before, after: after)
         // What a provider has written is for who has asked, not for the list of upstreams.

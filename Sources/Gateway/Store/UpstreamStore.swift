@@ -26,7 +26,7 @@ struct UpstreamKeyRow: Sendable {
     var source: Source
     var definition: UpstreamKeyDefinition
     var sealed: Data?
-    /// Of the value; nil for one of the file.
+    /// Of the value, where it is known.
     var digest: Data?
     /// As it was last written down; the pool knows better while the gateway runs.
     var health: HealthStateMachine
@@ -51,8 +51,11 @@ struct UpstreamStore: Sendable {
     }
 
     /// Gives everything that the file defines a row, so that ids and states outlive restarts.
-    func adopt(_ upstreams: [Configuration.Upstream]) throws {
+    ///
+    /// A key whose value has changed since, also while the gateway was stopped, begins anew.
+    func adopt(_ upstreams: [Configuration.Upstream], _ masterKey: MasterKey) throws {
         try database.write { db in
+            var adopted: Set<Int> = []
             for upstream in upstreams {
                 let id = try Self.adopt(slug: upstream.slug, db)
                 for key in upstream.keys {
@@ -63,9 +66,39 @@ struct UpstreamStore: Sendable {
                             """,
                         arguments: [id, key.definition.name]
                     )
+                    let digest = masterKey.digest(of: key.value)
+                    try Self.adopt(key.definition.name, of: id, digest, db).map { _ = adopted.insert($0) }
                 }
             }
+            // One that the file has no more must not stand in the way of another with its value.
+            let known = "SELECT id FROM upstream_keys WHERE source = 'file' AND digest IS NOT NULL"
+            for id in try Int.fetchAll(db, sql: known) where !adopted.contains(id) {
+                try db.execute(sql: "UPDATE upstream_keys SET digest = NULL WHERE id = ?", arguments: [id])
+            }
         }
+    }
+
+    /// - Returns: the row's id; nil where an operator's own key has the name.
+    private static func adopt(_ name: String, of upstream: Int, _ digest: Data, _ db: Database) throws -> Int?
+    {
+        let found = try db.cachedStatement(
+            sql: "SELECT * FROM upstream_keys WHERE upstream_id = ? AND name = ? AND source = 'file'"
+        )
+        guard let row = try Row.fetchOne(found, arguments: [upstream, name]).map(Self.key) else { return nil }
+        guard row.digest != digest else { return row.id }
+        var health = row.health
+        // What an operator has said stands; without a digest nobody knows whether the value is another one.
+        if row.digest != nil, !health.isByHand { health.reset() }
+        try db.execute(
+            sql: """
+                UPDATE upstream_keys SET digest = ?, state = ?, reason = ?, cause = ?, until = ?, rests = ? WHERE id = ?
+                """,
+            arguments: [
+                digest, health.name.rawValue, health.reason, health.cause?.rawValue, health.returnsAt,
+                health.rests, row.id,
+            ]
+        )
+        return row.id
     }
 
     private static func adopt(slug: String, _ db: Database) throws -> Int {

@@ -140,13 +140,21 @@ enum JSONFields {
         var keys: Set<String> = []
         while let member = walker.next() {
             let key = bytes[member.key]
-            guard !key.contains(UInt8(ascii: "\\")),
+            guard !key.contains(UInt8(ascii: "\\")), !foldsToASCII(key),
                 keys.insert(String(decoding: key, as: UTF8.self).lowercased()).inserted
             else {
                 return false
             }
         }
         return walker.isAtEnd
+    }
+
+    /// The two letters beyond ASCII that are one of its own for readers that tell no capital letters: ſ and the sign K.
+    private static func foldsToASCII(_ key: Slice<UnsafeRawBufferPointer>) -> Bool {
+        key.contains { $0 >= 0x80 }
+            && String(decoding: key, as: UTF8.self).unicodeScalars.contains {
+                $0 == "\u{17F}" || $0 == "\u{212A}"
+            }
     }
 
     /// The value of a top-level member, as it stands.

@@ -70,7 +70,9 @@ import Testing
         #expect(secret.plain == Array(key.utf8))
         var forms = [key, String(decoding: JSONText.quote(key).dropFirst().dropLast(), as: UTF8.self)]
         forms.append(forms[1].replacing("/", with: "\\/"))
-        let escaped = try #require(key.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(.init(charactersIn: "-"))))
+        let escaped = try #require(
+            key.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(.init(charactersIn: "-")))
+        )
         forms += [escaped, key.utf8.map { String(Int($0) + 256, radix: 16).dropFirst() }.joined()]
         for form in forms { #expect(cover("<\(form)>", secret.cover) == "<\(stars(form))>") }
         // Of base64 only a digit at each end, which the bytes around it change, may be left.

@@ -36,7 +36,9 @@ import Testing
     }
 
     /// Lowering a limit and raising it again lets nobody have more than the higher one.
-    @Test(arguments: [[50, 5, 50], [5, 1000, 3, 1000], [2000, 20, 2000], [900, 3, 1500, 3, 900], [40, 1200, 40]])
+    @Test(arguments: [
+        [50, 5, 50], [5, 1000, 3, 1000], [2000, 20, 2000], [900, 3, 1500, 3, 900], [40, 1200, 40],
+    ])
     func `a limit that was lower for a while has forgotten nothing`(limits: [Int]) throws {
         let folder = try TemporaryFolder()
         var file = try WindowFile(path: folder.path + "/counts", Self.reading(uptime: 0))
@@ -74,7 +76,9 @@ import Testing
         let second = try WindowFile(path: path, Self.reading(uptime: Self.second))
         for (limit, id) in [(4, 1), (1000, 2), (1001, 3)] {
             let key = LimitKey(scope: .clientKey, id: id)
-            #expect(second.window(key, .minute, limit: limit, now: Self.second).current(now: Self.second) == 3)
+            #expect(
+                second.window(key, .minute, limit: limit, now: Self.second).current(now: Self.second) == 3
+            )
         }
     }
 

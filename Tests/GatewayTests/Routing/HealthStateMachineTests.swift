@@ -127,8 +127,17 @@ import Testing
         health.chosen(by: 8, now: 31 * second, policy)
         health.released(by: 7)
         #expect(!health.mayBeUsed && health.isOnTrial(by: 8))
-        let isHealed = health.succeeded(by: 8)
+        // It has been on trial itself, and has failed only now: that is the verdict.
+        var failed = health
+        let isOver = failed.failed("timeout", by: 7, now: 32 * second, policy)
+        #expect(isOver && failed.name == .cooling && !failed.mayBeUsed)
+        let isHealed = health.succeeded(by: 7)
         #expect(isHealed)
+        // What began before the next rest tells nothing of the trial after it.
+        _ = failed.timePassed(now: .max / 2)
+        failed.chosen(by: 9, now: .max / 2, policy)
+        let isLate = failed.succeeded(by: 8)
+        #expect(!isLate && failed.isOnTrial(by: 9))
     }
 
     @Test func `a probe brings back what has failed or was refused, and nothing else`() {

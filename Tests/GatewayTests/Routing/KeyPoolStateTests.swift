@@ -81,13 +81,13 @@ import Testing
             .rest(.init(length: .seconds(60), reason: "x", isThrottling: true, isRepeated: isRepeated))
         }
         for (number, isRepeated) in [false, true, true, true, false, true, true, true].enumerated() {
-            guard case .key(let id) = pool.choose(wish(), now: number) else { break }
-            _ = pool.finished(id, again(isRepeated), now: number)
+            #expect(pool.choose(wish(), now: number) == .key(number + 1))
+            _ = pool.finished(number + 1, again(isRepeated), now: number)
         }
         #expect(pool.upstream.mayBeUsed && pool.unusableCount == 8)
         // The third of them is.
-        guard case .key(let id) = pool.choose(wish(), now: 9) else { return }
-        _ = pool.finished(id, again(false), now: 9)
+        #expect(pool.choose(wish(), now: 9) == .key(9))
+        _ = pool.finished(9, again(false), now: 9)
         #expect(!pool.upstream.mayBeUsed && pool.unusableCount == 0)
     }
 
@@ -101,9 +101,15 @@ import Testing
         #expect(pool.choose(wish(), now: 9 * second) == .unneeded)
         #expect(pool.choose(wish(), now: 9 * second) == .none(returnsAt: 10 * second))
         let isBack = pool.proved(nil, by: pool.lastAttempt)
-        #expect(isBack == [.upstream(HealthStateMachine())] && pool.choose(wish(), now: 9 * second) == .unneeded)
+        #expect(
+            isBack == [.upstream(HealthStateMachine())] && pool.choose(wish(), now: 9 * second) == .unneeded
+        )
         for _ in 0..<5 { _ = pool.finished(nil, .transient("status 500"), now: 9 * second) }
         #expect(!pool.upstream.mayBeUsed)
+        let refused = pool.probed(nil, .refused("x"))
+        #expect(refused.isEmpty && !pool.upstream.mayBeUsed)
+        let probed = pool.probed(nil, .good)
+        #expect(probed == [.upstream(pool.upstream)] && pool.choose(wish(), now: 9 * second) == .unneeded)
     }
 
     @Test func `what is under way with a key that was gone counts when it is back`() {
@@ -224,6 +230,26 @@ import Testing
         pool.set(1) { _ = $0.disable("401") }
         pool.configure([.init(id: 1, generation: 7), .init(id: 2)], .roundRobin) { _ in HealthStateMachine() }
         #expect(pool.slot(1)?.health.state == .active)
+    }
+
+    @Test func `the first return is known anew whenever a rest changes`() {
+        var pool = pool(3)
+        for (id, until) in [(1, 50), (2, 40), (3, 60)] {
+            _ = pool.choose(wish(), now: 0)
+            _ = pool.finished(
+                id,
+                .rest(.init(until: until * second, length: .seconds(1), reason: "x")),
+                now: 0
+            )
+        }
+        for _ in 0..<2 { #expect(pool.choose(wish(), now: 0) == .none(returnsAt: 40 * second)) }
+        pool.set(2) { _ = $0.disable("gone") }
+        #expect(pool.choose(wish(), now: 0) == .none(returnsAt: 50 * second))
+        pool.set(3) { $0.reset() }
+        pool.set(3) { _ = $0.cool(until: 30 * second, "x", now: 0, .init()) }
+        #expect(pool.choose(wish(), now: 0) == .none(returnsAt: 30 * second))
+        pool.configure([.init(id: 1)], .roundRobin) { _ in HealthStateMachine() }
+        #expect(pool.choose(wish(), now: 0) == .none(returnsAt: 50 * second))
     }
 
     @Test func `lower priorities first, others when they rest`() {
@@ -353,7 +379,12 @@ extension KeyPoolState {
     mutating func choose(_ wish: Wish, now: Int) -> Choice { choose(wish, Moment(now: now, counting: now)) }
 
     /// The end of the attempt that was begun last, where it is not said which.
-    mutating func finished(_ id: Int?, _ verdict: KeyVerdict, by attempt: Int? = nil, now: Int) -> [PoolChange] {
+    mutating func finished(
+        _ id: Int?,
+        _ verdict: KeyVerdict,
+        by attempt: Int? = nil,
+        now: Int
+    ) -> [PoolChange] {
         finished(id, by: attempt ?? lastAttempt, verdict, Moment(now: now, counting: now))
     }
 }

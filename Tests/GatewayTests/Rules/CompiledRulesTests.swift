@@ -41,9 +41,37 @@ import Testing
                 "refused for quota"
             ),
             (403, #"{"error":{"message":"用户额度不足 (request id: 20abc)","type":"x"}}"#, "refused for quota"),
-            (403, #"{"error":{"message":"n {0}","param":null,"code":"insufficient_quota"}}"#, "refused for quota"),
+            (
+                403, #"{"error":{"message":"n {0}","param":null,"code":"insufficient_quota"}}"#,
+                "refused for quota"
+            ),
             (400, #"{"code":"Arrearage","message":"Access denied.","request_id":"1"}"#, "refused for quota"),
             (400, "data: {\"error\": {\"type\": \"billing_not_active\"}}\n\n", "refused for quota"),
+            (
+                403, #"{"error":{"message":"令牌额度不足","code":"pre_consume_token_quota_failed"}}"#,
+                "refused for quota"
+            ),
+            (
+                400, #"{"error":{"message":"API Key not found. Please pass a valid API key."}}"#,
+                "refused credential"
+            ),
+            (
+                400,
+                #"{"code":"x","error":"Incorrect API key provided: sk***gA. You can obtain an API key from https://console.x.ai."}"#,
+                "refused credential"
+            ),
+            (
+                400,
+                #"{"error":{"details":[],"message":"Your credit balance is too low to access the Anthropic API. Please go "#
+                    + #"to Plans \u0026 Billing to upgrade or purchase credits."}}"#,
+                "refused for quota"
+            ),
+            (403, "event: error\ndata: {\"error\":{\"code\":\"invalid_api_key\"}}\n\n", "refused credential"),
+            (
+                429,
+                #"{"error":{"type":"rate_limit_error","message":"This request would exceed your account's rate limit."}}"#,
+                "throttled"
+            ),
             (
                 429,
                 #"{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000","code":"x"}}"#,
@@ -72,6 +100,10 @@ import Testing
             #"{"error":{"param":{"code":"insufficient_quota"},"message":"x"}}"#,
             #"{"echo":["x"],"code":"insufficient_quota"}"#,
             #"{"error":"\"},\"code\":\"insufficient_quota\""}"#,
+            #"Json deserialize error: unknown variant `{"code":"invalid_api_key"}`, expected one of `x`"#,
+            #"Bad request: /v1/{"code":"account_deactivated"}"#, #"[1,2,{"code":"invalid_api_key"}]"#,
+            #"data: unknown {"code":"invalid_api_key"}"#, #"<html>{"type":"insufficient_quota"}"#,
+            #"{"error":"Incorrect API key provided: x. You can obtain an API key from https://a is no model"}"#,
             "insufficient_quota", "用户额度不足", #""code":"insufficient_quota""#,
         ],
         [400, 403]
@@ -93,6 +125,13 @@ import Testing
         let quota = try judge(outcome(429, "insufficient_quota", headers: [("retry-after", "7")]))
         #expect(quota.repeats == .nextKey && !quota.counts && quota.notifies)
         #expect(quota.verdict == .exhausted(until: 7_000_000, "status 429 (out of quota)"))
+        // What is said to end at once is asked again, but not by every request.
+        let soon = try judge(outcome(429, "insufficient_quota", headers: [("retry-after", "0")]))
+        #expect(soon.verdict == .exhausted(until: 60_000_000, "status 429 (out of quota)"))
+        #expect(
+            try judge(outcome(429, "insufficient_quota")).verdict
+                == .exhausted(until: nil, "status 429 (out of quota)")
+        )
         let throttled = try judge(outcome(429, "", headers: [("retry-after", "7")]))
         guard case .rest(let rest) = throttled.verdict else {
             Issue.record("\(throttled.verdict)")

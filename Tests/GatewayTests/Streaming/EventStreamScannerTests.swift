@@ -138,8 +138,10 @@ extension TokenUsage {
 
     @Test(
         arguments: [
-            (#"a\/b"#, "a/b"), (#"\u0061\u00e4"#, "aä"), (#"\ud83d\ude00!"#, "😀!"), (#"\ud83dx"#, "\u{FFFD}x"),
-            (#"\n\t\"\\"#, "\n\t\"\\"), (#"\ud83d\u0041"#, "\u{FFFD}A"), (#"\q"#, nil), (#"\u12"#, nil), (#"\u00zz"#, nil),
+            (#"a\/b"#, "a/b"), (#"\u0061\u00e4"#, "aä"), (#"\ud83d\ude00!"#, "😀!"),
+            (#"\ud83dx"#, "\u{FFFD}x"),
+            (#"\n\t\"\\"#, "\n\t\"\\"), (#"\ud83d\u0041"#, "\u{FFFD}A"), (#"\q"#, nil), (#"\u12"#, nil),
+            (#"\u00zz"#, nil),
         ] as [(String, String?)]
     )
     func `a text is read without its escapes`(text: String, plain: String?) {
@@ -154,6 +156,7 @@ extension TokenUsage {
             (#"{"model":"a","model":"b"}"#, false), (#"{"model":"a","Model":"b"}"#, false),
             (#"{"\u006dodel":"b"}"#, false), (#"{"a":1} x"#, false),
             ("[]", false),
+            (#"{"u\u{17F}er":1}"#, false), (#"{"api_\u{212A}ey":1}"#, false), (#"{"größe":1}"#, true),
             (#"{"a":1"#, false), ("", false), ("\u{feff}{}", false), (#"{"a":1}{"a":2}"#, false),
         ]
     )

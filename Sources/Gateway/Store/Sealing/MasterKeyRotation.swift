@@ -61,6 +61,8 @@ struct MasterKeyRotation {
         )
         var values: [(id: Int, sealed: Data)] = []
         while let row = try rows.next() { values.append((row["id"], row["sealed"])) }
+        // What values of the file are is told by the next start.
+        try db.execute(sql: "UPDATE upstream_keys SET digest = NULL WHERE sealed IS NULL")
         for (id, sealed) in values {
             let place = UpstreamKeyRow.place(id)
             let value = try masterKey.open(sealed, place: place)
