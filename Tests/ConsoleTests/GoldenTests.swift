@@ -18,7 +18,7 @@ import Testing
 
     private static let screens: [Screen] = {
         var screens: [Screen] = []
-        for pane in [PaneID.dashboard, .logs] {
+        for pane in [PaneID.dashboard, .live, .logs] {
             for (columns, lines) in [(60, 20), (80, 24), (120, 40), (200, 60)] {
                 for glyphs in [Glyphs.Kind.unicode, .ascii] {
                     screens.append(Screen(pane: pane, columns: columns, lines: lines, glyphs: glyphs))
@@ -49,6 +49,11 @@ import Testing
             if screen.pane == .logs {
                 console.press("N", "enter")
                 console.answer(.logDetail(1197, .success(Fixture.detail(197))))
+            }
+            if screen.pane == .live {
+                console.answer(.live(Fixture.busy()))
+                console.press("j", "enter")
+                console.answer(.watched(11, Fixture.piece(11)))
             }
             if screen.pane == .dashboard { console.press("left", "left") }
             if screen.pane == .scripts {

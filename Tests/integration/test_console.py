@@ -2,11 +2,13 @@
 
 import base64
 import fcntl
+import http.client as http_client
 import json
 import os
 import re
 import signal
 import termios
+import threading
 import time
 
 import pytest
@@ -54,6 +56,45 @@ def new_key(terminal, name):
 
 
 # -- Steering
+
+
+@BOTH_SIZES
+def test_what_runs_is_seen_read_and_cut_off(gateway, attach, size):
+    key = gateway.key("talker")
+    ended = []
+    body = {"model": "mock-1", "messages": [], "stream": True}
+
+    def call():
+        try:
+            ended.append(gateway.chat(key, body, {"X-Mock-Tokens": "100000"}).body)
+        except http_client.HTTPException as error:
+            ended.append(getattr(error, "partial", b""))
+
+    terminal = attach(columns=size[0], lines=size[1])
+    terminal.wait_for("serving")
+    terminal.press("2")
+    terminal.wait_for("nothing is in flight")
+    caller = threading.Thread(target=call)
+    caller.start()
+    terminal.wait_for("talker")
+    terminal.wait_for("answering")
+    terminal.press("Enter")
+    # The words of the model, not the events.
+    terminal.wait_for(lambda: "The gate is open" in terminal.text and "choices" not in terminal.text, what="its words")
+    terminal.press("t")
+    terminal.wait_for('"choices"')
+    terminal.press("X")
+    terminal.wait_for("Cut off the request of talker")
+    terminal.press("y")
+    terminal.wait_for("cut off the request of “talker”")
+    caller.join(10)
+    assert b"operator_cut" in ended[0]
+    terminal.wait_for("operator_cut")
+    assert gateway.logs(1)[0]["error"] == "operator_cut"
+    terminal.press("Esc")
+    terminal.wait_for("nothing is in flight")
+    (change,) = [one for one in gateway.admin("GET", "/operators/audit").json["items"] if one["action"] == "cut"]
+    assert change["object"] == "exchange"
 
 
 @BOTH_SIZES

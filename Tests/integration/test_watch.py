@@ -102,13 +102,19 @@ def test_one_that_is_cut_says_so_and_who_leaves_holds_nobody_up(gateway):
     assert gateway.logs(1)[0]["error"] == "operator_cut"
 
 
-def test_no_more_is_shown_than_is_kept(make_gateway):
+def test_what_comes_is_shown_and_what_was_before_as_far_as_it_is_kept(make_gateway):
     gateway = make_gateway(extra="audit: { max_body_bytes: 1000 }\n")
-    caller = Caller(gateway, gateway.key(), tokens=40)
-    seen = list(pieces(gateway, running(gateway)["id"]))
+    caller = Caller(gateway, gateway.key(), tokens=80)
+    exchange = running(gateway)
+    wait_until(lambda: running(gateway)["bytes_out"] > 3000, what="more than is kept")
+    seen = list(pieces(gateway, exchange["id"]))
     body = caller.end().body
-    text = "".join(piece["text"] for piece in seen)
-    assert text.encode() == body[:1000] and seen[-1]["left_out"] == len(body) - 1000
+    text = "".join(piece["text"] for piece in seen).encode()
+    assert text[:1000] == body[:1000] and seen[-1]["left_out"] == len(body) - len(text) > 0
+    # After the gap it goes on with a whole line, to the end.
+    rest = text[1000:]
+    assert len(rest) > 3000 and body.endswith(rest) and body[: -len(rest)].endswith(b"\n")
+    # Of what nobody keeps nothing is shown.
     silent = make_gateway(extra="audit: { bodies: false }\n", folder="silent")
     caller = Caller(silent, silent.key())
     seen = list(pieces(silent, running(silent)["id"]))

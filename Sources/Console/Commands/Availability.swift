@@ -18,12 +18,13 @@ extension ConsoleState {
                 "headers stand in the order in which they are added; K and J move one"
             case .scripts: "there is no table here"
             case .rules: "rules stand in the order in which they are tried; K and J move one"
-            case .keys, .pool, .upstreams: nil
+            case .live, .keys, .pool, .upstreams: nil
             }
         case .columns: return columnTitles.isEmpty ? "this pane has no table to choose columns of" : nil
         case .mark, .range: return hasMarks ? nil : "nothing here can be marked"
         case .copy: return nothingToCopy ? "nothing to copy here" : nil
         case .clearFilter: return filter.text.isEmpty ? "there is no filter" : nil
+        case .pauseLive, .rawText, .cutExchange, .liveCaller, .liveLogs: return refusalOfInFlight(id)
         case .editKey:
             if keys.table.markCount > 1 { return "edit one key at a time; Esc takes the marks away" }
             return refusalOfKey
@@ -72,6 +73,7 @@ extension ConsoleState {
     private var nothingToCopy: Bool {
         switch pane {
         case .dashboard: copyOfDashboard() == nil
+        case .live: copyOfInFlight() == nil
         case .logs: copyOfLogs() == nil
         case .keys: keys.table.selection == nil
         case .pool: pool.table.selection == nil

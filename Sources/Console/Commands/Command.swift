@@ -4,6 +4,8 @@ enum CommandContext: String, CaseIterable, Sendable {
     /// Wherever there are rows or lines to go through.
     case list
     case dashboard
+    /// The exchanges in flight.
+    case live
     case logs
     /// A log record that is open.
     case record
@@ -40,6 +42,7 @@ struct Command: Sendable, Identifiable {
 /// The names of all commands.
 enum CommandID: String, CaseIterable, Sendable {
     case showDashboard = "pane.dashboard"
+    case showLive = "pane.live"
     case showLogs = "pane.logs"
     case showKeys = "pane.keys"
     case showPool = "pane.pool"
@@ -86,6 +89,12 @@ enum CommandID: String, CaseIterable, Sendable {
     case earlier = "chart.earlier"
     case later = "chart.later"
     case pauseCharts = "chart.pause"
+
+    case pauseLive = "live.pause"
+    case rawText = "live.raw"
+    case cutExchange = "live.cut"
+    case liveCaller = "live.same_caller"
+    case liveLogs = "live.logs"
 
     case pauseLogs = "logs.pause"
     case nextError = "logs.next_error"

@@ -1,7 +1,7 @@
 /// Every command there is, in the order in which footer and help show them.
 enum CommandRegistry {
     static let all: [Command] =
-        everywhere + list + dashboard + logs + record + keys + pool
+        everywhere + list + dashboard + live + logs + record + keys + pool
         + upstreams + headers + rules + scripts + editor
         + channels + tasks + history + alerts + system
 
@@ -10,7 +10,7 @@ enum CommandRegistry {
     private static let everywhere = [
         Command(
             id: .filter,
-            title: "Filter dashboard, logs and keys",
+            title: "Filter every pane",
             keys: ["/"],
             context: .everywhere,
             hint: "filter"
@@ -38,6 +38,7 @@ enum CommandRegistry {
         ),
         Command(id: .back, title: "One step back", keys: ["esc"], context: .everywhere),
         Command(id: .showDashboard, title: "Show the dashboard", keys: ["1"], context: .everywhere),
+        Command(id: .showLive, title: "Show the exchanges in flight", keys: ["2"], context: .everywhere),
         Command(id: .showLogs, title: "Show the logs", keys: ["3"], context: .everywhere),
         Command(id: .showKeys, title: "Show the client keys", keys: ["4"], context: .everywhere),
         Command(id: .showPool, title: "Show the provider keys", keys: ["5"], context: .everywhere),
@@ -115,6 +116,39 @@ enum CommandRegistry {
             context: .dashboard
         ),
         Command(id: .pauseCharts, title: "Pause or go on", keys: ["p"], context: .dashboard, hint: "pause"),
+    ]
+
+    private static let live = [
+        Command(
+            id: .cutExchange,
+            title: "Cut off: its caller sees an error",
+            keys: ["X"],
+            context: .live,
+            hint: "cut off",
+            isChange: true
+        ),
+        Command(
+            id: .pauseLive,
+            title: "Hold the list still, or go on",
+            keys: ["p"],
+            context: .live,
+            hint: "hold"
+        ),
+        Command(
+            id: .rawText,
+            title: "What the model says, or what is sent",
+            keys: ["t"],
+            context: .live,
+            hint: "raw"
+        ),
+        Command(id: .liveCaller, title: "Only this caller", keys: ["="], context: .live, hint: "same caller"),
+        Command(
+            id: .liveLogs,
+            title: "Its caller's requests in the logs",
+            keys: ["L"],
+            context: .live,
+            hint: "logs"
+        ),
     ]
 
     private static let logs = [

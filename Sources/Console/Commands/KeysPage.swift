@@ -35,6 +35,7 @@ package enum KeysPage {
         case .everywhere: "Everywhere"
         case .list: "In lists and records"
         case .dashboard: "Dashboard"
+        case .live: "Live"
         case .logs: "Logs"
         case .record: "A record of the log"
         case .keys: "Keys"

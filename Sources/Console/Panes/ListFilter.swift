@@ -37,12 +37,17 @@ enum ListFilter {
 
     /// Whether something in the filter cannot be asked here, and so has no say in what is listed.
     static func ignoresPart(of filter: LogFilter, _ fields: Set<LogFilter.Field>) -> Bool {
+        ignoresPart(of: filter) { !fields.contains($0.field) || compare($0, to: "") == nil }
+    }
+
+    /// `isIgnored`: of a condition.
+    static func ignoresPart(of filter: LogFilter, _ isIgnored: (LogFilter.Condition) -> Bool) -> Bool {
         switch filter {
         case .all, .text: false
-        case .not(let inner): ignoresPart(of: inner, fields)
+        case .not(let inner): ignoresPart(of: inner, isIgnored)
         case .and(let left, let right), .or(let left, let right):
-            ignoresPart(of: left, fields) || ignoresPart(of: right, fields)
-        case .condition(let condition): !fields.contains(condition.field) || compare(condition, to: "") == nil
+            ignoresPart(of: left, isIgnored) || ignoresPart(of: right, isIgnored)
+        case .condition(let condition): isIgnored(condition)
         }
     }
 

@@ -5,6 +5,8 @@ enum ConsoleEffect: Sendable, Equatable {
     case watchLive(filter: String)
     /// nil: nobody would see them.
     case followLogs(LogWatch?)
+    /// The answer of one in flight as it comes; nil: nobody reads it.
+    case watchExchange(Int?)
     case loadCharts(ChartRequest)
     case loadStats(filter: String)
     case loadRecent(filter: String)
@@ -84,12 +86,14 @@ enum ConsoleChange: Sendable, Equatable {
     case rule(RuleEdit)
     case header(HeaderEdit)
     case alert(AlertEdit)
+    /// Exchanges in flight, with the names of their client keys.
+    case cut(ids: [Int], names: [String])
     case reload
 
     /// The client keys that it is about.
     var ids: [Int] {
         switch self {
-        case .createKey, .reload, .pool, .upstream, .rule, .header, .alert: []
+        case .createKey, .reload, .cut, .pool, .upstream, .rule, .header, .alert: []
         case .editKey(let id, _, _, _), .rotate(let id, _, _): [id]
         case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids
         }
@@ -102,6 +106,7 @@ enum ConsoleChange: Sendable, Equatable {
         case .editKey(_, let name, _, _), .rotate(_, let name, _): "“\(name)”"
         case .setEnabled(_, let names, _), .revoke(_, let names), .delete(_, let names):
             names.count == 1 ? "“\(names[0])”" : "\(names.count) keys"
+        case .cut(_, let names): names.count == 1 ? "the request of “\(names[0])”" : "\(names.count) requests"
         case .pool(let edit): edit.object
         case .upstream(let edit): edit.object
         case .rule(let edit): edit.object

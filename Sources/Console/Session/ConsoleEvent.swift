@@ -41,6 +41,10 @@ enum ConsoleEvent: Sendable {
         case ran(Result<ScriptTestResult, OperationsError>, number: Int)
         case importing(count: Int, total: Int, unit: String)
         case imported(path: String, ImportOptions, Result<BatchResult, OperationsError>)
+        /// What has come of the answer that is watched.
+        case watched(Int, WatchedPiece)
+        /// Nothing more comes of it; with a reason if that is not its end.
+        case watchOver(Int, String?)
         case told(ConsoleQuestion, Result<[TextView.Line], OperationsError>)
         case usage([Int: KeyUsage])
         case status(Status)

@@ -39,14 +39,23 @@ struct ConsoleLayout {
     // MARK: Logs
 
     /// The list, its status line, and the record below it when one is open.
-    func logs(_ logs: LogsState) -> (list: Rect, status: Rect, heading: Rect, record: Rect) {
+    func logs(_ logs: LogsState) -> Split { split(isOpen: logs.record != nil, isFull: logs.isRecordFull) }
+
+    /// As the log's: the list, and the answer that is watched below it.
+    func inFlight(_ inFlight: InFlightState) -> Split {
+        split(isOpen: inFlight.watched != nil, isFull: inFlight.isTextFull)
+    }
+
+    typealias Split = (list: Rect, status: Rect, heading: Rect, record: Rect)
+
+    private func split(isOpen: Bool, isFull: Bool) -> Split {
         var rest = body
         let empty = Rect(x: rest.x, y: rest.maxY, width: 0, height: 0)
-        guard logs.record != nil else {
+        guard isOpen else {
             let status = rest.cutBottom(1)
             return (rest, status, empty, empty)
         }
-        guard canSplit, !logs.isRecordFull else {
+        guard canSplit, !isFull else {
             let heading = rest.cutTop(1)
             return (empty, empty, heading, rest)
         }

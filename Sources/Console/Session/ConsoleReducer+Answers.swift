@@ -90,6 +90,8 @@ extension ConsoleState {
         case .ran(let result, let number): take(result, ofRun: number)
         case .importing(let count, let total, let unit): importing(count, of: total, unit)
         case .imported(let path, let options, let result): return imported(path, options, result)
+        case .watched(let id, let piece): take(piece, of: id)
+        case .watchOver(let id, let reason): watchIsOver(id, reason)
         case .told(let question, let result): return take(result, of: question)
         case .usage(let usage): keys.usage.merge(usage) { $1 }
         case .status(let status):
@@ -112,6 +114,7 @@ extension ConsoleState {
         case .following: return false
         case .charts, .stats, .recent: return pane == .dashboard
         case .logs, .newer, .logBatch, .logDetail: return pane == .logs
+        case .watched, .watchOver: return pane == .live
         case .keys, .usage: return pane == .keys
         case .pool: return pane == .pool || pane == .upstreams
         case .upstreams: return pane == .upstreams || pane == .rules || pane == .keys
@@ -187,6 +190,7 @@ extension ConsoleState {
     private mutating func take(_ snapshot: LiveSnapshot) -> [ConsoleEffect] {
         let (before, known) = (live, live?.lastChange)
         live = snapshot
+        takeInFlight(since: before)
         let isComplete = dashboard.append(snapshot.points)
         // Seconds that no snapshot told of are asked for; to draw them empty would look like an outage.
         var effects = endOutage()
@@ -264,6 +268,7 @@ extension ConsoleState {
             // What they were set for has been done, as far as it was.
             if case .done = outcome.result {
                 keys.table.unmark(outcome.change.ids)
+                if case .cut(let ids, _) = outcome.change { inFlight.table.unmark(ids) }
                 if case .pool(let edit) = outcome.change { pool.table.unmark(edit.ids) }
                 if case .rule(let edit) = outcome.change { rules.table.unmark(edit.ids) }
                 if case .header(let edit) = outcome.change { upstreams.headers.table.unmark(edit.ids) }

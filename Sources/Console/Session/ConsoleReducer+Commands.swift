@@ -10,6 +10,7 @@ extension ConsoleState {
         }
         switch id {
         case .showDashboard: return show(.dashboard)
+        case .showLive: return show(.live)
         case .showLogs: return show(.logs)
         case .showKeys: return show(.keys)
         case .showPool: return show(.pool)
@@ -58,6 +59,7 @@ extension ConsoleState {
         case .cursorLeft, .cursorRight, .shorterWindow, .longerWindow, .earlier, .later, .pauseCharts:
             return runDashboard(id)
         case .pauseLogs, .nextError, .previousError, .sameCaller, .jumpToTime, .copyCurl: return runLogs(id)
+        case .pauseLive, .rawText, .cutExchange, .liveCaller, .liveLogs: return runInFlight(id)
         case .newKey, .editKey, .toggleKey, .rotateKey, .revokeKey, .deleteKey, .keyLogs: return runKeys(id)
         case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
             .deletePoolKey, .poolKeyLogs, .importPool:
@@ -84,6 +86,7 @@ extension ConsoleState {
 
     mutating func show(_ pane: PaneID) -> [ConsoleEffect] {
         self.pane = pane
+        if pane == .live { takeInFlight(since: nil) }
         return loads
     }
 
@@ -113,6 +116,7 @@ extension ConsoleState {
             // In so many steps, and the filter of the other panes is none of this one's.
             if scripts.isTyping { scripts.isTyping = false } else { scripts.part = .editor }
             return []
+        case .live: if closeInFlight() { return [] }
         case .keys, .pool, .rules, .alerts, .system: break
         case .dashboard:
             if dashboard.cursor != nil {
@@ -161,6 +165,7 @@ extension ConsoleState {
 
     mutating func move(_ movement: Movement) -> [ConsoleEffect] {
         switch pane {
+        case .live: moveInFlight(movement)
         case .logs: return moveLogs(movement)
         case .dashboard: moveDashboard(movement)
         case .scripts:
@@ -180,6 +185,7 @@ extension ConsoleState {
     private mutating func open() -> [ConsoleEffect] {
         switch pane {
         case .dashboard: return openDashboard()
+        case .live: openInFlight()
         case .logs: return openLog()
         case .pool:
             guard let key = pool.table.selection else { return [] }
@@ -227,6 +233,7 @@ extension ConsoleState {
         let text: String? =
             switch pane {
             case .dashboard: copyOfDashboard()
+            case .live: copyOfInFlight()
             case .logs: copyOfLogs()
             case .keys:
                 keys.table.targets.isEmpty
@@ -262,6 +269,8 @@ extension ConsoleState {
                 DashboardState.Part(rawValue: (dashboard.part.rawValue + step + count) % count) ?? .charts
         case .logs:
             if logs.record != nil, !logs.isRecordFull { logs.isRecordFocused.toggle() }
+        case .live:
+            if inFlight.watched != nil, !inFlight.isTextFull { inFlight.isTextFocused.toggle() }
         case .upstreams: upstreams.headers.isFocused.toggle()
         case .scripts: scripts.part = scripts.part == .editor ? .result : .editor
         case .alerts:
@@ -283,6 +292,7 @@ extension ConsoleState {
         case .logs:
             logs.isLoading = true
             return [.loadLogs(filter: filter.text, cursor: nil, to: logs.target)]
+        case .live: return [.watchLive(filter: filter.text)]
         case .keys, .pool, .upstreams, .rules, .scripts, .alerts, .system: return loads
         }
     }
@@ -290,7 +300,7 @@ extension ConsoleState {
     /// What the pane shows, besides what comes by itself.
     var loads: [ConsoleEffect] {
         switch pane {
-        case .dashboard, .logs: []
+        case .dashboard, .live, .logs: []
         case .keys: [.loadKeys]
         case .pool: [.loadPool, .loadUpstreams]
         case .upstreams: [.loadUpstreams, .loadPool, .loadHeaders]

@@ -27,7 +27,7 @@ extension ConsoleState {
             effects = []
         }
         settle()
-        return effects + watchLogs() + loadRecent()
+        return effects + watchLogs() + watchExchange() + loadRecent()
     }
 
     /// What a console asks for when it opens.
@@ -62,6 +62,10 @@ extension ConsoleState {
         let logRects = layout.logs(logs)
         logs.table.settle(height: logRects.list.height - 1)
         logs.record?.view.settle(height: logRects.record.height)
+        let flight = layout.inFlight(inFlight)
+        inFlight.table.settle(height: flight.list.height - 1)
+        inFlight.watched?.wrap(to: max(20, flight.record.width - 5))
+        inFlight.watched?.view.settle(height: flight.record.height)
         keys.table.settle(height: layout.list.height - 1)
         pool.table.settle(height: layout.list.height - 1)
         upstreams.table.settle(height: layout.upstreams(upstreams).list.height - 1)
@@ -111,6 +115,7 @@ extension ConsoleState {
     var contexts: [CommandContext] {
         switch pane {
         case .dashboard: [.dashboard, .list, .everywhere]
+        case .live: [.live, .list, .everywhere]
         case .logs: logs.record == nil ? [.logs, .list, .everywhere] : [.record, .logs, .list, .everywhere]
         case .keys: [.keys, .list, .everywhere]
         case .pool: [.pool, .list, .everywhere]
@@ -181,7 +186,7 @@ extension ConsoleState {
             if isDue(2) { effects.append(.loadAlerts) }
         case .system:
             if isDue(2) { effects.append(.loadSystem) }
-        case .logs, .scripts: break
+        case .live, .logs, .scripts: break
         }
         return effects
     }

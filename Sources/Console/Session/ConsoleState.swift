@@ -3,6 +3,7 @@ import Operations
 /// The panes that there are, by the keys that show them.
 enum PaneID: String, CaseIterable, Sendable {
     case dashboard = "Dashboard"
+    case live = "Live"
     case logs = "Logs"
     case keys = "Keys"
     case pool = "Pool"
@@ -15,6 +16,7 @@ enum PaneID: String, CaseIterable, Sendable {
     var number: String {
         switch self {
         case .dashboard: "1"
+        case .live: "2"
         case .logs: "3"
         case .keys: "4"
         case .pool: "5"
@@ -26,9 +28,19 @@ enum PaneID: String, CaseIterable, Sendable {
         }
     }
 
+    /// Its name where there is little room.
+    var shortName: String {
+        switch self {
+        case .dashboard: "Dash"
+        case .upstreams: "Upstr"
+        default: rawValue
+        }
+    }
+
     var command: CommandID {
         switch self {
         case .dashboard: .showDashboard
+        case .live: .showLive
         case .logs: .showLogs
         case .keys: .showKeys
         case .pool: .showPool
@@ -82,6 +94,7 @@ struct ConsoleState: Sendable {
     var pane = PaneID.dashboard
     var filter = FilterState()
     var dashboard = DashboardState()
+    var inFlight = InFlightState()
     var logs = LogsState()
     var keys = KeysState()
     var pool = PoolState()
@@ -95,6 +108,8 @@ struct ConsoleState: Sendable {
     var watch: LogWatch?
     /// Whether they have begun to come.
     var isFollowed = false
+    /// The exchange in flight whose answer has been asked for.
+    var watching: Int?
     /// Why nothing comes from the gateway; nil while all is well.
     var outage: String?
     var overlays: [Overlay] = []

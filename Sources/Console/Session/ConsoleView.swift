@@ -32,6 +32,7 @@ enum ConsoleView {
             }
             switch state.pane {
             case .dashboard: DashboardView.draw(state, layout, on: &canvas)
+            case .live: InFlightView.draw(state, layout, on: &canvas)
             case .logs: LogsView.draw(state, layout, on: &canvas)
             case .keys: KeysView.draw(state, layout, on: &canvas)
             case .pool: PoolView.draw(state, layout, on: &canvas)
@@ -94,6 +95,10 @@ enum BreadcrumbView {
             left.append(" \(glyphs.crumb) ", .rule)
             left.append(record.record.requestId)
         }
+        if state.pane == .live, state.inFlight.isTextFull, let watched = state.inFlight.watched {
+            left.append(" \(glyphs.crumb) ", .rule)
+            left.append(watched.exchange.requestId)
+        }
         if !state.filter.text.isEmpty {
             left.append(" \(glyphs.crumb) ", .rule)
             left.append(state.filter.text, .match)
@@ -128,15 +133,22 @@ enum BreadcrumbView {
 /// The panes and their keys.
 enum TabBar {
     static func places(_ state: ConsoleState, _ rect: Rect) -> [(pane: PaneID, rect: Rect)] {
-        let whole = PaneID.allCases.reduce(0) { $0 + $1.number.count + 3 + $1.rawValue.count }
-        // Where they would not all fit they stand closer.
-        let gap = whole > rect.width ? 1 : 2
+        let gap = width(\.rawValue, gap: 2) > rect.width ? 1 : 2
         var x = rect.x + gap - 1
         return PaneID.allCases.map { pane in
-            let width = pane.number.count + 1 + pane.rawValue.count
+            let width = pane.number.count + 1 + title(pane, rect).count
             defer { x += width + gap }
             return (pane, Rect(x: x, y: rect.y, width: width, height: 1))
         }
+    }
+
+    /// Where they would not all fit they stand closer, and some are shorter.
+    private static func title(_ pane: PaneID, _ rect: Rect) -> String {
+        width(\.rawValue, gap: 1) > rect.width ? pane.shortName : pane.rawValue
+    }
+
+    private static func width(_ name: (PaneID) -> String, gap: Int) -> Int {
+        PaneID.allCases.reduce(-1) { $0 + $1.number.count + 1 + name($1).count + gap }
     }
 
     static func draw(_ state: ConsoleState, on canvas: inout Canvas, in rect: Rect) {
@@ -146,7 +158,7 @@ enum TabBar {
             let key = state.keymap.key(for: pane.command)?.description ?? pane.number
             let x = place.x + canvas.write(key, x: place.x, y: place.y, isActive ? .tabActive : .key)
             canvas.write(
-                " \(pane.rawValue)",
+                " \(title(pane, rect))",
                 x: x,
                 y: place.y,
                 isActive ? .tabActive : .tab,

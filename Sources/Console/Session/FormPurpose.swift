@@ -101,6 +101,7 @@ extension ConsoleChange {
         case .rule: [.loadRules]
         case .header: [.loadHeaders]
         case .alert: [.loadAlerts]
+        case .cut: []
         default: [.loadKeys]
         }
     }

@@ -8,7 +8,7 @@ import Glibc
 
 /// Where other threads leave events for the console's thread, which it wakes.
 ///
-/// Bounded: of snapshots only the newest counts, and of log batches so many wait; more are counted as skipped.
+/// Bounded: of snapshots only the newest counts, pieces of the answer that is watched become one, and of log batches so many wait; more are counted as skipped.
 final class Mailbox: Sendable {
     /// What is asked of the loop itself.
     enum Order: Sendable, Equatable {
@@ -48,6 +48,13 @@ final class Mailbox: Sendable {
             case .logBatch(let batch, let watch):
                 if let merged = Self.drop(from: &content.events, batch, watch) {
                     content.events.append(.answer(.logBatch(merged, watch)))
+                    return
+                }
+            case .watched(let id, let piece):
+                if case .answer(.watched(id, let waiting))? = content.events.last {
+                    content.events[content.events.count - 1] = .answer(
+                        .watched(id, waiting.followed(by: piece))
+                    )
                     return
                 }
             default: break
@@ -101,5 +108,17 @@ final class Mailbox: Sendable {
     private func wake() {
         // A full pipe is already awake.
         _ = write(wakeWriter, [1], 1)
+    }
+}
+
+extension WatchedPiece {
+    /// Both as one.
+    fileprivate func followed(by next: WatchedPiece) -> WatchedPiece {
+        var whole = next
+        if !next.restarted {
+            whole.text = text + next.text
+            whole.restarted = restarted
+        }
+        return whole
     }
 }

@@ -21,6 +21,7 @@ extension ConsoleState {
         get {
             switch pane {
             case .dashboard: nil
+            case .live: inFlight.table
             case .logs: logs.table
             case .keys: keys.table
             case .pool: pool.table
@@ -39,6 +40,7 @@ extension ConsoleState {
         set {
             switch newValue {
             case let table as TableState<LogRecord>: logs.table = table
+            case let table as TableState<LiveExchange>: inFlight.table = table
             case let table as TableState<ClientKey>: keys.table = table
             case let table as TableState<UpstreamKey>: pool.table = table
             case let table as TableState<Upstream>: upstreams.table = table
@@ -58,6 +60,7 @@ extension ConsoleState {
         let layout = ConsoleLayout(self)
         return switch pane {
         case .dashboard, .scripts: Rect(x: 0, y: 0, width: 0, height: 0)
+        case .live: layout.inFlight(inFlight).list
         case .logs: layout.logs(logs).list
         case .upstreams where upstreams.headers.isFocused: layout.upstreams(upstreams).headers
         case .upstreams: layout.upstreams(upstreams).list
@@ -72,7 +75,8 @@ extension ConsoleState {
 
     /// Rows of it can be marked.
     var hasMarks: Bool {
-        [.logs, .keys, .pool, .rules].contains(pane) || pane == .upstreams && upstreams.headers.isFocused
+        [.live, .logs, .keys, .pool, .rules].contains(pane)
+            || pane == .upstreams && upstreams.headers.isFocused
             || pane == .alerts && alerts.part == .history
     }
 
@@ -95,6 +99,7 @@ extension ConsoleState {
             case .tasks: titles(AlertsView.taskColumns(self))
             case .history: titles(AlertsView.historyColumns(self))
             }
+        case .live: titles(InFlightView.columns(self))
         case .logs: titles(LogsView.columns(self))
         case .keys: titles(KeysView.columns(self))
         case .pool: titles(PoolView.columns(self))
@@ -108,6 +113,7 @@ extension ConsoleState {
         get {
             switch pane {
             case .dashboard, .logs, .rules, .scripts, .alerts, .system: nil
+            case .live: inFlight.sort
             case .keys: keys.sort
             case .pool: pool.sort
             case .upstreams: upstreams.sort
@@ -117,6 +123,7 @@ extension ConsoleState {
             guard let newValue else { return }
             switch pane {
             case .dashboard, .logs, .rules, .scripts, .alerts, .system: break
+            case .live: inFlight.sort = newValue
             case .keys: keys.sort = newValue
             case .pool: pool.sort = newValue
             case .upstreams: upstreams.sort = newValue
@@ -127,6 +134,7 @@ extension ConsoleState {
 
     /// Brings lists that narrow by the filter up to it.
     mutating func applyFilter() {
+        applyInFlightFilter()
         applyKeyFilter()
         applyPoolFilter()
         applyUpstreamFilter()

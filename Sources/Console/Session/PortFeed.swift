@@ -44,6 +44,7 @@ final class PortFeed: Sendable {
     private func work(_ changes: AsyncStream<ConsoleEffect>.Continuation) async {
         var live: Task<Void, Never>?
         var follow: Task<Void, Never>?
+        var watch: Task<Void, Never>?
         await withDiscardingTaskGroup { group in
             for await effect in effects {
                 switch effect {
@@ -53,12 +54,16 @@ final class PortFeed: Sendable {
                 case .followLogs(let watch):
                     follow?.cancel()
                     follow = watch.map { watch in Task { await followLogs(watch) } }
+                case .watchExchange(let id):
+                    watch?.cancel()
+                    watch = id.map { id in Task { await watchExchange(id) } }
                 case .change, .saveSettings: changes.yield(effect)
                 default: group.addTask { await self.perform(effect) }
                 }
             }
             live?.cancel()
             follow?.cancel()
+            watch?.cancel()
             group.cancelAll()
         }
     }
@@ -112,6 +117,18 @@ final class PortFeed: Sendable {
             // Cancelled sleep ends the loop above.
             try? await Task.sleep(for: Self.retryInterval)
         }
+    }
+
+    private func watchExchange(_ id: Int) async {
+        var reason: String?
+        do {
+            for try await piece in try await port.watch(exchange: id, by: user) {
+                mailbox.post(.watched(id, piece))
+            }
+        } catch {
+            reason = Self.reason(error)
+        }
+        if !Task.isCancelled { mailbox.post(.watchOver(id, reason)) }
     }
 
     static func reason(_ error: any Error) -> String {

@@ -67,8 +67,8 @@ struct ExchangesWatch: AsyncParsableCommand {
         commandName: "watch",
         abstract: "Watch what a model says to a caller, while it says it.",
         discussion: """
-            Shows as much of an answer as the log keeps (audit.max_body_bytes), secrets covered. Ctrl-C leaves; the caller
-            notices nothing.
+            Shows an answer as it comes, and what the log has kept of it before (audit.max_body_bytes), secrets covered.
+            Ctrl-C leaves; the caller notices nothing.
 
             Examples:
               fastgate exchanges watch
@@ -96,9 +96,12 @@ struct ExchangesWatch: AsyncParsableCommand {
                     Output.errorLine("\n(that attempt was given up; the next one begins)")
                     reader = nil
                 }
-                var current = reader ?? GeneratedText(isEventStream: piece.exchange.isStream && !raw)
-                Output.text(current.read(piece.text))
-                reader = current
+                // Before its answer begins nobody knows whether it is a stream.
+                if !piece.text.isEmpty {
+                    var current = reader ?? GeneratedText(isEventStream: piece.exchange.isStream && !raw)
+                    Output.text(current.read(piece.text))
+                    reader = current
+                }
                 if piece.ended { Self.showEnd(piece) }
             }
         }
@@ -123,7 +126,7 @@ struct ExchangesWatch: AsyncParsableCommand {
     private static func showEnd(_ piece: WatchedPiece) {
         let exchange = piece.exchange
         Output.errorLine("")
-        if piece.leftOut > 0 { Output.errorLine("(\(ByteText.text(piece.leftOut)) more than the log keeps)") }
+        if piece.leftOut > 0 { Output.errorLine("(\(ByteText.text(piece.leftOut)) of it not seen)") }
         let status = exchange.status.map(String.init) ?? "no status"
         let size = exchange.isStream ? "\(exchange.streamChunks) chunks, " : ""
         let end = piece.error.map { "ended with \($0)" } ?? "ended"

@@ -18,6 +18,17 @@ struct AnswerCapture {
     private var last = ByteBuffer()
     private var full: [ByteBuffer] = []
     private var tail = ByteBuffer()
+    /// What has lately passed beyond the limit; nil while nobody watches.
+    private var passing: Passing?
+
+    private struct Passing {
+        /// Where its first byte stands in the body.
+        var start: Int
+        var bytes: [UInt8] = []
+    }
+
+    /// So much of it is kept at least, and at most twice as much.
+    static let passingSize = 131_072
 
     init(limit: Int) {
         self.limit = limit
@@ -54,7 +65,10 @@ struct AnswerCapture {
 
     private mutating func copyInParts(_ bytes: UnsafeRawBufferPointer) {
         var rest = bytes[..<min(limit - kept, bytes.count)]
-        if rest.count < bytes.count { keepTail(bytes) }
+        if rest.count < bytes.count {
+            keepTail(bytes)
+            if passing != nil { keepPassing(bytes.dropFirst(rest.count)) }
+        }
         while !rest.isEmpty {
             if last.writableBytes == 0 { beginPiece(for: rest.count) }
             let part = rest.prefix(last.writableBytes)
@@ -77,6 +91,46 @@ struct AnswerCapture {
             tail.moveReaderIndex(forwardBy: tail.readableBytes - Self.tailSize)
             tail.discardReadBytes()
         }
+    }
+
+    // MARK: Watching
+
+    /// From now on what passes beyond the limit is kept for a while, too; of what nobody may see, nothing is.
+    mutating func watch() {
+        guard passing == nil, limit > 0 else { return }
+        passing = Passing(start: max(total, limit))
+    }
+
+    private mutating func keepPassing(_ bytes: Slice<UnsafeRawBufferPointer>) {
+        passing?.bytes.append(contentsOf: bytes)
+        guard let count = passing?.bytes.count, count > 2 * Self.passingSize else { return }
+        passing?.bytes.removeFirst(count - Self.passingSize)
+        passing?.start += count - Self.passingSize
+    }
+
+    /// Where what can be read ends.
+    var readableEnd: Int {
+        passing.map { $0.bytes.isEmpty ? kept : $0.start + $0.bytes.count } ?? kept
+    }
+
+    /// What comes after the first `seen` bytes, as far as it is here, and up to `context` bytes that stand before it.
+    ///
+    /// - Returns: `start`: where the bytes stand in the body; `next`: where those begin that were not seen, which is behind
+    ///   `seen` where some are gone.
+    func unseen(after seen: Int, context: Int) -> (start: Int, bytes: [UInt8], next: Int) {
+        guard let passing, !passing.bytes.isEmpty, seen >= kept || passing.start == kept else {
+            let start = max(0, min(seen, kept) - context)
+            return (start, bytes(from: start), min(seen, kept))
+        }
+        guard passing.start != kept else {
+            let start = max(0, seen - context)
+            return (start, bytes(from: start) + passing.bytes.dropFirst(max(0, start - kept)), seen)
+        }
+        // Of a line whose beginning is gone nothing is shown: it may be a secret's.
+        let line = passing.bytes.firstIndex(of: ASCII.lf).map { passing.start + $0 + 1 }
+        let next = max(seen, seen < passing.start ? line ?? passing.start : seen)
+        let start = max(passing.start, next - context)
+        return (start, Array(passing.bytes.dropFirst(start - passing.start)), next)
     }
 
     // MARK: Reading

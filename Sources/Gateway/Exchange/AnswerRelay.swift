@@ -11,7 +11,7 @@ struct AnswerRelay {
     /// What goes to the caller next.
     var outbound = ByteBuffer()
     private(set) var framing = BodyFraming.none
-    private(set) var body: AnswerCapture
+    var body: AnswerCapture
     private(set) var stream = StreamStatistics()
     /// Only of event streams that can be read.
     private(set) var events: EventStreamScanner?

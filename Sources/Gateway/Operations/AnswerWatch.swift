@@ -16,10 +16,12 @@ final class AnswerWatch: @unchecked Sendable {
     /// What a look at the exchange finds.
     private struct Look: Sendable {
         var live: LiveExchange
-        /// What is kept of the answer from `start` on; nothing where nothing has come to it.
+        /// What there is of the answer from `start` on, of which what begins at `next` is new; nothing where nothing is.
         var body: [UInt8]
         var start: Int
-        var kept: Int
+        var next: Int
+        /// Where what there is ends.
+        var end: Int
         var total: Int
         var secret: SecretForms?
         var isFinished: Bool
@@ -30,6 +32,8 @@ final class AnswerWatch: @unchecked Sendable {
     /// Kept beyond its end, whose last words would be missed otherwise; let go of on the loop.
     private let exchange: NIOLoopBoundBox<Exchange?>
     private var shown = 0
+    /// Bytes that had passed before anybody could show them.
+    private var missed = 0
     private var lastPiece = ContinuousClock.now - AnswerWatch.longestSilence
     private var isOver = false
 
@@ -64,15 +68,19 @@ final class AnswerWatch: @unchecked Sendable {
     private func look() async throws -> Look? {
         try await loop.submit { [exchange, shown] in
             exchange.value.map { exchange in
+                exchange.answer.body.watch()
                 let captured = exchange.answer.body
-                let kept = captured.kept
+                let end = captured.readableEnd
                 // Less than was shown: another attempt has begun.
-                let start = kept < shown ? 0 : max(0, shown - Self.context)
+                let seen = end < shown ? 0 : shown
+                let (start, body, next) =
+                    end == seen ? (seen, [], seen) : captured.unseen(after: seen, context: Self.context)
                 return Look(
                     live: exchange.live(at: .now()),
-                    body: kept == shown ? [] : captured.bytes(from: start),
+                    body: body,
                     start: start,
-                    kept: kept,
+                    next: next,
+                    end: end,
                     total: captured.total,
                     secret: exchange.key?.secret,
                     isFinished: exchange.isFinished,
@@ -83,23 +91,24 @@ final class AnswerWatch: @unchecked Sendable {
     }
 
     private func piece(of look: Look) -> WatchedPiece? {
-        let isRestarted = look.kept < shown
-        if isRestarted { shown = 0 }
+        let isRestarted = look.end < shown
+        if isRestarted { (shown, missed) = (0, 0) }
         var body = look.body
         body.withUnsafeMutableBytes { bytes in
             Redaction.coverBody(bytes)
             look.secret?.cover(in: bytes)
         }
-        var new = body.dropFirst(shown - look.start)
+        var new = body.dropFirst(look.next - look.start)
         // A character whose other bytes are still to come waits for them.
         if !look.isFinished { new = new.dropLast(Self.unfinished(new)) }
         let isDue = ContinuousClock.now - lastPiece >= Self.longestSilence
         guard !new.isEmpty || isRestarted || look.isFinished || isDue else { return nil }
-        shown += new.count
+        missed += look.next - shown
+        shown = look.next + new.count
         lastPiece = .now
         isOver = look.isFinished
         var piece = WatchedPiece(exchange: look.live, text: String(decoding: new, as: UTF8.self))
-        (piece.restarted, piece.leftOut) = (isRestarted, look.total - look.kept)
+        (piece.restarted, piece.leftOut) = (isRestarted, missed + look.total - look.end)
         if look.isFinished { (piece.ended, piece.error) = (true, look.error) }
         return piece
     }

@@ -26,6 +26,60 @@ import Testing
         }
     }
 
+    /// Looks after every so many pieces, and puts together what it is shown.
+    private func watch(
+        limit: Int,
+        from begin: Int,
+        pieces: Int,
+        every: Int,
+        _ sent: [UInt8]
+    ) -> (shown: [UInt8], missed: Int) {
+        var capture = AnswerCapture(limit: limit)
+        if begin == 0 { capture.watch() }
+        var (shown, seen, missed) = ([UInt8](), 0, 0)
+        var count = 0
+        for start in stride(from: 0, to: sent.count, by: pieces) {
+            sent[start..<min(start + pieces, sent.count)].withUnsafeBytes { capture.append($0) }
+            count += 1
+            guard capture.total >= begin, count % every == 0 || start + pieces >= sent.count else { continue }
+            capture.watch()
+            let look = capture.unseen(after: seen, context: 100)
+            #expect(look.start <= look.next && look.start + look.bytes.count == capture.readableEnd)
+            missed += look.next - seen
+            shown += look.bytes.dropFirst(look.next - look.start)
+            seen = capture.readableEnd
+        }
+        #expect(capture.bytes() == Array(sent.prefix(limit)), "what is kept for the log is the same")
+        return (shown, missed)
+    }
+
+    @Test(arguments: [1000, 40_000, 500_000], [7, 1024, 3000])
+    func `whoever watches from the beginning sees all of it`(limit: Int, pieces: Int) {
+        let sent = body(300_000)
+        for every in [1, 5, 30] {
+            let (shown, missed) = watch(limit: limit, from: 0, pieces: pieces, every: every, sent)
+            #expect(shown == sent && missed == 0, "\(every)")
+        }
+    }
+
+    @Test func `whoever comes later sees what is kept, and what passes from then on by whole lines`() {
+        let lines = (0..<9000).flatMap { Array("data: \($0)\n".utf8) }
+        let (shown, missed) = watch(limit: 1000, from: 30_000, pieces: 250, every: 3, lines)
+        #expect(Array(shown.prefix(1000)) == Array(lines.prefix(1000)) && missed > 0)
+        let rest = Array(shown.dropFirst(1000))
+        #expect(lines.suffix(rest.count).elementsEqual(rest) && lines[lines.count - rest.count - 1] == 10)
+        #expect(shown.count + missed == lines.count)
+        // Nobody may see what is not kept at all.
+        let hidden = watch(limit: 0, from: 0, pieces: 250, every: 1, lines)
+        #expect(hidden.shown.isEmpty && hidden.missed == 0)
+    }
+
+    @Test func `whoever looks too seldom is told what went by`() {
+        let lines = (0..<90_000).flatMap { Array("data: \($0)\n".utf8) }
+        let (shown, missed) = watch(limit: 1000, from: 0, pieces: 5000, every: 100, lines)
+        #expect(missed > 0 && shown.count + missed == lines.count && lines.suffix(9) == shown.suffix(9))
+    }
+
     @Test func `it can be read from anywhere and as far as there is room`() {
         let sent = body(9000)
         var capture = AnswerCapture(limit: 8192)

@@ -53,6 +53,25 @@ import Testing
         #expect(limiter.rollOver(zone: "Asia/Shanghai", now: Self.noon) != nil, "a clock that was set back")
     }
 
+    @Test func `a key's quota that has begun anew gets nothing back of before`() throws {
+        let folder = try TemporaryFolder()
+        let quota = Quota(unit: .requests, total: 5, period: .day)
+        let count = try Self.file(folder).quota(LimitKey(scope: .upstreamKey, id: 1))
+        count.set(quota, Self.ends())
+        let moment = KeyPoolState.Moment(now: 0)
+        var pool = KeyPoolState()
+        pool.configure([.init(id: 1)], .roundRobin) { _ in HealthStateMachine() }
+        pool.setQuota(1, CountedQuota(quota: quota, count: count), moment)
+        #expect(pool.choose(.init(), moment) == .key(1) && count.used == 1)
+        let before = pool.quotaEpoch(of: 1)
+        pool.set(used: 3, of: 1, moment)
+        pool.giveBack(1, epoch: before)
+        pool.giveBack(1, epoch: nil)
+        #expect(count.used == 3)
+        pool.giveBack(1, epoch: pool.quotaEpoch(of: 1))
+        #expect(count.used == 2)
+    }
+
     @Test func `limits, quotas and stand-ins are bounded`() throws {
         func limited(_ number: Int) throws -> Int? {
             try Change.set(RateLimits(minute: number).change).applied(to: RateLimits()).requestsPerMinute

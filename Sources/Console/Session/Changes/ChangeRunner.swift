@@ -45,6 +45,20 @@ struct ChangeRunner {
         case .delete(let ids, _):
             let (done, failure) = await each(ids) { try await port.deleteClientKey($0, by: user) }
             return (try result("deleted", change, done, of: ids.count, failure), nil)
+        case .cut(let ids, _):
+            var ended = 0
+            let (done, failure) = await each(ids) { id in
+                do {
+                    try await port.cutExchange(id, by: user)
+                } catch let error as OperationsError where error.code == .notFound && ids.count > 1 {
+                    ended += 1
+                }
+            }
+            let note = ended > 0 ? "; \(ended) had ended by themselves" : ""
+            guard failure == nil else {
+                return (try result("cut off", change, done, of: ids.count, failure), nil)
+            }
+            return (.done("cut off \(change.object)\(note)"), nil)
         case .pool(let edit): return try await perform(edit)
         case .upstream(let edit): return try await perform(edit)
         case .rule(let edit): return try await perform(edit)
