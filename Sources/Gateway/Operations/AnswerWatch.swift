@@ -106,10 +106,11 @@ final class AnswerWatch: @unchecked Sendable {
         missed += look.next - shown
         shown = look.next + new.count
         lastPiece = .now
-        isOver = look.isFinished
+        // What has passed may have a gap, and come in two pieces.
+        isOver = look.isFinished && shown == look.end
         var piece = WatchedPiece(exchange: look.live, text: String(decoding: new, as: UTF8.self))
         (piece.restarted, piece.leftOut) = (isRestarted, missed + look.total - look.end)
-        if look.isFinished { (piece.ended, piece.error) = (true, look.error) }
+        if isOver { (piece.ended, piece.error) = (true, look.error) }
         return piece
     }
 

@@ -56,7 +56,9 @@ import Testing
     @Test func `a key's quota that has begun anew gets nothing back of before`() throws {
         let folder = try TemporaryFolder()
         let quota = Quota(unit: .requests, total: 5, period: .day)
-        let count = try Self.file(folder).quota(LimitKey(scope: .upstreamKey, id: 1))
+        let file = try Self.file(folder)
+        defer { withExtendedLifetime(file) {} }
+        let count = file.quota(LimitKey(scope: .upstreamKey, id: 1))
         count.set(quota, Self.ends())
         let moment = KeyPoolState.Moment(now: 0)
         var pool = KeyPoolState()
