@@ -26,6 +26,8 @@ struct DemoTraffic: Service {
 
     private func text(number: Int) -> String {
         let isStream = number % 2 == 1
+        // Now and then one that is long enough to be watched.
+        let length = number % 40 == 7 ? "X-Mock-Tokens: 600\r\n" : ""
         let body = """
             {"model":"mock-\(number % 3 + 1)","stream":\(isStream),"messages":[{"role":"user","content":"Hello \(number)"}]}
             """
@@ -34,7 +36,7 @@ struct DemoTraffic: Service {
             Host: 127.0.0.1\r
             X-API-Key: \(keys[number % keys.count])\r
             Content-Type: application/json\r
-            Content-Length: \(body.utf8.count)\r
+            \(length)Content-Length: \(body.utf8.count)\r
             Connection: close\r
             \r
             \(body)
