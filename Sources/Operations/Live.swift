@@ -70,6 +70,8 @@ package struct WatchedPiece: Codable, Sendable {
     package var text: String
     /// Whether what came before belongs to an attempt that was given up.
     package var restarted = false
+    /// Bytes that are missing right before `text`.
+    package var gap = 0
     /// Bytes that have passed and are not shown: beyond what the audit keeps of an answer, and before anybody watched.
     package var leftOut = 0
     /// Whether this is the last piece, and what ended the exchange if not its answer.

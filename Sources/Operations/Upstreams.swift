@@ -90,6 +90,9 @@ package struct Upstream: Codable, Sendable, Equatable {
     @ShownNull package var lastProbe: ProbeResult?
     /// `up`, `cooling`, `disabled` or `no_usable_key`.
     package var health: String
+    /// Why it rests, and until when; nil for the latter while one request finds out whether it is back.
+    @ShownNull package var healthReason: String?
+    @ShownNull package var healthUntil: Timestamp?
     package var keys: Int
     package var source: Source
     package var version: Int

@@ -39,13 +39,20 @@ import Testing
         console.answer(.live(Fixture.busy(0)))
         console.answer(.live(Fixture.busy(3, at: 3)))
         #expect(abs((console.state.inFlight.rates[12] ?? 0) - 54 / 4.99) < 0.01)
+        // Two that come at once tell nothing new.
+        console.answer(.live(Fixture.busy(3, at: 3, chunks: 30)))
+        #expect(abs((console.state.inFlight.rates[12] ?? 0) - 54 / 4.99) < 0.01)
     }
 
     @Test func `a list that is held stays, and goes on`() {
         var console = console()
         console.press("p")
         console.answer(.live(Fixture.busy(1)))
-        #expect(console.state.inFlight.table.rows.count == 7 && console.text.contains("paused"))
+        #expect(
+            console.state.inFlight.table.rows.count == 7
+                && console.text.contains("held · p goes on · 7 as they were")
+                && console.text.contains("ended")
+        )
         console.press("p")
         #expect(console.state.inFlight.table.rows.count == 1)
     }
@@ -87,14 +94,17 @@ import Testing
         (end.exchange.status, end.ended, end.error, end.leftOut) = (200, true, "truncated", 70_000)
         console.answer(.watched(11, end))
         console.answer(.watchOver(11, nil))
-        #expect(console.text.contains("200 truncated  70 kB not seen") && console.text.contains("the end"))
+        #expect(
+            console.text.contains("200 truncated after 14.2 s  70 kB not seen")
+                && console.text.contains("the end")
+        )
         #expect(console.state.inFlight.watched?.fault == nil)
         _ = console.takeEffects()
         // The next snapshot has it no more, and what is read stays.
         console.answer(.live(Fixture.busy(1)))
         #expect(console.text.contains("the end") && watches(&console).isEmpty)
         // One that had ended before anybody looked.
-        console.press("enter")
+        console.press("g", "enter")
         console.answer(.watchOver(10, "no exchange 10 is running"))
         #expect(console.text.contains("no exchange 10 is running"))
     }
@@ -141,6 +151,7 @@ import Testing
         var console = console()
         console.press("X")
         #expect(console.text.contains("Cut off the request of app") && console.text.contains("operator_cut"))
+        #expect(console.text.contains("req_live3: POST") && console.text.contains("61 chunks so far"))
         console.press("enter")
         #expect(console.takeChanges().isEmpty, "Cancel has the focus")
         console.press("X", "y")
@@ -149,6 +160,50 @@ import Testing
         #expect(console.text.contains("Cut off 2 requests"))
         console.press("cut 2", "enter")
         #expect(console.takeChanges() == [.cut(ids: [13, 11], names: ["app", "team-batch"])])
+    }
+
+    @Test func `a cut is about what is read, whatever the list has become`() {
+        var console = console()
+        console.press("j", "enter")
+        console.answer(.watched(11, Fixture.piece(11)))
+        console.answer(.live(Fixture.busy(1)))
+        console.press("X", "y")
+        #expect(console.takeChanges() == [.cut(ids: [11], names: ["team-batch"])])
+        var end = Fixture.piece(11)
+        end.ended = true
+        console.answer(.watched(11, end))
+        #expect(console.state.refusal(of: .cutExchange) == "it has ended; Esc closes it")
+        console.press("esc", "X")
+        #expect(console.text.contains("Cut off the request of app"))
+    }
+
+    @Test func `what had passed before anybody looked leaves a mark`() {
+        var console = console()
+        console.press("j", "enter")
+        console.answer(
+            .watched(
+                11,
+                WatchedPiece(exchange: Fixture.exchange(2), text: Fixture.event("before") + "data: {\"cho")
+            )
+        )
+        var piece = WatchedPiece(exchange: Fixture.exchange(2), text: Fixture.event("behind"))
+        piece.gap = 15_000
+        console.answer(.watched(11, piece))
+        #expect(console.state.inFlight.watched?.said.text == "before\n… 15 kB had passed before …\nbehind")
+        #expect(
+            console.state.inFlight.watched?.sent.text.contains("cho\n… 15 kB had passed before …\ndata")
+                == true
+        )
+    }
+
+    @Test func `where there is room for one, the answer has it`() {
+        var console = console(80, 20)
+        console.press("j", "enter", "enter", "enter")
+        console.answer(.watched(11, Fixture.piece(11)))
+        #expect(!console.text.contains("CLIENT") && console.text.contains("team-batch ▸ miniai"))
+        #expect(console.state.refusal(of: .pauseLive) != nil)
+        console.press("esc")
+        #expect(console.text.contains("CLIENT"))
     }
 
     @Test func `a console that may change nothing cuts nothing`() {

@@ -112,3 +112,22 @@ def test_the_next_upstream_serves_where_many_keys_are_throttled(make_gateway, pr
     )
     assert ask(gateway, gateway.key()).status == 200
     assert sum(first.counts.values()) == 12 and sum(second.counts.values()) == 1
+
+
+def test_each_upstream_that_stands_in_has_its_turn(make_gateway, providers):
+    """However many keys of those before it fail."""
+    tired, dead = providers(lambda *_: error(429, "slow down")), providers(lambda *_: error(401, "invalid_api_key"))
+    ill, good = providers(lambda *_: error(503, "no")), providers(lambda *_: GOOD)
+    gateway = make_gateway(
+        upstream=section("first", tired, "    fallbacks: [second, third, fourth]\n", keys=20)
+        + section("second", dead, keys=20) + section("third", ill, keys=5) + section("fourth", good)
+    )
+    assert ask(gateway, gateway.key()).status == 200
+    counts = [sum(one.counts.values()) for one in (tired, dead, ill, good)]
+    assert counts[0] == 12 and counts[1] == 20 and 1 <= counts[2] <= 3 and counts[3] == 1
+    # One that may not be tried again is asked once, and nobody stands in for it.
+    once = make_gateway(
+        upstream=section("first", ill, "    fallbacks: [fourth]\n    retry: { max_attempts: 1 }\n") + section("fourth", good),
+        folder="once",
+    )
+    assert ask(once, once.key()).status == 503 and sum(good.counts.values()) == 1

@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import datetime
 import json
 import socket
 import threading
@@ -92,6 +93,83 @@ def test_a_request_that_says_itself_that_it_is_too_large_rests_no_key(pooled):
     gateway, provider = pooled(lambda *_: (429, {"content-type": "application/json"}, body, 0), plain_keys(8))
     assert ask(gateway, gateway.key()).json == body
     assert set(states(gateway).values()) == {"active"} and sum(provider.counts.values()) == 3
+
+
+@pytest.mark.parametrize("status, code", [(401, "bad_organization"), (402, "afford"), (400, "insufficient_quota"), (403, "account_deactivated"), (429, "no insufficient_quota here")])
+def test_a_request_that_every_key_refuses_takes_none_out(pooled, status, code):
+    """Its caller's own organisation, an expense that nobody has the money for, words that are repeated."""
+    gateway, provider = pooled(lambda key, count, body: error(status, code) if b"bogus" in body else GOOD, plain_keys(8))
+    client = gateway.key()
+    bad = {"model": "m", "messages": ["bogus"]}
+    for _ in range(6):
+        assert ask(gateway, client, bad).status in (400, 402, 429, 502)
+        assert set(states(gateway).values()) == {"active"}
+        assert ask(gateway, client).status == 200
+    # Without a success between, it may be the keys: some rest, and none is out for good.
+    for _ in range(3):
+        ask(gateway, client, bad)
+    assert sorted(set(states(gateway).values())) == ["active", "cooling"]
+    assert list(states(gateway).values()).count("cooling") == 4
+    resting = next(key for key in gateway.admin("GET", "/keys").json["items"] if key["state"] == "cooling")
+    assert "as with other keys for one request" in resting["reason"]
+
+
+def test_dead_keys_that_stand_side_by_side_are_found(pooled):
+    def answers(key, count, body):
+        return GOOD if key.startswith(("k4", "k5")) else error(401, "refused")
+
+    gateway, _ = pooled(answers, plain_keys(6))
+    assert ask(gateway, gateway.key()).status == 200
+    assert states(gateway) == {f"k{n}": "active" if n > 3 else "disabled" for n in range(6)}
+
+
+def test_what_a_provider_says_of_its_keys_in_so_many_words_is_believed(pooled):
+    def answers(key, count, body):
+        return error(*{"k0": (401, "invalid_api_key"), "k1": (401, "invalid_api_key"), "k2": (429, "insufficient_quota"), "k3": (402, "insufficient_balance")}[key[:2]])
+
+    gateway, _ = pooled(answers, plain_keys(4))
+    assert ask(gateway, gateway.key()).status in (402, 429, 502)
+    assert states(gateway) == {"k0": "disabled", "k1": "disabled", "k2": "exhausted", "k3": "exhausted"}
+    assert ask(gateway, gateway.key("other")).json["error"]["code"] == "no_usable_key"
+
+
+def test_a_last_key_is_not_lost_to_a_request_that_nobody_else_can_judge(pooled):
+    """The other one only rests: it will tell."""
+
+    def answers(key, count, body):
+        if b"bogus" in body:
+            return error(401, "not_yours")
+        return error(429, "slow", {"retry-after": "2"}) if key.startswith("k0") and count == 1 else GOOD
+
+    gateway, _ = pooled(answers, plain_keys(2))
+    client = gateway.key()
+    wait_until(lambda: ask(gateway, client).status == 200 and states(gateway)["k0"] == "cooling", what="the first one's rest")
+    assert ask(gateway, client, {"model": "m", "messages": ["bogus"]}).status == 502
+    assert states(gateway) == {"k0": "cooling", "k1": "cooling"}
+    wait_until(lambda: ask(gateway, client).status == 200, what="the other's return")
+
+
+def test_a_body_too_large_to_be_sent_again_condemns_no_key(pooled):
+    gateway, _ = pooled(lambda *_: error(401, "not_yours"), plain_keys(3), extra="limits: { buffer_body_bytes: 4096 }")
+    assert ask(gateway, gateway.key(), {"model": "m", "messages": ["x" * 20_000]}).status == 502
+    assert sorted(states(gateway).values()) == ["active", "active", "cooling"]
+
+
+def test_a_single_key_is_not_blamed_for_what_no_key_may_do(pooled):
+    gateway, _ = pooled(lambda *_: error(401, "mismatched_organization"), plain_keys(1))
+    assert ask(gateway, gateway.key()).status == 502
+    assert states(gateway) == {"k0": "active"}
+
+
+def test_times_that_a_caller_has_sent_are_nobodys_rest(pooled):
+    def answers(key, count, body):
+        return 429, {"content-type": "application/json"}, {"error": {"message": "slow", "input": json.loads(body)}}, 0
+
+    gateway, _ = pooled(answers, plain_keys(1))
+    ask(gateway, gateway.key(), {"retryDelay": "86400s", "resets_in_seconds": 86400, "resets_at": "2030-01-01T00:00:00Z"})
+    (key,) = [key for key in gateway.admin("GET", "/keys").json["items"] if key["upstream"] == "pooled"]
+    until = datetime.datetime.fromisoformat(key["until"].replace("Z", "+00:00"))
+    assert key["state"] == "cooling" and (until - datetime.datetime.now(datetime.timezone.utc)).total_seconds() < 90
 
 
 SECRET = 'sk+live/0123"4567=89abcdef'

@@ -163,7 +163,7 @@ def test_an_upstream_that_rests_does_so_over_the_death_of_the_process(pool):
     gateway.start()
     before = sum(provider.counts.values())
     status, headers, _ = ask(gateway, client)
-    assert (status, upstream(gateway)["health"]) == (503, "cooling") and int(headers["retry-after"]) > 500
+    assert (status, upstream(gateway)["health"]) == (503, "cooling") and int(headers["retry-after"]) > 20
     assert sum(provider.counts.values()) == before
     gateway.admin("POST", f"/keys/{keys(gateway)['k00']['id']}/reset")
     assert upstream(gateway)["health"] == "up"
@@ -376,7 +376,8 @@ def test_a_new_value_brings_back_what_the_old_one_has_lost_and_no_more(pool):
 
 
 def test_a_value_mended_in_the_file_while_nothing_runs_brings_its_key_back(pool):
-    gateway, provider = pool(lambda key, *_: error(401) if "0123456789abcdef" in key else GOOD, ["refused", "banned", "same"])
+    answers = lambda key, *_: error(401, "invalid_api_key") if "0123456789abcdef" in key else GOOD
+    gateway, provider = pool(answers, ["refused", "banned", "same"])
     caller = gateway.key()
     found = keys(gateway)
     gateway.admin("POST", f"/keys/{found['banned']['id']}/ban", {"reason": "leaked"})

@@ -37,6 +37,8 @@ struct CellBuffer: Equatable, Sendable {
         if cell.width == 2, x + 1 >= width {
             cell = Cell(style: cell.style)
         }
+        // What has no ground of its own stands on what is there.
+        if cell.style.background == .standard { cell.style.background = cells[place].style.background }
         if cells[place].width == 0, x > 0 { cells[place - 1] = Cell(style: cells[place - 1].style) }
         if cells[place].width == 2, x + 1 < width { cells[place + 1] = Cell(style: cells[place + 1].style) }
         cells[place] = cell

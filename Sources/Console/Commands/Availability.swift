@@ -40,7 +40,8 @@ extension ConsoleState {
         case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
             .deletePoolKey, .poolKeyLogs, .importPool:
             return refusalOfPool(id)
-        case .newUpstream, .editUpstream, .toggleUpstream, .testUpstream, .deleteUpstream, .upstreamLogs:
+        case .newUpstream, .editUpstream, .toggleUpstream, .resetUpstream, .testUpstream, .deleteUpstream,
+            .upstreamLogs:
             return refusalOfUpstreams(id)
         case .newRule, .editRule, .toggleRule, .ruleUp, .ruleDown, .testRules, .testRulesOnRecord,
             .deleteRule,

@@ -125,6 +125,7 @@ enum CommandID: String, CaseIterable, Sendable {
     case newUpstream = "upstreams.new"
     case editUpstream = "upstreams.edit"
     case toggleUpstream = "upstreams.toggle"
+    case resetUpstream = "upstreams.reset"
     case testUpstream = "upstreams.test"
     case deleteUpstream = "upstreams.delete"
     case upstreamLogs = "upstreams.logs"

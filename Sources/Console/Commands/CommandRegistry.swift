@@ -300,6 +300,14 @@ enum CommandRegistry {
             isChange: true
         ),
         Command(
+            id: .resetUpstream,
+            title: "Bring back: end its rest",
+            keys: ["x"],
+            context: .upstreams,
+            hint: "bring back",
+            isChange: true
+        ),
+        Command(
             id: .testUpstream,
             title: "Ask it something free: connection, certificate, key",
             keys: ["t"],

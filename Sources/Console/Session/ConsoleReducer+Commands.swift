@@ -64,7 +64,8 @@ extension ConsoleState {
         case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
             .deletePoolKey, .poolKeyLogs, .importPool:
             return runPool(id)
-        case .newUpstream, .editUpstream, .toggleUpstream, .testUpstream, .deleteUpstream, .upstreamLogs:
+        case .newUpstream, .editUpstream, .toggleUpstream, .resetUpstream, .testUpstream, .deleteUpstream,
+            .upstreamLogs:
             return runUpstreams(id)
         case .newRule, .editRule, .toggleRule, .ruleUp, .ruleDown, .testRules, .testRulesOnRecord,
             .deleteRule,
@@ -197,7 +198,10 @@ extension ConsoleState {
         case .upstreams where upstreams.headers.isFocused: return openHeader()
         case .upstreams:
             guard let upstream = upstreams.table.selection else { return [] }
-            show("Upstream \(upstream.slug)", UpstreamsView.details(upstream, zone: zone, width: textWidth))
+            show(
+                "Upstream \(upstream.slug)",
+                UpstreamsView.details(upstream, now: now, zone: zone, width: textWidth)
+            )
         case .rules:
             guard let rule = rules.table.selection else { return [] }
             show("Rule \(rule.name)", RulesView.details(rule, upstreams, now: now, width: textWidth))

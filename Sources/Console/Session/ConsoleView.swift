@@ -249,6 +249,10 @@ enum FooterView {
             if command.id == .toggleKey, state.keys.table.selection?.enabled == false {
                 return (key.description, "enable")
             }
+            if command.id == .pauseLive, state.inFlight.isPaused { return (key.description, "go on") }
+            if command.id == .rawText, state.inFlight.watched?.isRaw == true {
+                return (key.description, "words")
+            }
             if command.id == .toggleUpstream, state.upstreams.table.selection?.enabled == false {
                 return (key.description, "enable")
             }

@@ -51,7 +51,7 @@ final class Mailbox: Sendable {
                     return
                 }
             case .watched(let id, let piece):
-                if case .answer(.watched(id, let waiting))? = content.events.last {
+                if case .answer(.watched(id, let waiting))? = content.events.last, piece.gap == 0 {
                     content.events[content.events.count - 1] = .answer(
                         .watched(id, waiting.followed(by: piece))
                     )
@@ -117,7 +117,7 @@ extension WatchedPiece {
         var whole = next
         if !next.restarted {
             whole.text = text + next.text
-            whole.restarted = restarted
+            (whole.restarted, whole.gap) = (restarted, gap)
         }
         return whole
     }

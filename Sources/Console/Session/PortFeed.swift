@@ -125,6 +125,8 @@ final class PortFeed: Sendable {
             for try await piece in try await port.watch(exchange: id, by: user) {
                 mailbox.post(.watched(id, piece))
             }
+        } catch let error as OperationsError where error.code == .notFound {
+            reason = "it had ended already; L finds it in the log"
         } catch {
             reason = Self.reason(error)
         }

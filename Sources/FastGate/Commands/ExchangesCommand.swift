@@ -51,12 +51,14 @@ struct ExchangesCut: AsyncParsableCommand {
         discussion: "Example: fastgate exchanges cut 4503599627370497"
     )
     @OptionGroup var connection: GatewayConnection
-    @Argument(help: "The exchange's id, as the list shows it.")
-    var id: Int
+    @Argument(help: "The exchange's id, as the list shows it, or its x-request-id.")
+    var id: String
 
     func run() async throws {
         try await CommandRun.run {
-            try await connection.client().cutExchange(id, by: GatewayConnection.me)
+            let client = try connection.client()
+            let number = try await RunningExchange.find(id, client)
+            try await client.cutExchange(number, by: GatewayConnection.me)
             if !connection.json { Output.line("exchange \(id) is cut off") }
         }
     }
@@ -85,7 +87,10 @@ struct ExchangesWatch: AsyncParsableCommand {
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            let pieces = try await client.watch(exchange: try await wanted(client), by: GatewayConnection.me)
+            let pieces = try await client.watch(
+                exchange: try await RunningExchange.find(id, client),
+                by: GatewayConnection.me
+            )
             var reader: GeneratedText?
             for try await piece in pieces {
                 if connection.json {
@@ -94,6 +99,10 @@ struct ExchangesWatch: AsyncParsableCommand {
                 }
                 if piece.restarted {
                     Output.errorLine("\n(that attempt was given up; the next one begins)")
+                    reader = nil
+                }
+                if piece.gap > 0 {
+                    Output.errorLine("\n(\(ByteText.text(piece.gap)) had passed before and are not kept)")
                     reader = nil
                 }
                 // Before its answer begins nobody knows whether it is a stream.
@@ -107,7 +116,12 @@ struct ExchangesWatch: AsyncParsableCommand {
         }
     }
 
-    private func wanted(_ client: AdminClient) async throws -> Int {
+}
+
+/// One that runs, as a command names it.
+enum RunningExchange {
+    /// `id`: its number or its `x-request-id`; nil where only one runs.
+    static func find(_ id: String?, _ client: AdminClient) async throws -> Int {
         if let number = id.flatMap(Int.init) { return number }
         let running = try await client.exchanges(by: GatewayConnection.me).items
         let found = id == nil ? running : running.filter { $0.requestId == id }
@@ -122,8 +136,10 @@ struct ExchangesWatch: AsyncParsableCommand {
         }
         return first.id
     }
+}
 
-    private static func showEnd(_ piece: WatchedPiece) {
+extension ExchangesWatch {
+    fileprivate static func showEnd(_ piece: WatchedPiece) {
         let exchange = piece.exchange
         Output.errorLine("")
         if piece.leftOut > 0 { Output.errorLine("(\(ByteText.text(piece.leftOut)) of it not seen)") }

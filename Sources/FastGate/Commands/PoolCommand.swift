@@ -31,8 +31,8 @@ struct PoolList: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandRun.run {
-            let all = try await connection.client().upstreamKeys(upstream: nil, by: GatewayConnection.me)
-                .items
+            let client = try connection.client()
+            let all = try await client.upstreamKeys(upstream: nil, by: GatewayConnection.me).items
             let keys = all.filter { upstream == nil || $0.upstream == upstream }
             if connection.json { return try CommandRun.showJSON(Page(items: keys)) }
             Output.line(
@@ -40,6 +40,13 @@ struct PoolList: AsyncParsableCommand {
                     ? "no upstream keys; add one with: fastgate pool add UPSTREAM NAME < FILE"
                     : PoolTable.text(keys)
             )
+            // A key that is well serves nobody while its upstream rests.
+            for one in try await client.upstreams(by: GatewayConnection.me).items
+            where one.healthReason != nil && (upstream == nil || one.slug == upstream) {
+                Output.line(
+                    "\(one.slug) rests: \(UpstreamTable.why(one)); fastgate upstreams enable \(one.slug) ends it"
+                )
+            }
         }
     }
 }

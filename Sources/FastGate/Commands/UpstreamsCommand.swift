@@ -18,15 +18,21 @@ struct UpstreamsCommand: AsyncParsableCommand {
 /// Upstreams as a person reads them.
 enum UpstreamTable {
     static func text(_ upstreams: [Upstream]) -> String {
-        let header = ["ID", "SLUG", "HEALTH", "KEYS", "STRATEGY", "LIMITS", "BASE URL", "SOURCE"]
+        let header = ["ID", "SLUG", "HEALTH", "KEYS", "STRATEGY", "LIMITS", "BASE URL", "SOURCE", "WHY"]
         let rows = upstreams.map { upstream in
             [
                 "\(upstream.id)", upstream.slug, upstream.health, "\(upstream.keys)",
                 upstream.strategy.rawValue,
-                upstream.limits.text, upstream.baseUrl, upstream.source.rawValue,
+                upstream.limits.text, upstream.baseUrl, upstream.source.rawValue, why(upstream),
             ]
         }
         return TextTable(header: header, rows: rows).text
+    }
+
+    /// Why it rests, and until when.
+    static func why(_ upstream: Upstream) -> String {
+        guard let reason = upstream.healthReason else { return "" }
+        return reason + (upstream.healthUntil.map { ", until \($0)" } ?? ", on trial")
     }
 
     static func details(_ upstream: Upstream) -> String {
@@ -35,7 +41,8 @@ enum UpstreamTable {
         let lastProbe = upstream.lastProbe.map { "\($0.time): \($0.message)" }
         let rows: [(String, String)] = [
             ("id", "\(upstream.id)"), ("slug", upstream.slug), ("name", upstream.name),
-            ("base url", upstream.baseUrl), ("health", upstream.health), ("keys", "\(upstream.keys)"),
+            ("base url", upstream.baseUrl), ("health", upstream.health), ("why", why(upstream)),
+            ("keys", "\(upstream.keys)"),
             ("strategy", upstream.strategy.rawValue), ("limits", upstream.limits.text),
             ("fallbacks", upstream.fallbacks.joined(separator: " ")),
             ("retry", "\(upstream.retry.maxAttempts) attempts within \(upstream.retry.maxTime)"),
@@ -283,7 +290,7 @@ extension UpstreamArgument {
 struct UpstreamsEnable: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enable",
-        abstract: "Send requests to an upstream again.",
+        abstract: "Send requests to an upstream again, also to one that rests.",
         discussion: "Example: fastgate upstreams enable miniai"
     )
     @OptionGroup var connection: GatewayConnection

@@ -40,17 +40,37 @@ final class SecretForms: Sendable {
         let quoted = Array(JSONText.quote(text).dropFirst().dropLast())
         add(quoted)
         add(quoted.flatMap { $0 == UInt8(ascii: "/") ? [UInt8(ascii: "\\"), $0] : [$0] })
+        // As encoders do that write JSON for HTML, and some that write no other.
+        for letters in ["&<>", "&<>='", "&<>='+/"] { add(unicodeEscapes(quoted, Array(letters.utf8))) }
         let escaped = PercentEncoding.encode(text)
         add(escaped)
         add(lowerEscapes(escaped))
+        add(Array(String(decoding: escaped, as: UTF8.self).replacing("%2F", with: "/").utf8))
+        add(Array(entities(text).utf8))
         for place in 0..<3 {
             let encoded = base64(plain, at: place)
             add(encoded)
             add(encoded.map { $0 == UInt8(ascii: "+") ? 0x2D : $0 == UInt8(ascii: "/") ? 0x5F : $0 })
         }
-        let digits = Array("0123456789abcdef".utf8)
-        add(plain.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+        for digits in ["0123456789abcdef", "0123456789ABCDEF"].map({ Array($0.utf8) }) {
+            add(plain.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+        }
         return forms
+    }
+
+    /// `\u0026` for `&`.
+    private static func unicodeEscapes(_ quoted: [UInt8], _ letters: [UInt8]) -> [UInt8] {
+        let digits = Array("0123456789abcdef".utf8)
+        return quoted.flatMap { byte in
+            letters.contains(byte)
+                ? Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]] : [byte]
+        }
+    }
+
+    private static func entities(_ text: String) -> String {
+        [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;")].reduce(text) {
+            $0.replacing($1.0, with: $1.1)
+        }
     }
 
     /// `%2b` for `%2B`.

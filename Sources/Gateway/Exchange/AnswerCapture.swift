@@ -27,6 +27,9 @@ struct AnswerCapture {
         var bytes: [UInt8] = []
     }
 
+    /// Longer than any secret in any form.
+    private static let cutSize = 4096
+
     /// So much of it is kept at least, and at most twice as much.
     static let passingSize = 131_072
 
@@ -126,9 +129,11 @@ struct AnswerCapture {
             let start = max(0, seen - context)
             return (start, bytes(from: start) + passing.bytes.dropFirst(max(0, start - kept)), seen)
         }
-        // Of a line whose beginning is gone nothing is shown: it may be a secret's.
+        // Of a line whose beginning is gone nothing is shown, and of one that does not end its first part: it may be a
+        // secret's.
         let line = passing.bytes.firstIndex(of: ASCII.lf).map { passing.start + $0 + 1 }
-        let next = max(seen, seen < passing.start ? line ?? passing.start : seen)
+        let whole = min(line ?? .max, passing.start + Self.cutSize)
+        let next = max(seen, min(whole, passing.start + passing.bytes.count))
         let start = max(passing.start, next - context)
         return (start, Array(passing.bytes.dropFirst(start - passing.start)), next)
     }

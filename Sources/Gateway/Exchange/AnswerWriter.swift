@@ -104,6 +104,7 @@ enum AnswerWriter {
     /// What an answer of ours says besides itself.
     struct OwnFacts {
         let requestID: String?
+        let attempts: Int
         let isHead: Bool
         let connection: StaticString?
         let extraHeaders: (inout ByteBuffer) -> Void
@@ -122,6 +123,7 @@ enum AnswerWriter {
         buffer.writeDecimal(body.count)
         buffer.write("\r\n")
         if let requestID = facts.requestID { buffer.writeString("x-request-id: \(requestID)\r\n") }
+        if facts.attempts > 0 { buffer.writeString("x-fastgate-attempts: \(facts.attempts)\r\n") }
         if let seconds = refusal.retryAfter {
             buffer.write("retry-after: ")
             buffer.writeDecimal(seconds)
@@ -146,6 +148,7 @@ enum AnswerWriter {
         // A 204 has no body, and so tells no length.
         if status != 204 { buffer.writeString("\r\ncontent-length: \(body.utf8.count)") }
         if let requestID = facts.requestID { buffer.writeString("\r\nx-request-id: \(requestID)") }
+        if facts.attempts > 0 { buffer.writeString("\r\nx-fastgate-attempts: \(facts.attempts)") }
         buffer.write("\r\n")
         facts.extraHeaders(&buffer)
         writeConnection(facts.connection, to: &buffer)

@@ -29,6 +29,10 @@ struct Attempts {
     var notedUpstream: UpstreamEntry?
     /// Keys of the upstream at hand that this request was throttled with.
     private var throttled = 0
+    /// Those of them that refuse it.
+    var refusals = KeyRefusals()
+    /// Whether no more tries are left for the upstream at hand.
+    var isSpent = false
     /// Of the upstreams that may stand in, how many have been looked at.
     var fallbacksSeen = 0
     var traces = AttemptTraces()
@@ -61,11 +65,13 @@ struct Attempts {
     }
 
     /// And it is not tried with all that there are.
-    var isThrottledEnough: Bool { throttled >= Self.throttledTries }
+    var areEnough: Bool { isSpent || throttled >= Self.throttledTries || refusals.isEnough }
 
     /// Goes on with the keys of an upstream that stands in.
     mutating func moveOn() {
-        (throttled, wasAskedWithoutKey) = (0, false)
+        (throttled, wasAskedWithoutKey, isSpent) = (0, false, false)
+        refusals = KeyRefusals()
+        budget.moveOn()
     }
 
     private static let throttledKeys = 4

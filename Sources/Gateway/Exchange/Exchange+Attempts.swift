@@ -17,8 +17,9 @@ extension Exchange: Deadlined {
     func startAttempt() {
         guard takeKey() else {
             let message =
-                request.upstream.keys.isEmpty
-                ? "This upstream rests and cannot be used now." : "No key of this upstream can be used now."
+                request.upstream.pool.upstreamHealth.mayBeUsed
+                ? "No key of this upstream can be used now."
+                : "This upstream rests after failures, and is tried again soon."
             end(with: Refusal(.noUsableKey, message, retryAfter: attempts.returnSeconds ?? 30))
             return
         }
@@ -44,7 +45,8 @@ extension Exchange: Deadlined {
                     of: upstream === request.upstream ? nil : upstream
                 )
             }
-            if !attempts.isThrottledEnough, takeOwnKey(same) { return true }
+            if !attempts.areEnough, takeOwnKey(same) { return true }
+            settleRefusals(othersReturn: !attempts.areEnough && attempts.returnSeconds != nil)
             soonest = [soonest, attempts.returnSeconds].compactMap { $0 }.min()
             guard let next = nextUpstream() else { break }
             upstream = next
@@ -59,6 +61,7 @@ extension Exchange: Deadlined {
         wish.tried = attempts.tried
         wish.wanted = same?.id
         wish.model = outcome.model
+        wish.client = request.clientKey.id
         wish.random = worker.randomNumber()
         attempts.returnSeconds = nil
         switch upstream.pool.choose(wish, now: WallClock.now().microseconds) {
@@ -244,6 +247,13 @@ extension Exchange: Deadlined {
         let now = WallClock.now().microseconds
         var judgement = upstream.pool.judge(result, key: key?.id ?? 0, by: upstream.rules, now: now)
         attempts.temper(&judgement)
+        // What cannot be tried with another key condemns none while there are others.
+        if judgement.verdict.takesOut, !judgement.isExact, !machine.canRepeat, upstream.keys.count > 1 {
+            let reason = judgement.verdict.reason ?? result.summary
+            judgement.verdict = .rest(KeyVerdict.Rest(length: .seconds(60), reason: reason))
+        }
+        let pardoned = attempts.refusals.consider(&judgement, result.status, key)
+        if !pardoned.isEmpty { upstream.pool.pardon(pardoned) }
         attempts.judgement = judgement
         return judgement
     }
@@ -253,8 +263,10 @@ extension Exchange: Deadlined {
     /// Gives the attempt up and begins the next one, if that is allowed and there is a key for it.
     private func tryAgain(_ judgement: Judgement) -> Bool {
         attempts.budget.failed(counts: judgement.counts)
+        let now = WallClock.now().microseconds
+        attempts.isSpent = !attempts.budget.allowsAnother(now: now)
         guard judgement.repeats != .no, machine.canRepeat,
-            attempts.budget.allowsAnother(now: WallClock.now().microseconds)
+            !attempts.isSpent || mayFallBack && attempts.budget.allowsOther(now: now)
         else { return false }
         let (last, detail) = (key, outcome.detail)
         if judgement.repeats == .nextKey {
@@ -277,60 +289,6 @@ extension Exchange: Deadlined {
         return true
     }
 
-    /// Tells the pool what came of the key, and notes the attempt.
-    private func closeAttempt() {
-        let judgement = attempts.judgement ?? Judgement(verdict: .untold)
-        let now = NIODeadline.now()
-        attempts.traces.add(
-            AttemptTrace(
-                upstream: upstream.slug,
-                key: key,
-                status: outcome.upstreamStatus,
-                detail: outcome.detail,
-                rule: judgement.ruleName,
-                timeToFirstByte: times.answerBegan.map { $0 - attempts.began },
-                duration: now - attempts.began
-            )
-        )
-        tell(judgement.verdict)
-        outcome.detail = nil
-        attempts.judgement = nil
-    }
-
-    /// The answer has begun: whoever waits for what this attempt finds out need not wait for its end.
-    func proveKey() {
-        guard let loan = attempts.loan, loan.isTrial else { return }
-        attempts.loan?.isTrial = false
-        upstream.pool.proved(loan)
-    }
-
-    private func tell(_ verdict: KeyVerdict) {
-        guard let loan = attempts.loan else { return }
-        attempts.loan = nil
-        let now = WallClock.now().microseconds
-        upstream.pool.finished(loan, verdict, wasSent: attempts.wasSent, now: now)
-    }
-
-    /// Every exchange comes here once, from `finish`.
-    func endLastAttempt() {
-        stopWaiting()
-        let isNoted = attempts.traces.isNoteworthy || attempts.judgement?.ruleName != nil
-        guard isNoted else {
-            tell(attempts.judgement?.verdict ?? .untold)
-            return
-        }
-        // One that was closed because it should be repeated, and could not be, is noted already.
-        if attempts.traces.tries.count < outcome.attempts {
-            let detail = outcome.detail
-            closeAttempt()
-            outcome.detail = detail
-        } else {
-            // The next key was taken, and the exchange has ended before it was used.
-            tell(.untold)
-        }
-        outcome.attemptsDetail = attempts.traces.json()
-    }
-
     // MARK: Waiting
 
     private func wait(for what: Attempts.Waiting, _ time: TimeAmount) {
@@ -340,7 +298,7 @@ extension Exchange: Deadlined {
         worker.watch(self)
     }
 
-    private func stopWaiting() {
+    func stopWaiting() {
         guard attempts.waiting != nil else { return }
         attempts.waiting = nil
         attempts.deadline = .distantFuture

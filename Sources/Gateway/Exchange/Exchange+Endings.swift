@@ -16,7 +16,7 @@ extension Exchange {
         outcome.error = refusal.code.rawValue
         var refusal = refusal
         refusal.limits = request.admission.figures
-        let answer = caller.makeAnswer(refusal, requestID: request.requestID)
+        let answer = caller.makeAnswer(refusal, requestID: request.requestID, attempts: outcome.attempts)
         outcome.ownBytes = answer.bodySize
         finish()
         caller.send(answer)
@@ -27,7 +27,7 @@ extension Exchange {
     func replaceAnswer(_ made: Judgement.Answer) {
         outcome.status = made.status
         if made.status >= 400 { outcome.error = "answered_by_rule" }
-        let answer = caller.makeAnswer(made, requestID: request.requestID)
+        let answer = caller.makeAnswer(made, requestID: request.requestID, attempts: outcome.attempts)
         outcome.ownBytes = answer.bodySize
         finish()
         caller.send(answer)

@@ -25,6 +25,15 @@ struct RepeatBudget: Equatable {
         made < Self.total && countedMade < counted && now < deadline
     }
 
+    /// Whether another upstream may be asked, whatever became of this one.
+    func allowsOther(now: Int) -> Bool { counted > 1 && now < deadline }
+
+    /// Another upstream has tries of its own, and one at least.
+    mutating func moveOn() {
+        made = 0
+        countedMade = min(countedMade, max(0, counted - 1))
+    }
+
     /// How long to wait before the next one, in milliseconds: not at all after a key's own trouble, else longer each
     /// time, and never the same for all.
     func wait(counts: Bool, random: UInt64) -> Int {

@@ -14,17 +14,18 @@ extension CallerConnection {
         fileprivate(set) var bodySize = 0
     }
 
-    func makeAnswer(_ refusal: Refusal, requestID: String?) -> OwnAnswer {
+    /// `attempts`: how many were made upstream before it; 0 where nothing was.
+    func makeAnswer(_ refusal: Refusal, requestID: String?, attempts: Int = 0) -> OwnAnswer {
         if refusal.closesConnection { closeAfterAnswer() }
         var answer = OwnAnswer()
-        answer.bodySize = AnswerWriter.write(refusal, ownFacts(requestID), to: &answer.bytes)
+        answer.bodySize = AnswerWriter.write(refusal, ownFacts(requestID, attempts), to: &answer.bytes)
         return answer
     }
 
     /// The same for an answer that a rule has made up.
-    func makeAnswer(_ made: Judgement.Answer, requestID: String?) -> OwnAnswer {
+    func makeAnswer(_ made: Judgement.Answer, requestID: String?, attempts: Int) -> OwnAnswer {
         var answer = OwnAnswer()
-        answer.bodySize = AnswerWriter.write(made, ownFacts(requestID), to: &answer.bytes)
+        answer.bodySize = AnswerWriter.write(made, ownFacts(requestID, attempts), to: &answer.bytes)
         return answer
     }
 
@@ -34,9 +35,10 @@ extension CallerConnection {
         writeAndFlush(answer.bytes)
     }
 
-    private func ownFacts(_ requestID: String?) -> AnswerWriter.OwnFacts {
+    private func ownFacts(_ requestID: String?, _ attempts: Int) -> AnswerWriter.OwnFacts {
         AnswerWriter.OwnFacts(
             requestID: requestID,
+            attempts: attempts,
             isHead: head?.method == .head,
             connection: connectionHeader,
             extraHeaders: writeCrossOriginHeaders

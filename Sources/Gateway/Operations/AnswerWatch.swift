@@ -103,12 +103,14 @@ final class AnswerWatch: @unchecked Sendable {
         if !look.isFinished { new = new.dropLast(Self.unfinished(new)) }
         let isDue = ContinuousClock.now - lastPiece >= Self.longestSilence
         guard !new.isEmpty || isRestarted || look.isFinished || isDue else { return nil }
-        missed += look.next - shown
+        let gap = look.next - shown
+        missed += gap
         shown = look.next + new.count
         lastPiece = .now
         // What has passed may have a gap, and come in two pieces.
         isOver = look.isFinished && shown == look.end
         var piece = WatchedPiece(exchange: look.live, text: String(decoding: new, as: UTF8.self))
+        piece.gap = gap
         (piece.restarted, piece.leftOut) = (isRestarted, missed + look.total - look.end)
         if isOver { (piece.ended, piece.error) = (true, look.error) }
         return piece

@@ -21,8 +21,11 @@ extension GatewayOperations {
             guard let definition = file?.definition ?? row.definition else { return nil }
             var view = Self.view(row, definition, entries[row.id])
             view.lastProbe = gateway.probes.last(ofUpstream: row.id)
-            if view.health == "up", !gateway.pools.pool(ofUpstream: row.id).upstreamHealth.mayBeUsed {
-                view.health = "cooling"
+            let rest = gateway.pools.pool(ofUpstream: row.id).upstreamHealth
+            if !rest.mayBeUsed {
+                if view.health == "up" { view.health = "cooling" }
+                view.healthReason = rest.reason
+                view.healthUntil = rest.returnsAt.map(Timestamp.init(microseconds:))
             }
             return view
         }
@@ -106,6 +109,8 @@ extension GatewayOperations {
             row.definition = definition
         }
         try await gateway.snapshots.publishUpstreams()
+        // Whoever enables it wants it tried now.
+        if change.enabled == .set(true) { gateway.pools.pool(ofUpstream: id).resetUpstream() }
         return try await upstream(id, by: user)
     }
 

@@ -131,6 +131,9 @@ struct HealthStateMachine: Equatable, Sendable {
         trialAttempt = attempt
     }
 
+    var isAwaitingTrial: Bool { state == .trial(isUnderWay: false) }
+    var isTrialUnderWay: Bool { state == .trial(isUnderWay: true) }
+
     /// Whether others wait for what this attempt finds out.
     func isOnTrial(by attempt: Int) -> Bool {
         state == .trial(isUnderWay: true) && trialAttempt == attempt
@@ -172,6 +175,8 @@ struct HealthStateMachine: Equatable, Sendable {
     ///
     /// - Returns: whether it rests from now on.
     mutating func failed(_ reason: String, by attempt: Int, now: Int, _ policy: Policy) -> Bool {
+        // What began before a rest, and fails in it, is no news.
+        if case .cooling = state { return false }
         failures += 1
         guard wasOnTrial(by: attempt) || failures >= policy.failureLimit else { return false }
         return cool(until: now + grownRest(policy.rest, policy), reason, .failures, now: now, policy)

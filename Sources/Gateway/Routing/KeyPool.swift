@@ -165,13 +165,76 @@ final class KeyPool: Sendable {
     /// Ends an attempt that `choose` has begun.
     ///
     /// One that has sent nothing costs the key's quota nothing.
-    func finished(_ loan: Loan, _ verdict: KeyVerdict, wasSent: Bool, now: Int) {
+    ///
+    /// - Returns: the key, if what it has answered has taken it out of use.
+    @discardableResult
+    func finished(_ loan: Loan, _ verdict: KeyVerdict, wasSent: Bool, now: Int) -> Condemned? {
         let moment = KeyPoolState.Moment(now: now, counting: limiter.clock.now())
-        let changes = content.withLock { content in
+        let (changes, condemned) = content.withLock { content -> ([PoolChange], Condemned?) in
             let id = loan.key?.id
             if !wasSent, let id { content.state.giveBack(id, epoch: loan.epoch) }
             let verdict = content.isCurrent(loan.key) ? verdict : .untold
-            return content.state.finished(id, by: loan.attempt, verdict, moment)
+            let before = verdict.takesOut ? id.flatMap { content.state.slot($0)?.health } : nil
+            let changes = content.state.finished(id, by: loan.attempt, verdict, moment)
+            guard let before, let key = loan.key, let after = content.state.slot(key.id)?.health,
+                after != before
+            else { return (changes, nil) }
+            return (changes, Condemned(key: key, verdict: verdict, before: before, after: after))
+        }
+        if !changes.isEmpty { changed(changes) }
+        return condemned
+    }
+
+    // MARK: Second thoughts
+
+    /// A key that one answer has taken out of use, how it stood before, and since.
+    struct Condemned: Sendable {
+        let key: UpstreamKeyEntry
+        let verdict: KeyVerdict
+        let before: HealthStateMachine
+        let after: HealthStateMachine
+    }
+
+    /// Another key has refused the same request alike: they stand as before.
+    func pardon(_ condemned: [Condemned]) {
+        revise(condemned.map(\.key)) { state, index in
+            state.replace(condemned[index].key.id, condemned[index].after, with: condemned[index].before)
+        }
+    }
+
+    /// Another key has served the request that these have refused: it is their own fault.
+    func confirm(_ refused: [(key: UpstreamKeyEntry, verdict: KeyVerdict)], now: Int) {
+        revise(refused.map(\.key)) { state, index in
+            state.condemn(refused[index].key.id, refused[index].verdict, now: now)
+        }
+    }
+
+    /// Nobody can tell whose fault it is: they rest, and are tried again.
+    ///
+    /// `condemned`: what stands of them is taken back.
+    func rest(_ condemned: Condemned, now: Int) {
+        revise([condemned.key]) { state, _ in
+            state.replace(condemned.key.id, condemned.after, with: condemned.before)
+                + state.rest(condemned.key.id, condemned.after.reason ?? "refused", now: now)
+        }
+    }
+
+    /// The same for keys that have refused a request alike: only when so many requests on end were refused so, with no
+    /// success between, that it must be the keys, and of one request some of them only.
+    func doubt(_ refused: [(key: UpstreamKeyEntry, verdict: KeyVerdict)], reason: String, now: Int) {
+        guard content.withLock({ $0.state.trouble.suspected() }) else { return }
+        let some = refused.prefix(Self.doubted).map(\.key)
+        revise(some) { state, index in state.rest(some[index].id, reason, now: now) }
+    }
+
+    private static let doubted = 4
+
+    private func revise(
+        _ keys: [UpstreamKeyEntry],
+        _ change: (inout KeyPoolState, Int) -> [PoolChange]
+    ) {
+        let changes = content.withLock { content in
+            keys.indices.filter { content.isCurrent(keys[$0]) }.flatMap { change(&content.state, $0) }
         }
         if !changes.isEmpty { changed(changes) }
     }
@@ -267,63 +330,5 @@ final class KeyPool: Sendable {
             return (before, content.state.upstream)
         }
         if before != health { changed([.upstream(health)]) }
-    }
-}
-
-/// The pools of all upstreams by id.
-final class PoolRegistry: Sendable {
-    private let pools = Mutex<[Int: KeyPool]>([:])
-    private let keeper: PoolKeeper
-    private let limiter: Limiter
-    private let news: PoolNews
-
-    init(keeper: PoolKeeper, limiter: Limiter, news: PoolNews) {
-        self.keeper = keeper
-        self.limiter = limiter
-        self.news = news
-    }
-
-    func rollOver(_ ends: QuotaEnds, now: Int) {
-        for pool in pools.withLock({ Array($0.values) }) { pool.rollOver(ends, now: now) }
-    }
-
-    /// The sums of all pools.
-    func timePassed(now: Int) -> (due: Int, resting: Int) {
-        pools.withLock { Array($0.values) }.reduce(into: (0, 0)) { sums, pool in
-            let (due, resting) = pool.timePassed(now: now)
-            sums = (sums.0 + due, sums.1 + resting)
-        }
-    }
-
-    func cleanUp(now: Int) -> Int {
-        pools.withLock { Array($0.values) }.reduce(0) { $0 + $1.cleanUp(now: now) }
-    }
-
-    /// Empties the pools of upstreams that are gone: nobody may count where others will.
-    ///
-    /// Those with requests under way stay as long, since an upstream may come back by an undo.
-    func keepOnly(_ ids: Set<Int>) {
-        let gone = pools.withLock { pools in pools.filter { !ids.contains($0.key) } }
-        for pool in gone.values {
-            pool.configure([], .roundRobin, longestRest: .zero) { _ in HealthStateMachine() }
-        }
-        pools.withLock { pools in
-            for (id, pool) in gone where !pool.isInUse { pools[id] = nil }
-        }
-    }
-
-    func pool(ofUpstream id: Int) -> KeyPool {
-        pools.withLock { pools in
-            if let found = pools[id] { return found }
-            let made = KeyPool(limiter: limiter) { [keeper, news] changes in
-                keeper.take(changes, ofUpstream: id)
-                news.take(changes, ofUpstream: id, now: WallClock.now().microseconds)
-            } acted: { [keeper, news] acted, now in
-                keeper.took(rule: acted.rule, now: now)
-                if acted.notifies { news.matched(acted, ofUpstream: id, now: now) }
-            }
-            pools[id] = made
-            return made
-        }
     }
 }

@@ -40,6 +40,39 @@ extension KeyPoolState {
         return change(index) { $0.apply(.good, to: index, by: attempt, now: 0) }
     }
 
+    // MARK: Second thoughts
+
+    /// A key stands again as it did before a verdict, if nothing else has come to it since.
+    mutating func replace(
+        _ id: Int,
+        _ health: HealthStateMachine,
+        with before: HealthStateMachine
+    ) -> [PoolChange] {
+        guard let index = places[id], slots[index].health == health else { return [] }
+        return change(index) {
+            $0.slots[index].health = before
+            $0.slots[index].health.abandonTrial()
+            return []
+        }
+    }
+
+    /// What a key has answered is held against it after all.
+    mutating func condemn(_ id: Int, _ verdict: KeyVerdict, now: Int) -> [PoolChange] {
+        guard let index = places[id] else { return [] }
+        return change(index) { $0.apply(verdict, to: index, by: 0, now: now) }
+    }
+
+    /// What may be the key's fault and may be its request's: it rests, and is tried again.
+    mutating func rest(_ id: Int, _ reason: String, now: Int) -> [PoolChange] {
+        guard let index = places[id] else { return [] }
+        let policy = policy
+        return change(index) {
+            let until = now + $0.slots[index].health.grownRest(.seconds(60), policy)
+            _ = $0.slots[index].health.cool(until: until, reason, .failures, now: now, policy)
+            return []
+        }
+    }
+
     /// Does something to a key and the upstream, and tells what has changed of them, with what it tells itself.
     private mutating func change(
         _ index: Int?,
@@ -66,11 +99,13 @@ extension KeyPoolState {
         let policy = policy
         switch verdict {
         case .untold:
+            if isOnTrial(index.map { slots[$0].member.id }, by: attempt) { trialToldNothing(now: now) }
             upstream.released(by: attempt)
             of(index) { $0.released(by: attempt) }
             return []
         case .transient(let reason):
             of(index) { _ = $0.failed(reason, by: attempt, now: now, policy) }
+            guard upstream.mayBeUsed || upstream.wasOnTrial(by: attempt) else { return [] }
             let isUpstreams = trouble.failed(index.map { slots[$0].member.id }, isOnlyKey: slots.count < 2)
             if isUpstreams || upstream.wasOnTrial(by: attempt) {
                 let until = now + upstream.grownRest(policy.rest, policy)
@@ -119,7 +154,7 @@ extension KeyPoolState {
         let until = deadline(rest, before, now: now)
         if rest.isThrottling, upstream.wasOnTrial(by: attempt) {
             slots[index].health.released(by: attempt)
-            let longer = max(until, now + upstream.grownRest(policy.rest, policy))
+            let longer = now + upstream.grownRest(policy.rest, policy)
             _ = upstream.cool(until: longer, rest.reason, now: now, policy)
             return []
         }
@@ -131,7 +166,9 @@ extension KeyPoolState {
             return []
         }
         let reason = "\(blamed.keys.count) keys were throttled at once: \(rest.reason)"
-        _ = upstream.cool(until: blamed.until, reason, now: now, policy)
+        // Whatever is told: one request then finds out for all, and soon.
+        let rested = min(blamed.until, now + upstream.grownRest(policy.rest, policy))
+        _ = upstream.cool(until: rested, reason, now: now, policy)
         return blamed.keys.compactMap { key in
             // What has been found out of a key in the meantime stands.
             guard let place = places[key.id], case .cooling = slots[place].health.state else { return nil }

@@ -27,6 +27,8 @@ extension KeyPoolState {
         /// The key that is to be used again, if it may be.
         var wanted: Int?
         var model: String?
+        /// The caller's client key; 0 where nobody is told from others.
+        var client = 0
         /// Any number, for strategies that throw dice.
         var random: UInt64 = 0
     }

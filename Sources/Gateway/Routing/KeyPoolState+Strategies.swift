@@ -34,6 +34,7 @@ extension KeyPoolState {
     private func serves(_ slot: Int, _ wish: Wish, now: Int) -> Bool {
         let id = slots[slot].member.id
         if !wish.tried.isEmpty, wish.tried.contains(id) { return false }
+        if slots[slot].health.isAwaitingTrial, mustWait(wish, now: now) { return false }
         guard let model = wish.model else { return true }
         return !models.rests(key: id, model: model, now: now)
     }

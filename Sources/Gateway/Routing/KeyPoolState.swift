@@ -28,6 +28,9 @@ struct KeyPoolState: Sendable {
     var trouble = SharedTrouble()
     /// The number of the last attempt that was begun.
     private(set) var lastAttempt = 0
+    /// The client key of the last attempt that was on trial, and until when one waits whose trials tell nothing.
+    var trialClient = 0
+    var unhelpful: (client: Int, until: Int)?
     /// What is under way with keys that are gone, and may come back.
     var departed: [Int: Int] = [:]
     /// Keys whose quota was used up since somebody asked; told of once.
@@ -110,14 +113,16 @@ struct KeyPoolState: Sendable {
     mutating func choose(_ wish: Wish, _ moment: Moment) -> Choice {
         let now = moment.now
         bringBack(now: now)
-        _ = upstream.timePassed(now: now)
-        guard upstream.mayBeUsed else { return .none(returnsAt: upstream.returnsAt ?? now + Self.trialTime) }
+        bringUpstreamBack(now: now)
+        guard upstream.mayBeUsed, !(upstream.isAwaitingTrial && mustWait(wish, now: now)) else {
+            return .none(returnsAt: upstream.returnsAt ?? now + Self.trialTime)
+        }
         guard !slots.isEmpty else {
-            begin(now: now)
+            begin(wish, now: now)
             return .unneeded
         }
         if let wanted = wish.wanted.flatMap({ places[$0] }), slots[wanted].isReady,
-            let choice = take(wanted, moment)
+            let choice = take(wanted, wish, moment)
         {
             return choice
         }
@@ -135,20 +140,21 @@ struct KeyPoolState: Sendable {
         for group in groups.indices {
             // A key that turns out to be full is put aside, so that this ends.
             while let index = pick(in: group, wish, now: moment.now) {
-                if let choice = take(index, moment) { return choice }
+                if let choice = take(index, wish, moment) { return choice }
             }
         }
         return nil
     }
 
     /// - Returns: nil for a key whose windows are full, which is put aside.
-    private mutating func take(_ index: Int, _ moment: Moment) -> Choice? {
+    private mutating func take(_ index: Int, _ wish: Wish, _ moment: Moment) -> Choice? {
         hold(index, moment)
         guard slots[index].hold == nil else {
             leave(index)
             return nil
         }
-        begin(now: moment.now)
+        if slots[index].health.isAwaitingTrial { trialClient = wish.client }
+        begin(wish, now: moment.now)
         slots[index].health.chosen(by: lastAttempt, now: moment.now, policy)
         slots[index].inFlight += 1
         slots[index].uses += 1
@@ -159,8 +165,9 @@ struct KeyPoolState: Sendable {
         return .key(slots[index].member.id)
     }
 
-    private mutating func begin(now: Int) {
+    private mutating func begin(_ wish: Wish, now: Int) {
         lastAttempt += 1
+        if upstream.isAwaitingTrial { trialClient = wish.client }
         upstream.chosen(by: lastAttempt, now: now, policy)
     }
 
@@ -173,15 +180,33 @@ struct KeyPoolState: Sendable {
     mutating func timePassed(now: Int) -> (due: Int, resting: Int) {
         let before = resting.count
         bringBack(now: now)
-        _ = upstream.timePassed(now: now)
+        bringUpstreamBack(now: now)
         return (before - resting.count, resting.count)
     }
+
+    private mutating func bringUpstreamBack(now: Int) {
+        let isTrial = upstream.isTrialUnderWay
+        if upstream.timePassed(now: now), isTrial { trialToldNothing(now: now) }
+    }
+
+    /// Others go first now: whose trials tell nothing, by leaving them or by letting them hang, holds nobody up for long.
+    mutating func trialToldNothing(now: Int) {
+        unhelpful = (trialClient, now + Self.courtesy)
+    }
+
+    func mustWait(_ wish: Wish, now: Int) -> Bool {
+        guard let unhelpful, wish.client != 0 else { return false }
+        return unhelpful.client == wish.client && now < unhelpful.until
+    }
+
+    private static let courtesy = 5_000_000
 
     private mutating func bringBack(now: Int) {
         while let next = returns.min, next.at <= now {
             returns.removeMin()
+            let isTrial = slots[next.slot].health.isTrialUnderWay
             // A deadline that was extended stands in the heap again, by its later time.
-            _ = slots[next.slot].health.timePassed(now: now)
+            if slots[next.slot].health.timePassed(now: now), isTrial { trialToldNothing(now: now) }
             if case .full(_, _, let until) = slots[next.slot].hold, until <= now {
                 slots[next.slot].hold = nil
             }

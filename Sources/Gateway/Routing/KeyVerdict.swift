@@ -25,6 +25,25 @@ enum KeyVerdict: Equatable, Sendable {
     case disabled(String, HealthStateMachine.Cause = .credential)
     case banned(String)
 
+    /// In words for operators.
+    var reason: String? {
+        switch self {
+        case .untold, .good: nil
+        case .transient(let reason), .exhausted(_, let reason), .disabled(let reason, _), .banned(let reason):
+            reason
+        case .rest(let rest), .modelRest(_, let rest), .upstreamRest(let rest): rest.reason
+        }
+    }
+
+    /// Whether the key is not used after it for what it has answered to one request.
+    var takesOut: Bool {
+        switch self {
+        case .exhausted, .disabled, .banned: true
+        case .rest(let rest): !rest.isThrottling
+        case .untold, .good, .transient, .modelRest, .upstreamRest: false
+        }
+    }
+
     /// Whether operators are told of what it does to the key, whoever asks for it.
     var isToldAnyway: Bool {
         switch self {
@@ -84,6 +103,17 @@ struct SharedTrouble: Sendable {
     private var failing: Int?
     private var isShared = false
     private var throttled: [Throttled] = []
+    /// Requests on end that were refused alike with several keys.
+    private var suspects = 0
+    private static let suspectLimit = 3
+
+    /// A request was refused alike with several keys, which may be its own fault.
+    ///
+    /// - Returns: whether so many were, with no success between, that it must be the keys'.
+    mutating func suspected() -> Bool {
+        suspects = min(suspects + 1, Self.suspectLimit)
+        return suspects == Self.suspectLimit
+    }
 
     /// Something went well.
     mutating func end() {

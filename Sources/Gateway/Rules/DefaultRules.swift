@@ -17,39 +17,6 @@ enum DefaultRules {
     private static let quotaWords =
         "(?i)insufficient_quota|billing_hard_limit|billing_not_active|exceeded your current quota"
         + "|credit balance is too low|insufficient (balance|credits|funds)|out of credits|余额不足|额度不足"
-    /// Of what says so with 400 or 403, only the error's own words count: the rest may repeat what the caller has sent.
-    private static let quotaError = error(
-        codes: "insufficient_(user_)?quota|insufficient_(balance|credits|funds)|billing_hard_limit_reached"
-            + "|billing_not_active|(exceeded_current_)?quota(_exceeded)?(_error)?|budget_exceeded"
-            + "|pre_consume_token_quota_failed|arrearage|account_?overdue(_?error)?",
-        messages: "your credit balance is too low to access the anthropic api\\. please go to plans"
-            + " (&|\\\\u0026) billing to upgrade or purchase credits\\."
-            + "|you exceeded your current quota[a-z ,.:/&-]*"
-            + "|insufficient (balance|credits|funds)\\.?|(用户|账户|令牌)?(余额|额度)不足"
-    )
-    private static let credentialError = error(
-        codes: "invalid_?api_?key|(incorrect|expired|revoked|disabled)_api_key"
-            + "|api_?key_?(not_valid|invalid|expired)"
-            + "|account_(deactivated|suspended|disabled|banned)|organization_(deactivated|disabled)"
-            + "|authentication_error|invalid_authentication(_error)?",
-        messages: "api key (not (valid|found)\\. please pass a valid|expired\\. please renew the) api key\\."
-            + "|incorrect api key provided: \\S{1,99}\\. you can obtain an api key from https://\\S{1,99}"
-            + "|(this|your) (organization|account) has been (deactivated|suspended|disabled|banned)\\.?"
-    )
-
-    /// A pattern for a code or a whole message of the error itself: a member of the answer's object, or of its `error`,
-    /// behind plain members only, and the answer is that object or a stream's event of it.
-    ///
-    /// Text that repeats what a caller has sent stands in a longer text, or deeper, and does not look like that.
-    private static func error(codes: String, messages: String) -> String {
-        let start = #"^(?:\x{FEFF}|\s|(?:event|id|retry) ?:[^\n]*\n|data ?:)*\[?\s*\{"#
-        let value = #"(?:"(?:[^"\\]|\\.)*"|[\w.+-]+|\[\s*\]|\{\s*\})"#
-        let before = #"(?:\s*"\w+"\s*:\s*"# + value + #"\s*,)*\s*"#
-        return "(?i)" + start + before + #"(?:"error"\s*:\s*\{"# + before + ")?"
-            + #"(?:"(?:code|type|status)"\s*:\s*"(?:"# + codes + #")""#
-            + #"|"(?:message|error)"\s*:\s*"(?:"# + messages + #")(?: \(request id: \w+\))?")"#
-    }
-
     private static let modelWords =
         "(?i)model_not_found|model .{0,100}(does not exist|not found|not supported)|no access to (the )?model"
         + "|not have access to (the )?model"
@@ -58,7 +25,18 @@ enum DefaultRules {
     private static let tooLarge =
         "(?i)\"message\"\\s*:\\s*\"request too large for "
 
+    /// What none of the keys may do, or the caller has asked for in somebody else's name.
+    private static let notPermitted =
+        "(?i)\"mismatched_(organization|project)\"|missing scopes?|must be made with a session key"
+
     private static let drafts: [Draft] = [
+        (
+            "request not permitted",
+            when {
+                $0.status = [StatusRange(401...401), StatusRange(403...403)]
+                $0.bodyRegex = notPermitted
+            }, nil, [RuleAction(.retryNextKey)]
+        ),
         (
             "dead credential", when { $0.status = [StatusRange(401...401)] }, nil,
             [RuleAction(.disableKey), RuleAction(.retryNextKey), RuleAction(.notify)]
@@ -78,14 +56,14 @@ enum DefaultRules {
             "refused for quota",
             when {
                 $0.status = [StatusRange(400...400), StatusRange(403...403)]
-                $0.bodyRegex = quotaError
+                $0.bodyRegex = ErrorWords.quota
             }, nil, [RuleAction(.exhaustKey), RuleAction(.retryNextKey), RuleAction(.notify)]
         ),
         (
             "refused credential",
             when {
                 $0.status = [StatusRange(400...400), StatusRange(403...403)]
-                $0.bodyRegex = credentialError
+                $0.bodyRegex = ErrorWords.credential
             }, nil, [RuleAction(.disableKey), RuleAction(.retryNextKey), RuleAction(.notify)]
         ),
         (

@@ -23,6 +23,9 @@ struct Judgement: Equatable, Sendable {
     /// Whether the attempt counts towards those that one request may make: a key's own trouble does not.
     var counts = true
     var notifies = false
+    /// Whether the answer says of the key, in the provider's own words and with a status that is about keys, what the
+    /// verdict is.
+    var isExact = false
 }
 
 extension Judgement {
@@ -69,6 +72,9 @@ struct OutcomeJudge {
             return Judgement(verdict: Self.plain(outcome))
         }
         var judgement = Judgement(verdict: Self.verdict(rule, outcome, now: now))
+        if judgement.verdict.takesOut, [401, 402, 429].contains(outcome.status) {
+            judgement.isExact = ErrorWords.speakOfKey(outcome.body)
+        }
         judgement.ruleID = rule.id
         judgement.ruleName = rule.name
         for action in rule.then {

@@ -70,28 +70,46 @@ enum ResetTime {
 
     // MARK: Bodies
 
+    /// At the error's own places only: elsewhere an answer may repeat what a caller has sent.
     private static func inBody(_ body: [UInt8], now: Int) -> Int? {
-        for (name, isLength) in [("retryDelay", true), ("resets_in_seconds", true), ("resets_at", false)] {
-            guard let text = member(name, in: body) else { continue }
-            if isLength, let seconds = Double(text), seconds >= 0, seconds < 1e9 {
-                return now + Int(seconds * 1_000_000)
+        body.withUnsafeBytes { bytes in
+            // Google's may stand in a list of one.
+            let object = bytes.firstIndex(of: UInt8(ascii: "{")).map {
+                UnsafeRawBufferPointer(rebasing: bytes[$0...])
             }
-            if let time = moment(text, now: now) { return time }
+            guard let object, bytes.count - object.count <= prefix else { return nil }
+            let error = JSONPath.value("error", in: object) ?? object
+            for place in [error, object] {
+                if let text = JSONPath.text("resets_in_seconds", in: place), let seconds = Double(text),
+                    seconds >= 0, seconds < 1e9
+                {
+                    return now + Int(seconds * 1_000_000)
+                }
+                if let time = JSONPath.text("resets_at", in: place).flatMap({ moment($0, now: now) }) {
+                    return time
+                }
+            }
+            return JSONPath.value("details", in: error).flatMap { retryDelay($0, now: now) }
         }
-        return nil
     }
 
-    /// The first value of this name, however deep it stands.
-    private static func member(_ name: String, in body: [UInt8]) -> String? {
-        let quoted = Array("\"\(name)\"".utf8)
-        guard let place = body.firstRange(of: quoted) else { return nil }
-        let rest = body[place.upperBound...].drop { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
-        guard rest.first == UInt8(ascii: ":") else { return nil }
-        let value = rest.dropFirst().drop { $0 == 0x20 || $0 == UInt8(ascii: "\"") }
-        let text = value.prefix(64).prefix {
-            $0 != UInt8(ascii: "\"") && $0 != 0x2C && $0 != 0x7D && $0 > 0x20
+    /// Of what may stand before an object: a list's bracket, a field of an event.
+    private static let prefix = 64
+
+    /// The first `retryDelay` of google.rpc.RetryInfo in a list of details.
+    private static func retryDelay(_ details: UnsafeRawBufferPointer, now: Int) -> Int? {
+        var search = 0
+        while let open = ASCII.firstIndex(of: UInt8(ascii: "{"), in: details, from: search) {
+            let detail = UnsafeRawBufferPointer(rebasing: details[open...])
+            if let text = JSONPath.text("retryDelay", in: detail), let length = length(text) {
+                return now + length
+            }
+            var walker = JSONWalker(detail)
+            var end = open + 1
+            while let member = walker.next() { end = open + member.whole.upperBound }
+            search = end
         }
-        return text.isEmpty ? nil : String(decoding: text, as: UTF8.self)
+        return nil
     }
 }
 

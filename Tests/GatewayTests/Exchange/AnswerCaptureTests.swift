@@ -78,6 +78,24 @@ import Testing
         #expect(hidden.shown.isEmpty && hidden.missed == 0)
     }
 
+    @Test func `of a line whose beginning is gone nothing is shown`() {
+        for size in [500, 4096, 9000] {
+            let sent = [UInt8](repeating: 65, count: 2000) + [UInt8](repeating: 66, count: size)
+            var capture = AnswerCapture(limit: 1000)
+            sent[..<2000].withUnsafeBytes { capture.append($0) }
+            capture.watch()
+            var seen = 1000
+            for start in stride(from: 2000, to: sent.count, by: 250) {
+                sent[start..<min(start + 250, sent.count)].withUnsafeBytes { capture.append($0) }
+                let look = capture.unseen(after: seen, context: 100)
+                let shown = look.bytes.dropFirst(look.next - look.start)
+                #expect(look.next >= min(2000 + 4096, capture.total) && Set(shown).isSubset(of: [66]))
+                seen = look.start + look.bytes.count
+            }
+            #expect(seen == sent.count)
+        }
+    }
+
     @Test func `whoever looks too seldom is told what went by`() {
         let lines = (0..<90_000).flatMap { Array("data: \($0)\n".utf8) }
         let (shown, missed) = watch(limit: 1000, from: 0, pieces: 5000, every: 100, lines)

@@ -110,6 +110,17 @@ import Testing
         #expect(isBack && health.state == .active)
     }
 
+    @Test func `what began before a rest, and fails in it, does not lengthen it`() {
+        var health = HealthStateMachine()
+        for attempt in 1...5 { _ = health.failed("x", by: attempt, now: 0, policy) }
+        let rest = health
+        for attempt in 6...20 {
+            let isNews = health.failed("x", by: attempt, now: 10 * second, policy)
+            #expect(!isNews)
+        }
+        #expect(health == rest)
+    }
+
     @Test func `a trial is ended by the attempt that is on it only`() {
         var health = HealthStateMachine()
         _ = health.cool(until: 0, "429", now: 0, policy)

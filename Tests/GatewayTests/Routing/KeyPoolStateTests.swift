@@ -112,6 +112,38 @@ import Testing
         #expect(probed == [.upstream(pool.upstream)] && pool.choose(wish(), now: 9 * second) == .unneeded)
     }
 
+    @Test func `whoever's trial has told nothing lets others go first`() {
+        func ask(_ pool: inout KeyPoolState, _ client: Int, at time: Int) -> KeyPoolState.Choice {
+            var wish = wish()
+            wish.client = client
+            return pool.choose(wish, now: time)
+        }
+        for isHanging in [true, false] {
+            var pool = KeyPoolState()
+            _ = pool.choose(wish(), now: 0)
+            _ = pool.finished(nil, .upstreamRest(.init(until: 0, length: .seconds(1), reason: "x")), now: 0)
+            #expect(ask(&pool, 7, at: 1) == .unneeded)
+            let trial = pool.lastAttempt
+            let end = isHanging ? 31 * second : second
+            if isHanging {
+                _ = pool.timePassed(now: end)
+            } else {
+                _ = pool.finished(nil, .untold, by: trial, now: end)
+            }
+            #expect(ask(&pool, 7, at: end + 5 * second - 1) == .none(returnsAt: end + 6 * second - 1))
+            #expect(ask(&pool, 8, at: end + 1) == .unneeded)
+            // Alone it need not wait for ever.
+            _ = pool.finished(nil, .untold, now: end + 2)
+            #expect(ask(&pool, 8, at: end + 2 + 5 * second) == .unneeded)
+        }
+        var keys = pool(1)
+        _ = keys.choose(wish(), now: 0)
+        _ = keys.finished(1, .rest(.init(until: 0, length: .seconds(1), reason: "x")), now: 0)
+        #expect(ask(&keys, 7, at: 1) == .key(1))
+        _ = keys.finished(1, .untold, now: 2)
+        #expect(ask(&keys, 7, at: 3) == .none(returnsAt: nil) && ask(&keys, 8, at: 3) == .key(1))
+    }
+
     @Test func `what is under way with a key that was gone counts when it is back`() {
         var pool = pool(2)
         let first = pool.choose(wish([2]), now: 0)

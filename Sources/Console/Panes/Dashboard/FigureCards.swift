@@ -61,7 +61,7 @@ enum FigureCards {
             Card(
                 title: "Keys",
                 value:
-                    "\(figures.clientKeysActive) \(glyphs.middleDot) \(figures.upstreamKeysActive) in pool",
+                    "\(figures.clientKeysActive) \(glyphs.middleDot) \(figures.upstreamKeysActive) usable",
                 role: .accent,
                 note: pool(figures, glyphs)
             ),

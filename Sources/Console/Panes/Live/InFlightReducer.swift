@@ -6,22 +6,25 @@ extension ConsoleState {
 
     /// Takes the newest snapshot's exchanges, and how fast their streams go since the one before.
     mutating func takeInFlight(since before: LiveSnapshot?) {
-        guard let live, pane == .live else { return }
-        let elapsed = before.map { Double(live.time.microseconds - $0.time.microseconds) / 1e6 } ?? 0
-        let known = Dictionary(
-            (before?.exchanges ?? []).map { ($0.id, $0.streamChunks) },
-            uniquingKeysWith: { $1 }
-        )
-        inFlight.rates = [:]
+        guard let live, pane == .live, !inFlight.isPaused else { return }
+        let known = Dictionary((before?.exchanges ?? []).map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        var rates: [Int: Double] = [:]
         for exchange in live.exchanges where exchange.isStream {
-            let flowing = (exchange.ageMs - (exchange.ttftMs ?? exchange.ageMs)) / 1000
-            if let earlier = known[exchange.id], elapsed > 0 {
-                inFlight.rates[exchange.id] = Double(max(0, exchange.streamChunks - earlier)) / elapsed
-            } else if flowing > 0 {
-                inFlight.rates[exchange.id] = Double(exchange.streamChunks) / flowing
-            }
+            rates[exchange.id] = rate(of: exchange, since: known[exchange.id])
         }
-        if !inFlight.isPaused { applyInFlightFilter() }
+        inFlight.rates = rates
+        applyInFlightFilter()
+    }
+
+    /// By its own age, which is told with its count; too soon after the last time the last one stands.
+    private func rate(of exchange: LiveExchange, since before: LiveExchange?) -> Double? {
+        if let before {
+            let elapsed = (exchange.ageMs - before.ageMs) / 1000
+            guard elapsed >= 0.5 else { return inFlight.rates[exchange.id] }
+            return Double(max(0, exchange.streamChunks - before.streamChunks)) / elapsed
+        }
+        let flowing = (exchange.ageMs - (exchange.ttftMs ?? exchange.ageMs)) / 1000
+        return flowing > 0.2 ? Double(exchange.streamChunks) / flowing : nil
     }
 
     mutating func applyInFlightFilter() {
@@ -58,7 +61,7 @@ extension ConsoleState {
         switch id {
         case .pauseLive:
             inFlight.isPaused.toggle()
-            if !inFlight.isPaused { applyInFlightFilter() }
+            takeInFlight(since: nil)
         case .rawText:
             inFlight.watched?.isRaw.toggle()
             inFlight.watched?.refresh()
@@ -73,16 +76,22 @@ extension ConsoleState {
     }
 
     /// What commands on one exchange are about.
-    private var openOrSelected: LiveExchange? {
-        inFlight.isTextFull || inFlight.isTextFocused
-            ? inFlight.watched?.exchange : inFlight.table.selection
+    private var openOrSelected: LiveExchange? { inFlight.watched?.exchange ?? inFlight.table.selection }
+
+    /// What a cut would be about: marked ones before the one that is read.
+    private var toCut: [LiveExchange] {
+        if inFlight.table.markCount > 0 { return inFlight.table.targets }
+        return openOrSelected.map { [$0] } ?? []
     }
 
     /// Enter watches the selected one, then gives it the whole pane.
     mutating func openInFlight() {
-        if inFlight.watched != nil,
+        let isOpen =
             inFlight.isTextFocused || inFlight.table.selection?.id == inFlight.watched?.id
-        {
+            || !ConsoleLayout(self).canSplit
+        if inFlight.watched != nil, isOpen {
+            // Where there is no room for both it has all of it.
+            guard ConsoleLayout(self).canSplit else { return }
             inFlight.isTextFull.toggle()
             inFlight.isTextFocused = inFlight.isTextFull
             return
@@ -124,15 +133,16 @@ extension ConsoleState {
     }
 
     private mutating func askCut() {
-        let isOpen = inFlight.isTextFull || inFlight.isTextFocused
-        let targets = isOpen ? openOrSelected.map { [$0] } ?? [] : inFlight.table.targets
+        let targets = toCut
         guard let first = targets.first else { return }
         let object = targets.count == 1 ? "the request of \(first.clientKey)" : "\(targets.count) requests"
         var text: [String] = []
         if targets.count == 1 {
             let key = first.upstreamKey.map { " with the key \($0)" } ?? ""
             text.append(
-                "\(first.method) \(first.path) to \(first.upstream)\(key), running for \(NumberText.latency(first.ageMs))."
+                "\(first.requestId): \(first.method) \(first.path) to \(first.upstream)\(key)"
+                    + (first.model.map { ", model \($0)" } ?? "")
+                    + ", running for \(NumberText.latency(first.ageMs)), \(NumberText.count(first.streamChunks)) chunks so far."
             )
         } else {
             let callers = Set(targets.map(\.clientKey)).sorted()
@@ -163,9 +173,11 @@ extension ConsoleState {
     func refusalOfInFlight(_ id: CommandID) -> String? {
         switch id {
         case .rawText: inFlight.watched == nil ? "nothing is watched; Enter watches the selected one" : nil
-        case .cutExchange
-        where inFlight.watched?.isOver == true && (inFlight.isTextFull || inFlight.isTextFocused):
-            "it has ended"
+        case .pauseLive:
+            ConsoleLayout(self).inFlight(inFlight).list.isEmpty
+                ? "the list is not in sight; Esc shows it" : nil
+        case .cutExchange where inFlight.table.markCount == 0 && inFlight.watched?.isOver == true:
+            "it has ended; Esc closes it"
         case .cutExchange, .liveCaller, .liveLogs: openOrSelected == nil ? "nothing is in flight" : nil
         default: nil
         }

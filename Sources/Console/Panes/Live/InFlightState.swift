@@ -53,6 +53,13 @@ struct InFlightState: Sendable {
                 (said, sent, reader) = (GrowingText(width: said.width), GrowingText(width: said.width), nil)
                 isBegun = true
             }
+            if piece.gap > 0 {
+                // A line that is not whole is nobody's.
+                reader = nil
+                for text in [\Watched.said, \.sent] {
+                    self[keyPath: text].append("\n… \(ByteText.short(piece.gap)) had passed before …\n")
+                }
+            }
             exchange = piece.exchange
             leftOut = piece.leftOut
             (isOver, error) = (piece.ended, piece.error)

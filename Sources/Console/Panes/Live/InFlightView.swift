@@ -8,6 +8,8 @@ enum InFlightView {
     static func columns(_ state: ConsoleState) -> [Column<LiveExchange>] {
         let glyphs = state.glyphs
         let rates = state.inFlight.rates
+        // Rows that are held may be those of exchanges that have ended.
+        let running = state.inFlight.isPaused ? Set((state.live?.exchanges ?? []).map(\.id)) : nil
         return [
             Column(id: "age", title: "AGE", width: 8, isRight: true, order: .number { $0.ageMs }) {
                 StyledText(NumberText.latency($0.ageMs))
@@ -49,8 +51,11 @@ enum InFlightView {
             ) {
                 StyledText($0.model ?? "–", $0.model == nil ? .muted : .text)
             },
-            Column(id: "state", title: "STATE", width: 11, order: .text { $0.state }) {
-                condition($0, glyphs)
+            Column(id: "state", title: "STATE", width: 11, order: .text { $0.state }) { exchange in
+                if running?.contains(exchange.id) == false {
+                    return StyledText("\(glyphs.dash) ended", .muted)
+                }
+                return condition(exchange, glyphs)
             },
             Column(
                 id: "ttft",
@@ -74,7 +79,7 @@ enum InFlightView {
             Column(
                 id: "rate",
                 title: "CHUNK/S",
-                width: 7,
+                width: 8,
                 isRight: true,
                 priority: 1,
                 order: .number { rates[$0.id] ?? 0 }
@@ -136,7 +141,7 @@ enum InFlightView {
     private static func emptyText(_ state: ConsoleState) -> String {
         if let outage = state.outage { return "\(state.glyphs.bad) \(outage)" }
         guard let live = state.live else { return "loading \(state.glyphs.ellipsis)" }
-        return live.exchanges.isEmpty
+        return live.exchanges.isEmpty && state.filter.text.isEmpty
             ? "nothing is in flight: requests stand here while they run"
             : "nothing in flight fits the filter; \\ clears it"
     }
@@ -146,22 +151,22 @@ enum InFlightView {
         let dot = " \(canvas.glyphs.middleDot) "
         var text =
             flight.isPaused
-            ? StyledText("\(canvas.glyphs.warning) paused", .warning).appending("\(dot)p goes on", .muted)
+            ? StyledText("\(canvas.glyphs.warning) held", .warning).appending("\(dot)p goes on", .muted)
             : StyledText("\(canvas.glyphs.good) live", .ok)
-        let all = state.live?.exchanges ?? []
-        let streams = all.count(where: \.isStream)
-        let shown = flight.table.rows.count
-        let count = NumberText.count(all.count)
-        text.append(
-            dot + (shown == all.count ? count : "\(NumberText.count(shown)) of \(count)") + " in flight",
-            .muted
-        )
+        let rows = flight.table.rows
+        let all = state.live?.exchanges.count ?? 0
+        if flight.isPaused {
+            text.append("\(dot)\(NumberText.count(rows.count)) as they were", .muted)
+        } else {
+            let count = NumberText.count(all)
+            let shown = rows.count == all ? count : "\(NumberText.count(rows.count)) of \(count)"
+            text.append("\(dot)\(shown) in flight", .muted)
+        }
+        let streams = rows.count(where: \.isStream)
         if streams > 0 {
-            let rate = NumberText.rate(flight.rates.values.reduce(0, +))
-            text.append(
-                "\(dot)\(streams == 1 ? "1 stream" : "\(NumberText.count(streams)) streams") at \(rate) chunks/s",
-                .muted
-            )
+            let rate = NumberText.rate(rows.compactMap { flight.rates[$0.id] }.reduce(0, +))
+            let count = streams == 1 ? "1 stream" : "\(NumberText.count(streams)) streams"
+            text.append("\(dot)\(count) at \(rate) chunks/s", .muted)
         }
         if flight.table.markCount > 0 { text.append("\(dot)\(flight.table.markCount) marked", .marked) }
         if InFlightFilter.ignoresPart(of: state.filter.parsed) {
@@ -179,10 +184,12 @@ enum InFlightView {
     ) {
         let exchange = watched.exchange
         let key = exchange.upstreamKey.map { "/\($0)" } ?? ""
-        let (note, role) = outcome(watched, state.inFlight.rates[watched.id])
+        let (note, role) = outcome(watched, state.inFlight.isPaused ? nil : state.inFlight.rates[watched.id])
+        // What becomes of it goes before what it is.
+        let who = "\(exchange.clientKey) \(canvas.glyphs.crumb) \(exchange.upstream)\(key)"
+        let whole = "\(exchange.requestId)  \(who)" + (exchange.model.map { "  \($0)" } ?? "")
         canvas.heading(
-            "\(exchange.requestId)  \(exchange.clientKey) \(canvas.glyphs.crumb) \(exchange.upstream)\(key)"
-                + (exchange.model.map { "  \($0)" } ?? ""),
+            heading.width < 70 ? who : heading.width < 100 ? "\(who)  \(exchange.requestId)" : whole,
             note: note,
             noteRole: role,
             in: Rect(x: heading.x + 1, y: heading.y, width: heading.width - 2, height: 1)
@@ -219,16 +226,16 @@ enum InFlightView {
         let exchange = watched.exchange
         let more = watched.leftOut > 0 ? "  \(ByteText.short(watched.leftOut)) not seen" : ""
         let status = exchange.status.map(String.init) ?? "no status"
-        if let error = watched.error { return ("\(status) \(error)\(more)", .error) }
+        let speed = rate.map { "  \(NumberText.rate($0))/s" } ?? ""
+        let chunks = exchange.isStream ? "  \(NumberText.count(exchange.streamChunks)) chunks" : ""
         if watched.isOver {
+            let isWell = watched.error == nil && (exchange.status ?? 500) < 400
+            let how = watched.error.map { "\(status) \($0)" } ?? "ended \(status)"
             return (
-                "ended \(status) after \(NumberText.latency(exchange.ageMs))\(more)",
-                (exchange.status ?? 500) < 400 ? .ok : .error
+                "\(how) after \(NumberText.latency(exchange.ageMs))\(chunks)\(more)", isWell ? .ok : .error
             )
         }
         if let fault = watched.fault { return (fault, .warning) }
-        let speed = rate.map { "  \(NumberText.rate($0))/s" } ?? ""
-        let chunks = exchange.isStream ? "  \(NumberText.count(exchange.streamChunks)) chunks\(speed)" : ""
-        return ("\(exchange.state) \(NumberText.latency(exchange.ageMs))\(chunks)\(more)", .info)
+        return ("\(exchange.state) \(NumberText.latency(exchange.ageMs))\(chunks)\(speed)\(more)", .info)
     }
 }

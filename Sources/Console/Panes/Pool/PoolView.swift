@@ -174,6 +174,14 @@ enum PoolView {
         if !pool.all.isEmpty {
             text.append(dot + (out == 0 ? "all in use" : "\(out) out of use"), out == 0 ? .muted : .warning)
         }
+        // A key that is well serves nobody while its upstream rests.
+        let resting = state.upstreams.all.compactMap { one in
+            UpstreamsView.why(one, state.now).map { "\(one.slug) rests, \($0)" }
+        }
+        if let first = resting.first {
+            let more = resting.count > 1 ? " and \(resting.count - 1) more" : ""
+            text.append("\(dot)\(canvas.glyphs.warning) \(first)\(more)", .warning)
+        }
         if pool.table.markCount > 0 { text.append("\(dot)\(pool.table.markCount) marked", .marked) }
         if let fault = pool.fault { text.append(" \(canvas.glyphs.bad) \(fault)", .error) }
         if ListFilter.ignoresPart(of: state.filter.parsed, PoolState.filterFields) {

@@ -5,13 +5,17 @@ enum UpstreamEdit: Sendable, Equatable {
     case create(UpstreamDraft)
     case change(id: Int, slug: String, version: Int, UpstreamChange)
     case setEnabled(id: Int, slug: String, Bool)
+    /// Ends its rest.
+    case reset(id: Int, slug: String)
     case delete(id: Int, slug: String)
 
     /// For messages.
     var object: String {
         switch self {
         case .create(let draft): "“\(draft.slug)”"
-        case .change(_, let slug, _, _), .setEnabled(_, let slug, _), .delete(_, let slug): "“\(slug)”"
+        case .change(_, let slug, _, _), .setEnabled(_, let slug, _), .reset(_, let slug),
+            .delete(_, let slug):
+            "“\(slug)”"
         }
     }
 }
@@ -32,6 +36,7 @@ extension ConsoleState {
         switch id {
         case .editUpstream: overlays.append(.form(UpstreamForm.make(upstream), .editUpstream(upstream)))
         case .toggleUpstream: return toggle(upstream)
+        case .resetUpstream: return [.change(.upstream(.reset(id: upstream.id, slug: upstream.slug)))]
         case .deleteUpstream: askToDelete(upstream)
         case .testUpstream:
             say("asking \(upstream.slug) \(glyphs.ellipsis)", .info, for: 12)
@@ -87,6 +92,7 @@ extension ConsoleState {
     func refusalOfUpstreams(_ id: CommandID) -> String? {
         if id == .newUpstream { return nil }
         guard let upstream = upstreams.table.selection else { return "there is no upstream" }
+        if id == .resetUpstream, upstream.healthReason == nil { return "it does not rest" }
         if upstream.source == .file, [.editUpstream, .deleteUpstream].contains(id) {
             return "the configuration file defines it; change it there and reload (Ctrl-R in System)"
         }

@@ -13,6 +13,9 @@ enum UpstreamsView {
             Column(id: "health", title: "HEALTH", width: 15, order: .number { Double(rank($0)) }) {
                 StyledText("\(mark($0, glyphs)) \(words($0))", role($0))
             },
+            Column(id: "why", title: "WHY", width: 12, stretch: 3, priority: 3) {
+                StyledText(why($0, now) ?? "", .warning)
+            },
             Column(
                 id: "keys",
                 title: "KEYS",
@@ -61,6 +64,14 @@ enum UpstreamsView {
         case "up": "up"
         case "no_usable_key": "no usable key"
         default: upstream.health
+        }
+    }
+
+    /// Why it rests, and for how much longer.
+    static func why(_ upstream: Upstream, _ now: Timestamp) -> String? {
+        upstream.healthReason.map { reason in
+            let left = upstream.healthUntil.map { TimeText.span($0.seconds - now.seconds) }
+            return (left ?? "on trial") + ": " + reason
         }
     }
 
@@ -140,11 +151,12 @@ enum UpstreamsView {
     }
 
     /// Everything about one.
-    static func details(_ upstream: Upstream, zone: Int, width: Int) -> [TextView.Line] {
+    static func details(_ upstream: Upstream, now: Timestamp, zone: Int, width: Int) -> [TextView.Line] {
         let timeouts = upstream.timeouts
         let probe = upstream.probe.map { "\($0.path) every \($0.interval ?? "60s")" } ?? "none"
         let rows: [(String, String)] = [
             ("name", upstream.name), ("base url", upstream.baseUrl), ("health", words(upstream)),
+            ("why", why(upstream, now) ?? "–"),
             ("keys", "\(upstream.keys)"), ("strategy", upstream.strategy.rawValue),
             ("limits", upstream.limits.isUnlimited ? "none" : upstream.limits.text),
             ("stand in", upstream.fallbacks.isEmpty ? "none" : upstream.fallbacks.joined(separator: ", ")),

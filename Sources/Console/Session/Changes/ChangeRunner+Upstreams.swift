@@ -24,6 +24,11 @@ extension ChangeRunner {
             _ = try await port.changeUpstream(id, change, ifVersion: nil, by: user)
             let undo = UpstreamEdit.setEnabled(id: id, slug: slug, !isOn)
             return (.done("\(isOn ? "enabled" : "disabled") “\(slug)”"), .upstream(undo))
+        case .reset(let id, let slug):
+            var change = UpstreamChange()
+            change.enabled = .set(true)
+            _ = try await port.changeUpstream(id, change, ifVersion: nil, by: user)
+            return (.done("brought “\(slug)” back"), nil)
         case .delete(let id, let slug):
             try await port.deleteUpstream(id, by: user)
             return (.done("deleted “\(slug)”"), nil)
