@@ -21,10 +21,15 @@ struct AnswerCapture {
     /// What has lately passed beyond the limit; nil while nobody watches.
     private var passing: Passing?
 
-    private struct Passing {
+    /// By reference: it must not move what each event needs.
+    private final class Passing {
         /// Where its first byte stands in the body.
         var start: Int
         var bytes: [UInt8] = []
+
+        init(start: Int) {
+            self.start = start
+        }
     }
 
     /// Longer than any secret in any form.
@@ -70,7 +75,7 @@ struct AnswerCapture {
         var rest = bytes[..<min(limit - kept, bytes.count)]
         if rest.count < bytes.count {
             keepTail(bytes)
-            if passing != nil { keepPassing(bytes.dropFirst(rest.count)) }
+            keepPassing(bytes.dropFirst(rest.count))
         }
         while !rest.isEmpty {
             if last.writableBytes == 0 { beginPiece(for: rest.count) }
@@ -104,11 +109,13 @@ struct AnswerCapture {
         passing = Passing(start: max(total, limit))
     }
 
-    private mutating func keepPassing(_ bytes: Slice<UnsafeRawBufferPointer>) {
-        passing?.bytes.append(contentsOf: bytes)
-        guard let count = passing?.bytes.count, count > 2 * Self.passingSize else { return }
-        passing?.bytes.removeFirst(count - Self.passingSize)
-        passing?.start += count - Self.passingSize
+    private func keepPassing(_ bytes: Slice<UnsafeRawBufferPointer>) {
+        guard let passing else { return }
+        passing.bytes.append(contentsOf: bytes)
+        let surplus = passing.bytes.count - Self.passingSize
+        guard surplus > Self.passingSize else { return }
+        passing.bytes.removeFirst(surplus)
+        passing.start += surplus
     }
 
     /// Where what can be read ends.
