@@ -114,6 +114,16 @@ def test_a_request_that_every_key_refuses_takes_none_out(pooled, status, code):
     assert "as with other keys for one request" in resting["reason"]
 
 
+def test_what_is_forbidden_to_one_caller_rests_no_key(pooled):
+    """Every fifth time another key is asked, and forbids it, too."""
+    gateway, _ = pooled(lambda key, count, body: error(403, "flagged") if b"bogus" in body else GOOD, plain_keys(3))
+    client, victim = gateway.key("a"), gateway.key("b")
+    for _ in range(40):
+        assert ask(gateway, client, {"model": "m", "messages": ["bogus"]}).status == 502
+        assert ask(gateway, victim).status == 200
+    assert set(states(gateway).values()) == {"active"}
+
+
 def test_dead_keys_that_stand_side_by_side_are_found(pooled):
     def answers(key, count, body):
         return GOOD if key.startswith(("k4", "k5")) else error(401, "refused")

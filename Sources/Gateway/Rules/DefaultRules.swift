@@ -68,7 +68,8 @@ enum DefaultRules {
         ),
         (
             "often forbidden", when { $0.status = [StatusRange(403...403)] },
-            RuleThreshold(count: 5, seconds: 60), [RuleAction(.cooldownKey, seconds: 300)]
+            RuleThreshold(count: 5, seconds: 60),
+            [RuleAction(.cooldownKey, seconds: 300), RuleAction(.retryNextKey)]
         ),
         (
             "model not there",
