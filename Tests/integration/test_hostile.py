@@ -106,8 +106,10 @@ def test_a_request_that_every_key_refuses_takes_none_out(pooled, status, code):
         assert set(states(gateway).values()) == {"active"}
         assert ask(gateway, client).status == 200
     # Without a success between, it may be the keys: some rest, and none is out for good.
-    for _ in range(3):
+    for _ in range(2):
         ask(gateway, client, bad)
+    assert set(states(gateway).values()) == {"active"}
+    ask(gateway, client, bad)
     assert sorted(set(states(gateway).values())) == ["active", "cooling"]
     assert list(states(gateway).values()).count("cooling") == 4
     resting = next(key for key in gateway.admin("GET", "/keys").json["items"] if key["state"] == "cooling")
@@ -122,6 +124,13 @@ def test_what_is_forbidden_to_one_caller_rests_no_key(pooled):
         assert ask(gateway, client, {"model": "m", "messages": ["bogus"]}).status == 502
         assert ask(gateway, victim).status == 200
     assert set(states(gateway).values()) == {"active"}
+
+
+@pytest.mark.parametrize("count", [11, 12, 13])
+def test_a_request_that_is_refused_is_tried_with_twelve_keys(pooled, count):
+    gateway, provider = pooled(lambda *_: error(401, "not_yours"), plain_keys(count))
+    assert ask(gateway, gateway.key()).status == 502
+    assert sum(provider.counts.values()) == min(count, 12) and set(states(gateway).values()) == {"active"}
 
 
 def test_dead_keys_that_stand_side_by_side_are_found(pooled):
