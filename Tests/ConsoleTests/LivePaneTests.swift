@@ -263,6 +263,14 @@ import Testing
         #expect(text.lines == ["网", "关", "会", "说"])
     }
 
+    @Test(arguments: [-1, 0, 1])
+    func `so many letters are kept, and of more the last half`(more: Int) {
+        var text = GrowingText(width: 80)
+        text.append(String(repeating: "x", count: GrowingText.limit + more))
+        #expect(text.isCut == (more > 0))
+        #expect(text.text.count == (more > 0 ? GrowingText.limit / 2 : GrowingText.limit + more))
+    }
+
     @Test func `what is too long loses its beginning`() {
         var text = GrowingText(width: 80)
         for _ in 0..<300 { text.append(String(repeating: "x", count: 999) + "\n") }

@@ -6,8 +6,9 @@ enum PathRules {
     /// No `.`/`..` segment, plain, encoded however often, or with parameters behind `;`; no empty segment but a last one;
     /// no encoded control or backslash, and no bytes that some take for a dot or a slash.
     static func isSafe(_ path: UnsafeRawBufferPointer) -> Bool {
-        guard isPlainSafe(path), hasWholeEscapes(path) else { return false }
+        guard isPlainSafe(path) else { return false }
         guard path.contains(UInt8(ascii: "%")) else { return true }
+        guard hasWholeEscapes(path) else { return false }
         var current = Array(path)
         for _ in 0..<most {
             let decoded = PercentEncoding.decode(current)

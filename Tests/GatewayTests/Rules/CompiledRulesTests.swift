@@ -114,6 +114,13 @@ import Testing
         #expect(judgement.verdict == (status == 400 ? .good : .untold))
     }
 
+    /// An event's fields may stand before the object; a longer text is none.
+    @Test(arguments: [63, 64, 65])
+    func `a time of return is read of an object that stands first`(before: Int) {
+        let text = String(repeating: " ", count: before) + #"{"error":{"resets_in_seconds":9}}"#
+        #expect(ResetTime.find(in: outcome(429, text), now: 0) == (before <= 64 ? 9_000_000 : nil))
+    }
+
     @Test func `the documents name every default rule`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
