@@ -10,7 +10,9 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +61,31 @@ int clinux_kind_of_path(const char *path) {
         return 0;
     }
     return S_ISSOCK(status.st_mode) ? 1 : 2;
+}
+
+int clinux_identity_of_path(const char *path, uint64_t *device, uint64_t *number) {
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return errno;
+    }
+    *device = status.st_dev;
+    *number = status.st_ino;
+    return 0;
+}
+
+int clinux_connect_to_path(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        return ENAMETOOLONG;
+    }
+    strcpy(address.sun_path, path);
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) {
+        return errno;
+    }
+    int code = connect(descriptor, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+    close(descriptor);
+    return code;
 }
 
 int clinux_group_can_enter(const char *folder, gid_t group) {

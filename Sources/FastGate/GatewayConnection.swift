@@ -1,5 +1,6 @@
 import AdminAPI
 import ArgumentParser
+import Gateway
 import Operations
 
 #if canImport(Glibc)
@@ -28,9 +29,13 @@ struct GatewayAddress: ParsableArguments {
 
     private func socketPath() throws -> String {
         if let path = socket ?? Environment.value("FASTGATE_SOCKET") { return path }
-        var places = ["/run/fastgate/fastgate.sock"]
+        let file = ConfigurationOption.known.flatMap {
+            ConfigurationLoader.sockets(file: $0, environment: Environment.all)
+        }
+        var places = [file?.named, "/run/fastgate/fastgate.sock"].compactMap { $0 }
         if let data = Environment.value("FASTGATE_DATA") { places.append(data + "/fastgate.sock") }
-        places.append("data/fastgate.sock")
+        if let place = file?.inData { places.append(place) }
+        if !places.contains("./data/fastgate.sock") { places.append("data/fastgate.sock") }
         for place in places where access(place, F_OK) == 0 {
             return place
         }

@@ -12,7 +12,7 @@ package struct Dashboard: Codable, Sendable {
     package var inFlight: Int
     package var clientKeysActive: Int
     package var upstreamKeysActive: Int
-    /// `ok` or `degraded`.
+    /// As `Status.state`.
     package var state: String
     /// What is wrong now, worst first.
     package var problems: [Problem]

@@ -49,7 +49,7 @@ package struct ScriptStatus: Codable, Sendable, Equatable {
 package struct Status: Codable, Sendable {
     package var version: String
     package var pid: Int
-    /// `ok`, `degraded` or `draining`.
+    /// `ok`; `degraded` while the log cannot be written or an upstream that is enabled cannot be used; `draining`.
     package var state: String
     package var startedAt: Timestamp
     package var uptimeSeconds: Int

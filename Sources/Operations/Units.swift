@@ -41,6 +41,23 @@ extension ByteCount: CustomStringConvertible {
     }
 }
 
+/// Bytes as people read them, in thousands: `512 B`, `9.8 kB`, `11 MB`.
+package enum ByteText {
+    package static func short(_ bytes: Int) -> String {
+        let units = ["B", "kB", "MB", "GB", "TB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1000, unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        guard unit > 0 else { return "\(bytes) B" }
+        let tenths = Int((value * 10).rounded())
+        let number = tenths < 100 ? "\(tenths / 10).\(tenths % 10)" : "\(Int(value.rounded()))"
+        return "\(number) \(units[unit])"
+    }
+}
+
 extension Duration {
     /// Reads `500ms`, `10s`, `5m`, `2h`, `90d`.
     package init?(text: String) {

@@ -32,6 +32,8 @@ package struct UpstreamKey: Codable, Sendable, Equatable {
     /// What has brought it there: `failures`, `told`, `credential` or `hand`; null while it is in use.
     @ShownNull package var cause: String?
     @ShownNull package var until: Timestamp?
+    /// When it ceased to be used; null while it is in use, and where that has not been noted.
+    @ShownNull package var since: Timestamp?
     package var inFlight: Int
     @ShownNull package var lastError: String?
     @ShownNull package var lastUsedAt: Timestamp?

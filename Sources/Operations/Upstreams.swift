@@ -92,6 +92,7 @@ package struct Upstream: Codable, Sendable, Equatable {
     package var health: String
     /// Why it rests, and until when; nil for the latter while one request finds out whether it is back.
     @ShownNull package var healthReason: String?
+    @ShownNull package var healthSince: Timestamp?
     @ShownNull package var healthUntil: Timestamp?
     package var keys: Int
     package var source: Source

@@ -89,7 +89,7 @@ def test_a_rule_of_ones_own_acts_and_is_counted(pool):  # noqa: F811
     assert status == 203 and body == b'{"tea":true}' and headers["content-type"] == "application/json"
     assert sorted(key["state"] for key in keys(gateway).values()) == ["active", "cooling"]
     rested = next(key for key in keys(gateway).values() if key["state"] == "cooling")
-    assert rested["reason"] == "status 418 (tea)"
+    assert rested["reason"] == "status 418 (tea): teapot" and rested["since"]
     wait_until(lambda: gateway.admin("GET", f"/rules/{made.json['id']}").json["hits"] == 1, what="the hit's counting")
     record = gateway.logs(1, "&filter=status%3D203")[0]
     assert gateway.detail(record)["attempts_detail"][0]["rules"] == ["tea"]

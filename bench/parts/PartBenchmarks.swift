@@ -31,7 +31,7 @@ struct PartBenchmarks {
         let members = (1...30_000).map { KeyPoolState.Member(id: $0, weight: 1 + $0 % 5) }
         pool.configure(members, strategy) { _ in HealthStateMachine() }
         // Every seventh rests, as keys do.
-        for id in stride(from: 7, through: 30_000, by: 7) { pool.set(id) { _ = $0.disable("dead") } }
+        for id in stride(from: 7, through: 30_000, by: 7) { pool.set(id) { _ = $0.disable("dead", now: 0) } }
         var random = SystemRandomNumberGenerator()
         let dice = (0..<4096).map { _ in random.next() }
         time("key choice and its end, \(strategy.rawValue)", bar: 2000, repeats: 20_000) { index in

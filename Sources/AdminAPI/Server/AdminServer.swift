@@ -1,4 +1,3 @@
-import CLinux
 import HTTPTypes
 import Hummingbird
 package import Logging
@@ -72,17 +71,18 @@ package struct AdminServer: Service {
             onServerRunning: { channel in running.yield(channel.localAddress?.port ?? 0) },
             logger: quiet
         )
-        try SocketFile.prepare(addresses.socket)
+        let file = SocketFile(addresses.socket)
+        try file.prepare()
         let socket = Application(
             router: router,
             configuration: .init(address: .unixDomainSocket(path: addresses.socket), serverName: nil),
             onServerRunning: { _ in
-                SocketFile.restrict(addresses.socket, group: addresses.socketGroup, logger)
+                file.restrict(to: addresses.socketGroup, logger)
                 socketRunning.yield(0)
             },
             logger: quiet
         )
-        defer { unlink(addresses.socket) }
+        defer { file.remove() }
         // One that cannot begin ends the other in good order; cancelled, it would wait for ever.
         let both = ServiceGroup(
             configuration: .init(
@@ -172,45 +172,5 @@ package struct AdminServer: Service {
                 body: .init(byteBuffer: ByteBuffer(string: text))
             )
         }
-    }
-}
-
-/// The Unix socket's file: a stale one is replaced, a live one never.
-enum SocketFile {
-    static func prepare(_ path: String) throws {
-        let kind = clinux_kind_of_path(path)
-        guard kind != 0 else { return }
-        guard kind == 1 else {
-            throw OperationsError(.conflict, "\(path) exists and is no socket; remove it or set admin.socket")
-        }
-        // The data directory's lock says that no gateway of ours listens here any more.
-        unlink(path)
-    }
-
-    static func restrict(_ path: String, group: String?, _ logger: Logger) {
-        if let group {
-            if let id = SystemUser.groupID(group) {
-                if chown(path, uid_t.max, id) != 0 {
-                    logger.warning("the socket's group cannot be set", metadata: ["group": "\(group)"])
-                }
-                warnOfFolder(of: path, group: (group, id), logger)
-            } else {
-                logger.warning(
-                    "there is no such group; the socket is open to its owner only",
-                    metadata: ["group": "\(group)"]
-                )
-            }
-        }
-        chmod(path, 0o660)
-    }
-
-    /// Whoever may open the socket, and not enter the folder that it is in, is told nothing but that it may not.
-    private static func warnOfFolder(of path: String, group: (name: String, id: gid_t), _ logger: Logger) {
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        guard clinux_group_can_enter(folder, group.id) == 0 else { return }
-        logger.warning(
-            "the group cannot enter the socket's folder: give it that, or set admin.socket to another place",
-            metadata: ["group": "\(group.name)", "folder": "\(folder)"]
-        )
     }
 }

@@ -193,7 +193,7 @@ extension ConsoleState {
             let isProbed = upstreams.all.contains { $0.id == key.upstreamId && $0.probe != nil }
             show(
                 "Key \(key.upstream)/\(key.name)",
-                PoolView.details(key, now: now, isProbed: isProbed, width: textWidth)
+                PoolView.details(key, now: now, zone: zone, isProbed: isProbed, width: textWidth)
             )
         case .upstreams where upstreams.headers.isFocused: return openHeader()
         case .upstreams:

@@ -46,17 +46,3 @@ enum NumberText {
             + "\(whole / Int(scale)).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
     }
 }
-
-/// Bytes as people read them, in thousands.
-enum ByteText {
-    static func short(_ bytes: Int) -> String {
-        let units = ["B", "kB", "MB", "GB", "TB"]
-        var value = Double(bytes)
-        var unit = 0
-        while value >= 1000, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
-        }
-        return unit == 0 ? "\(bytes) B" : "\(NumberText.decimal(value, value < 9.95 ? 1 : 0)) \(units[unit])"
-    }
-}

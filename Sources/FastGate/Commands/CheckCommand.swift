@@ -46,13 +46,16 @@ struct ConfigurationOption: ParsableArguments {
     var config: String?
 
     func path() throws -> String {
-        if let path = config ?? Environment.value("FASTGATE_CONFIG") { return path }
-        for path in ["fastgate.yaml", "/etc/fastgate/fastgate.yaml"] where access(path, R_OK) == 0 {
-            return path
-        }
+        if let path = config ?? Self.known { return path }
         throw ValidationError(
             "there is no fastgate.yaml here and no /etc/fastgate/fastgate.yaml; name one with --config"
         )
+    }
+
+    /// The one that counts where none is named; nil when there is none.
+    static var known: String? {
+        Environment.value("FASTGATE_CONFIG")
+            ?? ["fastgate.yaml", "/etc/fastgate/fastgate.yaml"].first { access($0, R_OK) == 0 }
     }
 }
 

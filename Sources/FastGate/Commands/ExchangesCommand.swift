@@ -31,7 +31,7 @@ struct ExchangesList: AsyncParsableCommand {
                     exchange.upstream, exchange.upstreamKey ?? "", exchange.state,
                     exchange.status.map(String.init) ?? "",
                     exchange.isStream ? "\(exchange.streamChunks)" : "",
-                    ByteText.text(exchange.bytesOut), exchange.model ?? "",
+                    ByteText.short(exchange.bytesOut), exchange.model ?? "",
                     exchange.method + " " + exchange.path,
                 ]
             }
@@ -102,7 +102,7 @@ struct ExchangesWatch: AsyncParsableCommand {
                     reader = nil
                 }
                 if piece.gap > 0 {
-                    Output.errorLine("\n(\(ByteText.text(piece.gap)) had passed before and are not kept)")
+                    Output.errorLine("\n(\(ByteText.short(piece.gap)) had passed before and are not kept)")
                     reader = nil
                 }
                 // Before its answer begins nobody knows whether it is a stream.
@@ -142,12 +142,12 @@ extension ExchangesWatch {
     fileprivate static func showEnd(_ piece: WatchedPiece) {
         let exchange = piece.exchange
         Output.errorLine("")
-        if piece.leftOut > 0 { Output.errorLine("(\(ByteText.text(piece.leftOut)) of it not seen)") }
+        if piece.leftOut > 0 { Output.errorLine("(\(ByteText.short(piece.leftOut)) of it not seen)") }
         let status = exchange.status.map(String.init) ?? "no status"
         let size = exchange.isStream ? "\(exchange.streamChunks) chunks, " : ""
         let end = piece.error.map { "ended with \($0)" } ?? "ended"
         Output.errorLine(
-            "\(end): \(status), \(size)\(ByteText.text(exchange.bytesOut)), \(Duration.milliseconds(Int(exchange.ageMs)).text)"
+            "\(end): \(status), \(size)\(ByteText.short(exchange.bytesOut)), \(Duration.milliseconds(Int(exchange.ageMs)).text)"
         )
     }
 }

@@ -113,7 +113,7 @@ struct LogsCommand: AsyncParsableCommand {
 enum LogLine {
     static func text(_ record: LogRecord) -> String {
         let status = record.status.map(String.init) ?? "---"
-        let out = record.wasCutByCrash ? "?" : ByteText.text(record.bytesOut)
+        let out = record.wasCutByCrash ? "?" : ByteText.short(record.bytesOut)
         let stream = record.isStream ? " stream:\(record.streamChunks)" : ""
         let error = record.error.map { " \($0)" } ?? ""
         let latency = StatusText.number(record.latencyMs)

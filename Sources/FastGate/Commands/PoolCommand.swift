@@ -81,7 +81,7 @@ enum PoolTable {
             ["id", "\(key.id)"], ["upstream", key.upstream], ["name", key.name], ["value", key.maskedValue],
             ["goes into", "\(key.location.rawValue) \(key.paramName), prefix “\(key.valuePrefix)”"],
             ["state", key.state.rawValue], ["why", key.reason ?? ""],
-            ["until", until(key)],
+            ["since", key.since?.description ?? ""], ["until", until(key)],
             ["weight, priority", "\(key.weight), \(key.priority)"], ["limits", key.limits.text],
             ["quota", quota(key)], ["quota begins anew", key.quotaResetsAt?.description ?? ""],
             ["in flight", "\(key.inFlight)"], ["last used", key.lastUsedAt?.description ?? "never"],

@@ -37,8 +37,8 @@ struct StatsCommand: AsyncParsableCommand {
                 [
                     item.name ?? "none", "\(item.requests)", "\(item.errors)",
                     item.latencyAvgMs.map { "\(StatusText.number($0)) ms" } ?? "",
-                    ByteText.text(item.bytesIn),
-                    ByteText.text(item.bytesOut), "\(item.promptTokens)", "\(item.completionTokens)",
+                    ByteText.short(item.bytesIn),
+                    ByteText.short(item.bytesOut), "\(item.promptTokens)", "\(item.completionTokens)",
                 ]
             }
             let header = [

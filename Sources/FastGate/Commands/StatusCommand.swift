@@ -34,11 +34,11 @@ enum StatusText {
             "requests   \(dashboard.requests) in 24 h, \(number(dashboard.requestsPerSecond))/s now, \(status.inFlight) in flight",
             "success    \(percent(dashboard.successRate))   latency avg \(number(dashboard.latencyAvgMs)) ms, "
                 + "p95 \(number(dashboard.latencyP95Ms)) ms, of the last minute",
-            "keys       \(status.clientKeys) client keys, \(dashboard.upstreamKeysActive) provider keys active, "
-                + "\(status.upstreams) upstreams",
+            "keys       \(status.clientKeys) client \(status.clientKeys == 1 ? "key" : "keys"), \(dashboard.upstreamKeysActive) of provider keys in use, "
+                + "\(status.upstreams) \(status.upstreams == 1 ? "upstream" : "upstreams")",
             "audit      \(status.audit.mode), \(status.audit.pending) pending, \(status.audit.dropped) dropped, "
-                + "\(ByteText.text(status.audit.diskBytes)) on disk",
-            "process    \(ByteText.text(status.residentBytes)) resident, \(status.connections) connections in, "
+                + "\(ByteText.short(status.audit.diskBytes)) on disk",
+            "process    \(ByteText.short(status.residentBytes)) resident, \(status.connections) connections in, "
                 + "\(status.upstreamConnections) out, "
                 + "\(status.openFiles) open files, \(status.eventLoops) event loops",
         ]
@@ -66,20 +66,6 @@ enum StatusText {
 
     static func percent(_ share: Double?) -> String {
         share.map { number($0 * 100) + " %" } ?? "–"
-    }
-}
-
-/// Sizes with one decimal.
-enum ByteText {
-    static func text(_ bytes: Int) -> String {
-        var value = Double(bytes)
-        var unit = 0
-        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-        while value >= 1024, unit < units.count - 1 {
-            value /= 1024
-            unit += 1
-        }
-        return unit == 0 ? "\(bytes) B" : "\(StatusText.number(value)) \(units[unit])"
     }
 }
 

@@ -37,6 +37,22 @@ package enum ConfigurationLoader {
         return LoadedConfiguration(configuration: configuration, warnings: collector.warnings)
     }
 
+    /// Where the file puts the operators' socket, as far as it can be read: for whoever only looks for the gateway,
+    /// faults are `check`'s business.
+    ///
+    /// - Returns: `admin.socket`, nil where it is not set, and the socket in `storage.path`.
+    package static func sockets(
+        file: String,
+        environment: [String: String]
+    ) -> (named: String?, inData: String)? {
+        // Whoever may not read the file finds the gateway by another way.
+        guard let text = try? TextFile.read(file) else { return nil }
+        let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."
+        let collector = FaultCollector(file: file, folder: folder, environment: environment)
+        guard let configuration = read(text, collector) else { return nil }
+        return (configuration.admin.socket, configuration.storage.path + "/fastgate.sock")
+    }
+
     private static func read(_ text: String, _ collector: FaultCollector) -> Configuration? {
         guard let root = compose(text, collector) else { return nil }
         guard let section = ConfigurationSection(root, path: "", knownKeys: topKeys, collector: collector)

@@ -190,7 +190,7 @@ extension Exchange: Deadlined {
         let result = outcome(of: held)
         let judgement = judge(result)
         let isFailure = result.status ?? 0 >= 400
-        if isFailure { key?.counters.record(error: result.summary) }
+        if isFailure { key?.counters.record(error: result.account()) }
         if tryAgain(judgement) { return }
         attempts.held = nil
         answer = AnswerRelay(captureLimit: answer.body.limit)
@@ -240,6 +240,9 @@ extension Exchange: Deadlined {
         {
             result.status = status
         }
+        if result.status ?? 0 >= 400 {
+            result.message = ProviderMessage.find(in: result.body, without: key?.secret)
+        }
         return result
     }
 
@@ -249,7 +252,7 @@ extension Exchange: Deadlined {
         attempts.temper(&judgement)
         // What cannot be tried with another key condemns none while there are others.
         if judgement.verdict.takesOut, !judgement.isExact, !machine.canRepeat, upstream.keys.count > 1 {
-            let reason = judgement.verdict.reason ?? result.summary
+            let reason = judgement.verdict.reason ?? result.account()
             judgement.verdict = .rest(KeyVerdict.Rest(length: .seconds(60), reason: reason))
         }
         let pardoned = attempts.refusals.consider(&judgement, result.status, key)

@@ -200,6 +200,7 @@ package final class GatewayServer: Service {
     package func run() async throws {
         try await ServiceLifecycle.gracefulShutdown()
         logger.info("draining", metadata: ["limit": "\(configuration.limits.drainTimeout.text)"])
+        plane.counters.isDraining.store(true, ordering: .relaxed)
         listener.channel.close(promise: nil)
         try await plane.drain(within: configuration.limits.drainTimeout)
         try await plane.handOff()

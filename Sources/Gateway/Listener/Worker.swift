@@ -217,6 +217,8 @@ final class SharedCounters: Sendable {
     let connections = Atomic<Int>(0)
     let upstreamConnections = Atomic<Int>(0)
     let isHealthy = Atomic(false)
+    /// What runs is finished, and nothing new is taken.
+    let isDraining = Atomic(false)
 
     init(after lastExchangeID: Int = 0) {
         nextExchangeID = Atomic(max(WallClock.now().microseconds, lastExchangeID + 1))

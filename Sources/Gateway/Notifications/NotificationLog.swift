@@ -31,8 +31,6 @@ struct NotificationLog: Sendable {
     /// Rows of the history.
     static let historyLimit = 100_000
     static let historyTime = 30 * 86_400_000_000
-    /// What no channel wants is told apart for so long.
-    private static let unroutedDedupe = 300_000_000
 
     let database: DatabasePool
 
@@ -45,6 +43,7 @@ struct NotificationLog: Sendable {
             database = try DatabasePool(path: path, configuration: configuration)
             try database.write { db in
                 try db.execute(sql: Self.schema)
+                try Self.addDue(db)
                 // Nobody waits for the outcome of a test any more.
                 try db.execute(
                     sql: """
@@ -62,6 +61,12 @@ struct NotificationLog: Sendable {
 
     func close() throws { try database.close() }
 
+    /// Files of the first version tell everything at once.
+    private static func addDue(_ db: Database) throws {
+        guard !(try db.columns(in: "notifications").contains { $0.name == "due" }) else { return }
+        try db.execute(sql: "ALTER TABLE notifications ADD COLUMN due INTEGER NOT NULL DEFAULT 0")
+    }
+
     private static let schema = """
         CREATE TABLE IF NOT EXISTS notifications (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -77,7 +82,8 @@ struct NotificationLog: Sendable {
             status TEXT NOT NULL,
             reason TEXT,
             message_id INTEGER,
-            sent_at INTEGER
+            sent_at INTEGER,
+            due INTEGER NOT NULL DEFAULT 0
         ) STRICT;
         CREATE INDEX IF NOT EXISTS notifications_pending ON notifications (channel_id, id) WHERE status = 'pending';
         CREATE INDEX IF NOT EXISTS notifications_place ON notifications (place, channel_id, id);
@@ -98,79 +104,6 @@ struct NotificationLog: Sendable {
         ) STRICT;
         CREATE INDEX IF NOT EXISTS tries_message ON tries (message_id);
         """
-
-    // MARK: News
-
-    /// Writes down what has happened, once for each channel that wants it.
-    func add(_ entries: [Entry], now: Int) throws {
-        try database.write { db in
-            var touched: Set<Int> = []
-            for entry in entries {
-                if entry.channels.isEmpty {
-                    try Self.add(entry, to: nil, dedupe: Self.unroutedDedupe, db)
-                }
-                for channel in entry.channels {
-                    try Self.add(entry, to: channel, dedupe: channel.dedupe.milliseconds * 1000, db)
-                    touched.insert(channel.id)
-                }
-            }
-            for channel in touched { try Self.drop(channel, db) }
-        }
-    }
-
-    private static func add(
-        _ entry: Entry,
-        to channel: NotificationChannelSettings?,
-        dedupe: Int,
-        _ db: Database
-    ) throws {
-        let place =
-            "\(entry.news.place.event.rawValue)|\(entry.news.place.upstream)|\(entry.news.place.id)|"
-            + entry.news.place.detail
-        let earlier = try Int.fetchOne(
-            db,
-            sql:
-                """
-                SELECT id FROM notifications WHERE place = ? AND channel_id IS ? AND at > ?
-                AND status NOT IN ('dead', 'dropped') ORDER BY id DESC LIMIT 1
-                """,
-            arguments: [place, channel?.id, entry.news.first - dedupe]
-        )
-        if let earlier {
-            try db.execute(
-                sql: "UPDATE notifications SET count = count + ?, last_at = max(last_at, ?) WHERE id = ?",
-                arguments: [entry.news.count, entry.news.last, earlier]
-            )
-            return
-        }
-        try db.execute(
-            sql: """
-                INSERT INTO notifications
-                (at, last_at, event, place, subject, data, count, channel_id, channel, status)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-            arguments: [
-                entry.news.first, entry.news.last, entry.news.place.event.rawValue, place, entry.subject,
-                try JSONForm.text(entry.news.data), entry.news.count, channel?.id, channel?.name,
-                channel == nil
-                    ? NotificationRecord.Status.unrouted.rawValue
-                    : NotificationRecord.Status.pending.rawValue,
-            ]
-        )
-    }
-
-    /// Leaves out what waits longest where too much waits; a message that was put together already stays.
-    private static func drop(_ channel: Int, _ db: Database) throws {
-        try db.execute(
-            sql: """
-                UPDATE notifications SET status = 'dropped', reason = ? WHERE id IN (
-                    SELECT id FROM notifications WHERE channel_id = ? AND status = 'pending' AND message_id IS NULL
-                    ORDER BY id DESC LIMIT -1 OFFSET ?
-                )
-                """,
-            arguments: ["more than \(queueLimit) waited", channel, queueLimit]
-        )
-    }
 
     // MARK: Messages
 
@@ -222,10 +155,10 @@ struct NotificationLog: Sendable {
                 db,
                 sql: """
                     SELECT id, event FROM notifications
-                    WHERE channel_id = ? AND status = 'pending' AND event != 'test' AND message_id IS NULL
+                    WHERE channel_id = ? AND status = 'pending' AND event != 'test' AND message_id IS NULL AND due <= ?
                     ORDER BY id
                     """,
-                arguments: [channel]
+                arguments: [channel, now]
             ).compactMap { row -> Int? in
                 let event = NotificationEvent(rawValue: row["event"])
                 return !critical || event?.severity == .critical ? row["id"] : nil
@@ -333,6 +266,7 @@ struct NotificationLog: Sendable {
                 Entry(news: news, subject: channel.name, channels: [channel]),
                 to: channel,
                 dedupe: 0,
+                now: news.first,
                 db
             )
             let id = Int(db.lastInsertedRowID)

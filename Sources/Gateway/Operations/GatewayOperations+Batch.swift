@@ -138,7 +138,11 @@ extension GatewayOperations {
         try user.require(.operator)
         try Self.check(ids, "key_ids")
         try KeyReason.check(reason)
-        let (action, health) = try Self.change(to: state, reason ?? "by \(user.name)")
+        let (action, health) = try Self.change(
+            to: state,
+            reason ?? "by \(user.name)",
+            at: WallClock.now().microseconds
+        )
         let store = upstreamStore
         let found = try await ImportThreads.pool.runIfActive {
             try store.set(keys: ids, health, action: action, by: user)

@@ -12,7 +12,7 @@ extension GatewayOperations {
         var status = Status(
             version: version,
             pid: Int(getpid()),
-            state: audit.trouble == nil ? "ok" : "degraded",
+            state: condition(audit),
             startedAt: gateway.startedAt,
             address: "\(configuration.server.host):\(gateway.port)",
             dataPath: gateway.directory.path,
@@ -40,6 +40,14 @@ extension GatewayOperations {
             return status
         }
         return status
+    }
+
+    private func condition(_ audit: AuditStatus) -> String {
+        if gateway.plane.counters.isDraining.load(ordering: .relaxed) { return "draining" }
+        let serves = gateway.snapshots.upstreams.allSatisfy { upstream in
+            !upstream.isEnabled || upstream.pool.hasUsableKey && upstream.pool.upstreamHealth.mayBeUsed
+        }
+        return serves && audit.trouble == nil ? "ok" : "degraded"
     }
 
     private func auditStatus(_ configuration: Configuration) async throws -> AuditStatus {

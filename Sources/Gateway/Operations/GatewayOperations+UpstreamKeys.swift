@@ -92,6 +92,7 @@ extension GatewayOperations {
         }
         let until = standing.map(\.returnsAt) ?? row.health.returnsAt
         view.until = until.map { Timestamp(microseconds: $0) }
+        view.since = health.mayBeUsed ? nil : health.since.map { Timestamp(microseconds: $0) }
         view.inFlight = standing?.inFlight ?? 0
         let counters = gateway.keyCounters.counters(ofKey: row.id)
         view.lastError = counters.lastError
@@ -168,14 +169,15 @@ extension GatewayOperations {
             var value = try masterKey.open(sealed, place: place)
             if case .set(let text) = change.keyValue {
                 value = Secret(text)
-                // What the old one has shown is over; a ban is about the key, whatever its secret.
-                if row.health.name != .banned { row.health = HealthStateMachine() }
+                // What the old one has shown is over; what an operator has said is about the key, whatever its secret.
+                if !row.health.isByHand { row.health = HealthStateMachine() }
             }
             try Self.check(row.definition, value)
             row.sealed = try masterKey.seal(value, place: place)
             row.digest = masterKey.digest(of: value)
         }
         try await gateway.snapshots.publishUpstreams()
+        if case .set = change.keyValue { gateway.keyCounters.counters(ofKey: id).record(error: nil) }
         let key = try await upstreamKey(id, by: user)
         guard case .set(let used) = change.quotaUsed else { return key }
         gateway.pools.pool(ofUpstream: key.upstreamId).set(used: used, of: id)
@@ -223,7 +225,11 @@ extension GatewayOperations {
     ) async throws -> UpstreamKey {
         try user.require(.operator)
         try KeyReason.check(reason)
-        let (action, health) = try Self.change(to: state, reason ?? "by \(user.name)")
+        let (action, health) = try Self.change(
+            to: state,
+            reason ?? "by \(user.name)",
+            at: WallClock.now().microseconds
+        )
         let key = try await upstreamKey(id, by: user)
         try upstreamStore.updateKey(id, ifVersion: nil, by: user, action: action) { $0.health = health }
         bring(id, ofUpstream: key.upstreamId, to: health)
@@ -233,12 +239,22 @@ extension GatewayOperations {
     /// What an operator's word for a state makes of a key, and what it is called in the operators' audit.
     static func change(
         to state: KeyState,
-        _ reason: String
+        _ reason: String,
+        at now: Int
     ) throws(OperationsError) -> (action: String, health: HealthStateMachine) {
         switch state {
-        case .active: return ("enable", health(state, reason))
-        case .banned: return ("ban", health(state, reason))
-        case .disabled: return ("disable", health(state, reason))
+        case .active: return ("enable", HealthStateMachine())
+        case .banned, .disabled:
+            let action = state == .banned ? "ban" : "disable"
+            let health = HealthStateMachine(
+                state,
+                until: nil,
+                since: now,
+                reason: reason,
+                cause: .hand,
+                rests: 0
+            )
+            return (action, health)
         case .cooling, .exhausted:
             throw OperationsError(.invalid, "is what the gateway finds out by itself", parameter: "status")
         }
@@ -252,16 +268,6 @@ extension GatewayOperations {
         // Whoever brings a key back wants it tried now.
         pool.resetUpstream()
         if let quota = pool.standing(id)?.quota, !quota.allows(1) { pool.set(used: 0, of: id) }
-    }
-
-    private static func health(_ state: KeyState, _ reason: String) -> HealthStateMachine {
-        var health = HealthStateMachine()
-        switch state {
-        case .disabled: _ = health.disable(reason, .hand)
-        case .banned: _ = health.ban(reason, .hand)
-        case .active, .cooling, .exhausted: break
-        }
-        return health
     }
 
     package func deleteUpstreamKey(_ id: Int, by user: Operator) async throws {

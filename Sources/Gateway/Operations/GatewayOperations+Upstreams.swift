@@ -25,6 +25,7 @@ extension GatewayOperations {
             if !rest.mayBeUsed {
                 if view.health == "up" { view.health = "cooling" }
                 view.healthReason = rest.reason
+                view.healthSince = rest.since.map(Timestamp.init(microseconds:))
                 view.healthUntil = rest.returnsAt.map(Timestamp.init(microseconds:))
             }
             return view

@@ -50,6 +50,8 @@ struct HealthStateMachine: Equatable, Sendable {
     private(set) var reason: String?
     /// nil while active.
     private(set) var cause: Cause?
+    /// When it last ceased to be used, microseconds since 1970; nil while active, and where nobody has noted it.
+    private(set) var since: Int?
     /// Rests since the last success.
     private(set) var rests = 0
     private var failures = 0
@@ -63,7 +65,7 @@ struct HealthStateMachine: Equatable, Sendable {
     init() {}
 
     /// As it was written down.
-    init(_ name: KeyState, until: Int?, reason: String?, cause: Cause? = nil, rests: Int) {
+    init(_ name: KeyState, until: Int?, since: Int? = nil, reason: String?, cause: Cause? = nil, rests: Int) {
         state =
             switch name {
             case .active: .active
@@ -75,6 +77,7 @@ struct HealthStateMachine: Equatable, Sendable {
             }
         self.reason = reason
         self.cause = name == .active ? nil : cause
+        self.since = name == .active ? nil : since
         self.rests = rests
     }
 
@@ -229,6 +232,7 @@ struct HealthStateMachine: Equatable, Sendable {
         case .active, .trial, .cooling, .exhausted: break
         }
         if case .cooling = state {} else { rests += 1 }
+        if state == .active { since = now }
         failures = 0
         // What the provider has told stands until its time, whatever fails meanwhile.
         let isTold = self.cause == .told && isResting
@@ -256,6 +260,7 @@ struct HealthStateMachine: Equatable, Sendable {
         case .active, .cooling, .trial, .exhausted: break
         }
         let before = state
+        if state == .active { since = now }
         state = .exhausted(
             until: until.map { min(max($0, now), now + Self.microseconds(policy.longestRest)) }
         )
@@ -263,17 +268,17 @@ struct HealthStateMachine: Equatable, Sendable {
         return state != before
     }
 
-    mutating func disable(_ reason: String, _ cause: Cause = .credential) -> Bool {
+    mutating func disable(_ reason: String, _ cause: Cause = .credential, now: Int) -> Bool {
         guard state != .banned, state != .disabled else { return false }
         state = .disabled
-        (self.reason, self.cause) = (reason, cause)
+        (self.reason, self.cause, since) = (reason, cause, now)
         return true
     }
 
-    mutating func ban(_ reason: String, _ cause: Cause = .credential) -> Bool {
+    mutating func ban(_ reason: String, _ cause: Cause = .credential, now: Int) -> Bool {
         guard state != .banned else { return false }
         state = .banned
-        (self.reason, self.cause) = (reason, cause)
+        (self.reason, self.cause, since) = (reason, cause, now)
         return true
     }
 

@@ -272,8 +272,9 @@ final class KeyPool: Sendable {
     ///
     /// `key`: nil where the upstream has none.
     func probed(_ key: UpstreamKeyEntry?, _ verdict: ProbeVerdict) {
+        let now = WallClock.now().microseconds
         let changes = content.withLock { content in
-            content.isCurrent(key) ? content.state.probed(key?.id, verdict) : []
+            content.isCurrent(key) ? content.state.probed(key?.id, verdict, now: now) : []
         }
         if !changes.isEmpty { changed(changes) }
     }

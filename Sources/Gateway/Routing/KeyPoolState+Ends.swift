@@ -125,8 +125,8 @@ extension KeyPoolState {
             if let index { restModel(index, model, rest, by: attempt, now: now) }
         case .exhausted(let until, let reason):
             of(index) { _ = $0.exhaust(until: until, reason, now: now, policy) }
-        case .disabled(let reason, let cause): of(index) { _ = $0.disable(reason, cause) }
-        case .banned(let reason): of(index) { _ = $0.ban(reason) }
+        case .disabled(let reason, let cause): of(index) { _ = $0.disable(reason, cause, now: now) }
+        case .banned(let reason): of(index) { _ = $0.ban(reason, now: now) }
         }
         // It has answered, whatever it said of the key.
         _ = upstream.succeeded(by: attempt)

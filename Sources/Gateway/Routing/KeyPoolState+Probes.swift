@@ -35,7 +35,7 @@ extension KeyPoolState {
     }
 
     /// What a free question with a key has told.
-    mutating func probed(_ id: Int?, _ answer: ProbeVerdict) -> [PoolChange] {
+    mutating func probed(_ id: Int?, _ answer: ProbeVerdict, now: Int) -> [PoolChange] {
         guard let id else { return probed(answer) }
         guard let index = places[id] else { return [] }
         let (upstreamBefore, keyBefore) = (upstream, slots[index].health)
@@ -46,7 +46,9 @@ extension KeyPoolState {
         case .refused(let reason):
             // A rest that the provider has told of keeps its time: it is refused then, if it is.
             let health = slots[index].health
-            if health.mayBeUsed || health.cause == .failures { _ = slots[index].health.disable(reason) }
+            if health.mayBeUsed || health.cause == .failures {
+                _ = slots[index].health.disable(reason, now: now)
+            }
         case .unclear: break
         }
         settle(index)

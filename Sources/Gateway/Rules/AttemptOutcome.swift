@@ -18,6 +18,8 @@ struct AttemptOutcome: Sendable {
     var model: String?
     /// In words, for operators: `connect: connection refused`.
     var detail: String?
+    /// What the provider says, as `ProviderMessage` finds it.
+    var message: String?
 
     func header(_ name: String) -> String? {
         headers.first { $0.name == name }?.value
@@ -26,6 +28,11 @@ struct AttemptOutcome: Sendable {
     /// `status 429`, or how it failed.
     var summary: String {
         status.map { "status \($0)" } ?? detail ?? error.map { "no answer: \($0.rawValue)" } ?? "no answer"
+    }
+
+    /// The same with the provider's own words, and the rule that has acted on it.
+    func account(rule: String? = nil) -> String {
+        summary + (rule.map { " (\($0))" } ?? "") + (message.map { ": \($0)" } ?? "")
     }
 }
 

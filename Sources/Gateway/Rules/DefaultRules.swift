@@ -2,8 +2,8 @@ import Operations
 
 /// The rules that a new gateway has: what providers' answers mean, and what is safe to repeat.
 ///
-/// Exhausted quota stands before throttling, since providers say both with 429. Nothing here repeats a request that a
-/// provider may have begun to work on.
+/// Exhausted quota stands before throttling, since providers say both with 429, and before it what is said in a quota's
+/// words and is none of the key. Nothing here repeats a request that a provider may have begun to work on.
 enum DefaultRules {
     static let all: [Rule] = drafts.enumerated().map { index, draft in
         Rule(id: index + 1, name: draft.name, when: draft.when, then: draft.then)
@@ -14,27 +14,17 @@ enum DefaultRules {
         name: String, when: RuleCondition, threshold: RuleThreshold?, then: [RuleAction]
     )
 
-    private static let quotaWords =
-        "(?i)insufficient_quota|billing_hard_limit|billing_not_active|exceeded your current quota"
-        + "|credit balance is too low|insufficient (balance|credits|funds)|out of credits|余额不足|额度不足"
     private static let modelWords =
         "(?i)model_not_found|model .{0,100}(does not exist|not found|not supported)|no access to (the )?model"
-        + "|not have access to (the )?model"
-
-    /// Not the key has had too much, but the request alone is more than it may have.
-    private static let tooLarge =
-        "(?i)\"message\"\\s*:\\s*\"request too large for "
-
-    /// What none of the keys may do, or the caller has asked for in somebody else's name.
-    private static let notPermitted =
-        "(?i)\"mismatched_(organization|project)\"|missing scopes?|must be made with a session key"
+        + "|not have access to (the )?model|\"ModelNotOpen\"|\"AllocationQuota\\.FreeTierOnly\""
+        + "|function '[^']{1,99}': not found for account"
 
     private static let drafts: [Draft] = [
         (
             "request not permitted",
             when {
                 $0.status = [StatusRange(401...401), StatusRange(403...403)]
-                $0.bodyRegex = notPermitted
+                $0.bodyRegex = ErrorWords.notPermitted
             }, nil, [RuleAction(.retryNextKey)]
         ),
         (
@@ -42,20 +32,48 @@ enum DefaultRules {
             [RuleAction(.disableKey), RuleAction(.retryNextKey), RuleAction(.notify)]
         ),
         (
+            "request too expensive",
+            when {
+                $0.status = [StatusRange(402...402)]
+                $0.bodyRegex = ErrorWords.tooExpensive
+            }, nil, [RuleAction(.retryNextKey)]
+        ),
+        (
             "payment required", when { $0.status = [StatusRange(402...402)] }, nil,
             [RuleAction(.exhaustKey), RuleAction(.retryNextKey), RuleAction(.notify)]
+        ),
+        (
+            "request beyond a limit",
+            when {
+                $0.status = [StatusRange(429...429)]
+                $0.bodyRegex = ErrorWords.tooLarge
+            }, nil, [RuleAction(.retryNextKey)]
+        ),
+        (
+            "quota of a model",
+            when {
+                $0.status = [StatusRange(429...429)]
+                $0.bodyRegex = ErrorWords.modelQuota
+            }, nil, [RuleAction(.cooldownModel, seconds: 60), RuleAction(.retryNextKey)]
+        ),
+        (
+            "too many tokens",
+            when {
+                $0.status = [StatusRange(429...429)]
+                $0.bodyRegex = ErrorWords.tokenRate
+            }, nil, [RuleAction(.cooldownKey, seconds: 60), RuleAction(.retryNextKey)]
         ),
         (
             "out of quota",
             when {
                 $0.status = [StatusRange(429...429)]
-                $0.bodyRegex = quotaWords
+                $0.bodyRegex = ErrorWords.spent
             }, nil, [RuleAction(.exhaustKey), RuleAction(.retryNextKey), RuleAction(.notify)]
         ),
         (
             "refused for quota",
             when {
-                $0.status = [StatusRange(400...400), StatusRange(403...403)]
+                $0.status = [StatusRange(400...400), StatusRange(403...403), StatusRange(412...412)]
                 $0.bodyRegex = ErrorWords.quota
             }, nil, [RuleAction(.exhaustKey), RuleAction(.retryNextKey), RuleAction(.notify)]
         ),
@@ -65,6 +83,13 @@ enum DefaultRules {
                 $0.status = [StatusRange(400...400), StatusRange(403...403)]
                 $0.bodyRegex = ErrorWords.credential
             }, nil, [RuleAction(.disableKey), RuleAction(.retryNextKey), RuleAction(.notify)]
+        ),
+        (
+            "plan used up for now",
+            when {
+                $0.status = [StatusRange(403...403)]
+                $0.bodyRegex = ErrorWords.planWindow
+            }, nil, [RuleAction(.cooldownKey, seconds: 3600), RuleAction(.retryNextKey)]
         ),
         (
             "often forbidden", when { $0.status = [StatusRange(403...403)] },
@@ -77,13 +102,6 @@ enum DefaultRules {
                 $0.status = [StatusRange(403...403), StatusRange(404...404)]
                 $0.bodyRegex = modelWords
             }, nil, [RuleAction(.cooldownModel, seconds: 3600), RuleAction(.retryNextKey)]
-        ),
-        (
-            "request beyond a limit",
-            when {
-                $0.status = [StatusRange(429...429)]
-                $0.bodyRegex = tooLarge
-            }, nil, [RuleAction(.retryNextKey)]
         ),
         (
             "throttled", when { $0.status = [StatusRange(429...429)] }, nil,

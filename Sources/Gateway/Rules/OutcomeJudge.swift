@@ -95,17 +95,17 @@ struct OutcomeJudge {
     /// Without a rule: what is the upstream's own trouble counts against the key, all else shows that it works.
     static func plain(_ outcome: AttemptOutcome) -> KeyVerdict {
         // An answer that broke off says less by its status than by that.
-        if outcome.error != nil { return .transient(outcome.summary) }
+        if outcome.error != nil { return .transient(outcome.account()) }
         return switch outcome.status {
         case 401, 402, 403, 429: .untold
         case .some(let status):
-            status >= 500 && status != 501 && status != 505 ? .transient(outcome.summary) : .good
-        case nil: .transient(outcome.summary)
+            status >= 500 && status != 501 && status != 505 ? .transient(outcome.account()) : .good
+        case nil: .transient(outcome.account())
         }
     }
 
     private static func verdict(_ rule: Rule, _ outcome: AttemptOutcome, now: Int) -> KeyVerdict {
-        let reason = "\(outcome.summary) (\(rule.name))"
+        let reason = outcome.account(rule: rule.name)
         for action in rule.then {
             let told = action.fromAnswer == false ? nil : ResetTime.find(in: outcome, now: now)
             let rest = KeyVerdict.Rest(

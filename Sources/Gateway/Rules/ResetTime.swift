@@ -4,7 +4,7 @@ import Operations
 ///
 /// Sources: RFC 9110 §10.2.3 (`Retry-After`), OpenAI's `retry-after-ms` and `x-ratelimit-reset-*` (`6m0s`, `12ms`),
 /// Anthropic's `anthropic-ratelimit-*-reset` (RFC 3339), google.rpc.RetryInfo (`retryDelay`), `resets_at` and
-/// `resets_in_seconds` in bodies.
+/// `resets_in_seconds` in bodies, and messages that end with it (Anthropic, Zhipu, MiniMax, Volcengine).
 enum ResetTime {
     /// - Returns: microseconds since 1970, nil when the answer does not say.
     static func find(in outcome: AttemptOutcome, now: Int) -> Int? {
@@ -89,8 +89,34 @@ enum ResetTime {
                     return time
                 }
             }
-            return JSONPath.value("details", in: error).flatMap { retryDelay($0, now: now) }
+            let delay = JSONPath.value("details", in: error).flatMap { retryDelay($0, now: now) }
+            return delay ?? JSONPath.text("message", in: error).flatMap { inMessage($0, now: now) }
         }
+    }
+
+    private static let phrases = ["regain access on ", "will reset at ", "resets at "]
+
+    /// `regain access on 2026-04-01 at 00:00 UTC`, `will reset at 2026-09-30 23:59:59 +0800 CST`,
+    /// `resets at 2026-05-15T15:00:00Z`; nil when that is over.
+    private static func inMessage(_ message: String, now: Int) -> Int? {
+        guard let phrase = phrases.lazy.compactMap({ message.firstRange(of: $0) }).first else { return nil }
+        var rest = message[phrase.upperBound...]
+        let day = rest.prefix(10)
+        rest = rest.dropFirst(10).drop { !$0.isNumber }
+        let clock = rest.prefix { $0.isNumber || $0 == ":" }
+        let time = Timestamp(text: "\(day)T\(clock.count == 5 ? clock + ":00" : clock)Z")
+        guard let time, let zone = secondsEast(rest.dropFirst(clock.count)) else { return nil }
+        let moment = time.microseconds - zone * 1_000_000
+        return moment > now ? moment : nil
+    }
+
+    /// Those who name no zone are in Beijing; whoever is west of it and names none is asked too early, not too late.
+    private static func secondsEast(_ zone: Substring) -> Int? {
+        if zone.hasPrefix("Z") || zone.hasPrefix(" UTC") { return 0 }
+        guard zone.hasPrefix(" +") || zone.hasPrefix(" -") else { return 8 * 3600 }
+        let digits = zone.dropFirst(2).prefix { $0.isASCII && $0.isNumber }
+        guard digits.count == 4, let number = Int(digits) else { return nil }
+        return (zone.hasPrefix(" -") ? -1 : 1) * (number / 100 * 3600 + number % 100 * 60)
     }
 
     /// Of what may stand before an object: a list's bracket, a field of an event.

@@ -159,6 +159,14 @@ enum Migrations {
                     """
             )
         }
+        migrator.registerMigration("14 since when keys and upstreams rest") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE upstream_keys ADD COLUMN since INTEGER;
+                    ALTER TABLE upstreams ADD COLUMN since INTEGER;
+                    """
+            )
+        }
         return migrator
     }
 

@@ -111,7 +111,7 @@ extension UpstreamStore {
             let find = try db.cachedStatement(sql: "SELECT * FROM upstream_keys WHERE id = ?")
             let update = try db.cachedStatement(
                 sql: """
-                    UPDATE upstream_keys SET state = ?, reason = ?, cause = ?, until = ?, rests = ?,
+                    UPDATE upstream_keys SET state = ?, reason = ?, cause = ?, until = ?, since = ?, rests = ?,
                     version = version + 1 WHERE id = ?
                     """
             )
@@ -120,7 +120,7 @@ extension UpstreamStore {
                 let before = try JSONForm.text(AuditedKey(row))
                 try update.execute(arguments: [
                     health.name.rawValue, health.reason, health.cause?.rawValue, health.returnsAt,
-                    health.rests, id,
+                    health.since, health.rests, id,
                 ])
                 row.health = health
                 try Self.record(

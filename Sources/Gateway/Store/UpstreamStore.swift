@@ -91,11 +91,12 @@ struct UpstreamStore: Sendable {
         if row.digest != nil, !health.isByHand { health.reset() }
         try db.execute(
             sql: """
-                UPDATE upstream_keys SET digest = ?, state = ?, reason = ?, cause = ?, until = ?, rests = ? WHERE id = ?
+                UPDATE upstream_keys SET digest = ?, state = ?, reason = ?, cause = ?, until = ?, since = ?, rests = ?
+                WHERE id = ?
                 """,
             arguments: [
                 digest, health.name.rawValue, health.reason, health.cause?.rawValue, health.returnsAt,
-                health.rests, row.id,
+                health.since, health.rests, row.id,
             ]
         )
         return row.id
@@ -298,8 +299,8 @@ struct UpstreamStore: Sendable {
             try db.execute(
                 sql: """
                     UPDATE upstream_keys SET name = ?, location = ?, param_name = ?, value_prefix = ?, sealed = ?,
-                    weight = ?, priority = ?, limits = ?, quota = ?, state = ?, reason = ?, cause = ?, until = ?, rests = ?,
-                    digest = ?, version = ?
+                    weight = ?, priority = ?, limits = ?, quota = ?, state = ?, reason = ?, cause = ?, until = ?,
+                    since = ?, rests = ?, digest = ?, version = ?
                     WHERE id = ?
                     """,
                 arguments: [
@@ -307,7 +308,7 @@ struct UpstreamStore: Sendable {
                     row.definition.valuePrefix, row.sealed, row.definition.weight, row.definition.priority,
                     try RateLimitsColumn.text(row.definition.limits), try JSONForm.text(row.definition.quota),
                     row.health.name.rawValue, row.health.reason, row.health.cause?.rawValue,
-                    row.health.returnsAt,
+                    row.health.returnsAt, row.health.since,
                     row.health.rests, row.digest, row.version + 1, id,
                 ]
             )
@@ -321,37 +322,6 @@ struct UpstreamStore: Sendable {
             )
             try Store.record(record, db)
         }
-    }
-
-    /// Writes down what the pool has made of keys; no change by an operator, so the version stays.
-    func keep(keys: [Int: HealthStateMachine], upstreams: [Int: HealthStateMachine]) throws {
-        try database.write { db in
-            let key = try db.cachedStatement(
-                sql:
-                    "UPDATE upstream_keys SET state = ?, reason = ?, cause = ?, until = ?, rests = ? WHERE id = ?"
-            )
-            for (id, health) in keys { try key.execute(arguments: Self.arguments(health, id)) }
-            let upstream = try db.cachedStatement(
-                sql:
-                    "UPDATE upstreams SET state = ?, reason = ?, cause = ?, until = ?, rests = ? WHERE id = ?"
-            )
-            for (id, health) in upstreams { try upstream.execute(arguments: Self.arguments(health, id)) }
-        }
-    }
-
-    private static func arguments(_ health: HealthStateMachine, _ id: Int) -> StatementArguments {
-        [health.name.rawValue, health.reason, health.cause?.rawValue, health.returnsAt, health.rests, id]
-    }
-
-    private static func health(_ row: Row) -> HealthStateMachine {
-        HealthStateMachine(
-            KeyState(rawValue: row["state"]) ?? .disabled,
-            until: row["until"],
-            reason: row["reason"],
-            // Written before causes were: an operator's, until one says otherwise.
-            cause: (row["cause"] as String?).flatMap(HealthStateMachine.Cause.init) ?? .hand,
-            rests: row["rests"]
-        )
     }
 
     static func upstream(_ row: Row) throws -> UpstreamRow {

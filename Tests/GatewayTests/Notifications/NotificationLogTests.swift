@@ -52,6 +52,52 @@ import Testing
         #expect(record.tries.first?.detail == (more > 0 ? "2" : "1"))
     }
 
+    private func tell(at second: Int) throws -> [NotificationEvent] {
+        let now = second * Self.second
+        guard let message = try log.message(for: 7, robot, critical: false, now: now) else { return [] }
+        try log.tried(message.id, .delivered("ok"), isOver: true, began: now, now: now)
+        return message.entries.map(\.event)
+    }
+
+    private func happens(
+        _ event: NotificationEvent,
+        key: Int = 1,
+        at second: Int
+    ) throws -> [NotificationEvent] {
+        let now = second * Self.second
+        try log.add([entry(event, key: key, at: now)], now: now)
+        return try tell(at: second)
+    }
+
+    @Test func `what goes back and forth is told so that the last word is true`() throws {
+        #expect(try happens(.keyBanned, at: 1000) == [.keyBanned])
+        #expect(try happens(.keyRecovered, at: 1060) == [.keyRecovered])
+        // Told again when its five minutes are over, and no sooner.
+        #expect(try happens(.keyBanned, at: 1120).isEmpty)
+        #expect(try happens(.keyBanned, at: 1121).isEmpty)
+        #expect(try tell(at: 1299).isEmpty)
+        #expect(try tell(at: 1300) == [.keyBanned])
+        // Of another key it says nothing.
+        #expect(try happens(.keyRecovered, key: 2, at: 1301) == [.keyRecovered])
+        #expect(try happens(.keyBanned, at: 1302).isEmpty && tell(at: 1700).isEmpty)
+    }
+
+    @Test func `what is over before it is told again is not told`() throws {
+        #expect(try happens(.upstreamDown, at: 1000) == [.upstreamDown])
+        #expect(try happens(.upstreamRecovered, at: 1030) == [.upstreamRecovered])
+        #expect(try happens(.upstreamDown, at: 1060).isEmpty)
+        #expect(try happens(.upstreamRecovered, at: 1090).isEmpty)
+        #expect(try tell(at: 2000).isEmpty)
+        #expect(try history(.dropped).map(\.reason) == ["over before it was told again"])
+    }
+
+    @Test func `a pool that is used up again after a key came back is told of`() throws {
+        #expect(try happens(.poolExhausted, key: 0, at: 1000) == [.poolExhausted])
+        #expect(try happens(.keyRecovered, at: 1010) == [.keyRecovered])
+        #expect(try happens(.poolExhausted, key: 0, at: 1020).isEmpty)
+        #expect(try tell(at: 1300) == [.poolExhausted])
+    }
+
     @Test(arguments: [-1, 0, 1])
     func `the same again is only counted, for so long`(more: Int) throws {
         let dedupe = 300 * Self.second

@@ -75,16 +75,37 @@ import Testing
 
     @Test func `what an operator has decided stands`() {
         var health = HealthStateMachine()
-        _ = health.ban("leaked")
+        _ = health.ban("leaked", now: 0)
         for change in [
             health.cool(until: 9, "x", now: 0, policy), health.exhaust(until: 9, "x", now: 0, policy),
-            health.disable("x"), health.timePassed(now: .max),
+            health.disable("x", now: 0), health.timePassed(now: .max),
         ] {
             #expect(!change)
         }
         #expect(health.name == .banned && health.reason == "leaked")
         health.reset()
         #expect(health.mayBeUsed)
+    }
+
+    @Test func `it knows since when it is not used, over longer rests and until it is back`() {
+        var health = HealthStateMachine()
+        func since(_ change: (inout HealthStateMachine) -> Bool) -> Int? {
+            _ = change(&health)
+            return health.since
+        }
+        #expect(since { $0.cool(until: 9_000_000, "429", now: 5, policy) } == 5)
+        #expect(since { $0.cool(until: 20_000_000, "429", now: 7, policy) } == 5)
+        #expect(since { $0.exhaust(until: nil, "402", now: 9, policy) } == 5)
+        #expect(since { $0.disable("status 401", now: 11) } == 11)
+        #expect(since { $0.disable("status 401", now: 12) } == 11)
+        #expect(since { $0.ban("leaked", now: 13) } == 13)
+        health.reset()
+        #expect(health.since == nil)
+        let kept = HealthStateMachine(.cooling, until: 5, since: 3, reason: "r", rests: 1)
+        #expect(
+            kept.since == 3
+                && HealthStateMachine(.active, until: nil, since: 3, reason: nil, rests: 0).since == nil
+        )
     }
 
     @Test func `what was written down comes back`() {
@@ -159,10 +180,10 @@ import Testing
             return health.name
         }
         #expect(probed { for _ in 0..<5 { _ = $0.failed("x", by: 1, now: 0, policy) } } == .active)
-        #expect(probed { _ = $0.disable("status 401") } == .active)
-        #expect(probed { _ = $0.disable("by ops", .hand) } == .disabled)
-        #expect(probed { _ = $0.disable("a rule's word", .told) } == .disabled)
-        #expect(probed { _ = $0.ban("leaked") } == .banned)
+        #expect(probed { _ = $0.disable("status 401", now: 0) } == .active)
+        #expect(probed { _ = $0.disable("by ops", .hand, now: 0) } == .disabled)
+        #expect(probed { _ = $0.disable("a rule's word", .told, now: 0) } == .disabled)
+        #expect(probed { _ = $0.ban("leaked", now: 0) } == .banned)
         #expect(probed { _ = $0.cool(until: 9, "429", now: 0, policy) } == .cooling)
         #expect(probed { _ = $0.exhaust(until: nil, "quota", now: 0, policy) } == .exhausted)
     }
@@ -171,7 +192,7 @@ import Testing
         var health = HealthStateMachine()
         var rounds: [Int] = []
         for round in 1...16 {
-            _ = health.disable("status 401")
+            _ = health.disable("status 401", now: 0)
             if health.mayBeProbed(round: round) {
                 rounds.append(round)
                 _ = health.probedWell()
@@ -179,7 +200,7 @@ import Testing
         }
         #expect(rounds == [1, 2, 4, 8, 16])
         _ = health.succeeded(by: 1)
-        _ = health.disable("status 401")
+        _ = health.disable("status 401", now: 0)
         #expect(health.mayBeProbed(round: 17))
     }
 

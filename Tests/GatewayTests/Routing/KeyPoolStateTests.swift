@@ -106,9 +106,9 @@ import Testing
         )
         for _ in 0..<5 { _ = pool.finished(nil, .transient("status 500"), now: 9 * second) }
         #expect(!pool.upstream.mayBeUsed)
-        let refused = pool.probed(nil, .refused("x"))
+        let refused = pool.probed(nil, .refused("x"), now: 0)
         #expect(refused.isEmpty && !pool.upstream.mayBeUsed)
-        let probed = pool.probed(nil, .good)
+        let probed = pool.probed(nil, .good, now: 0)
         #expect(probed == [.upstream(pool.upstream)] && pool.choose(wish(), now: 9 * second) == .unneeded)
     }
 
@@ -249,8 +249,8 @@ import Testing
             _ = pool.choose(wish(), now: 0)
             _ = pool.finished(id, throttled(until: 9 * second), now: 0)
         }
-        pool.set(1) { _ = $0.ban("leaked") }
-        pool.set(2) { _ = $0.disable("401") }
+        pool.set(1) { _ = $0.ban("leaked", now: 0) }
+        pool.set(2) { _ = $0.disable("401", now: 0) }
         _ = pool.choose(wish(), now: 0)
         _ = pool.finished(5, throttled(until: 9 * second), now: 0)
         let names = (1...5).map { pool.slot($0)?.health.name }
@@ -259,7 +259,7 @@ import Testing
 
     @Test func `another secret under the same name is another key`() {
         var pool = pool(2)
-        pool.set(1) { _ = $0.disable("401") }
+        pool.set(1) { _ = $0.disable("401", now: 0) }
         pool.configure([.init(id: 1, generation: 7), .init(id: 2)], .roundRobin) { _ in HealthStateMachine() }
         #expect(pool.slot(1)?.health.state == .active)
     }
@@ -275,7 +275,7 @@ import Testing
             )
         }
         for _ in 0..<2 { #expect(pool.choose(wish(), now: 0) == .none(returnsAt: 40 * second)) }
-        pool.set(2) { _ = $0.disable("gone") }
+        pool.set(2) { _ = $0.disable("gone", now: 0) }
         #expect(pool.choose(wish(), now: 0) == .none(returnsAt: 50 * second))
         pool.set(3) { $0.reset() }
         pool.set(3) { _ = $0.cool(until: 30 * second, "x", now: 0, .init()) }
@@ -385,7 +385,7 @@ import Testing
         pool.configure((1...(count + 2)).map { KeyPoolState.Member(id: $0) }, .roundRobin) { _ in
             HealthStateMachine()
         }
-        for id in 1...count { pool.set(id) { _ = $0.disable("status 401") } }
+        for id in 1...count { pool.set(id) { _ = $0.disable("status 401", now: 0) } }
         let asked = pool.probed(limit: 16, round: 1)
         #expect(
             asked.count == min(count, 16) + 1 && Set(asked).count == asked.count && (asked.first ?? 0) > count
@@ -399,7 +399,7 @@ import Testing
         var pool = KeyPoolState()
         pool.configure((1...64).map { KeyPoolState.Member(id: $0) }, .roundRobin) { _ in HealthStateMachine()
         }
-        for id in 1...64 { pool.set(id) { _ = $0.disable("status 401") } }
+        for id in 1...64 { pool.set(id) { _ = $0.disable("status 401", now: 0) } }
         var asked: Set<Int> = []
         for round in 1...4 { asked.formUnion(pool.probed(limit: 16, round: round)) }
         #expect(asked.count == 64)

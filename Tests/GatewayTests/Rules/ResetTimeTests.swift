@@ -57,4 +57,22 @@ import Testing
         #expect(wait(body: #"{"error":{"resets_at":1795269660}}"#) == 60)
         #expect(wait(body: #"{"retryDelay":"#) == nil)
     }
+
+    @Test(
+        arguments: [
+            ("You will regain access on 2026-11-21 at 14:01 UTC.", 60),
+            ("It will reset at 2026-11-21 22:00:05 +0800 CST. Request id: x", 5),
+            ("It will reset at 2026-11-21 09:00:05 -0500.", 5),
+            ("Usage limit reached for 5 hour. Your limit will reset at 2026-11-21 22:00:07", 7),
+            ("5-hour limit reached (0/0 used), resets at 2026-11-21T14:00:09Z (2056)", 9),
+            ("You will regain access on 2026-11-21 at 13:59 UTC.", nil),
+            ("It will reset at noon", nil), ("It will reset at 2026-11-21", nil),
+            ("It will reset at 2026-11-21 22:00:05 +8", nil), ("It will reset at ", nil),
+            ("It will reset at 2026-99-21 22:00:05 +0800", nil),
+        ] as [(String, Double?)]
+    )
+    func `a message of the error's own may end with it`(message: String, seconds: Double?) {
+        #expect(wait(body: #"{"error":{"message":"\#(message)"}}"#) == seconds)
+        #expect(wait(body: #"{"error":{"x":{"message":"\#(message)"}}}"#) == nil)
+    }
 }

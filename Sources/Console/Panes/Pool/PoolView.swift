@@ -115,15 +115,26 @@ enum PoolView {
     }
 
     /// Everything about one.
-    static func details(_ key: UpstreamKey, now: Timestamp, isProbed: Bool, width: Int) -> [TextView.Line] {
+    static func details(
+        _ key: UpstreamKey,
+        now: Timestamp,
+        zone: Int,
+        isProbed: Bool,
+        width: Int
+    ) -> [TextView.Line] {
         let quota = key.quota.map { "\(NumberText.count(key.quotaUsed)) of \($0.text)" }
         let returns = returns(key, now, isProbed: isProbed).text
         let place = "\(key.location.rawValue) \(key.paramName)"
+        let since = key.since.map { since in
+            let day = TimeText.date(since, zone: zone)
+            return "\(TimeText.ago(since, now: now)), \(day) \(TimeText.clock(since, zone: zone))"
+        }
         return DetailText.lines(
             [
                 ("upstream", key.upstream), ("name", key.name), ("value", key.maskedValue),
                 ("goes into", place + (key.valuePrefix.isEmpty ? "" : ", after “\(key.valuePrefix)”")),
-                ("state", key.state.rawValue), ("why", key.reason ?? ""), ("returns", returns),
+                ("state", key.state.rawValue), ("why", key.reason ?? ""),
+                ("since", since ?? ""), ("returns", returns),
                 ("in flight", "\(key.inFlight)"), ("last used", TimeText.ago(key.lastUsedAt, now: now)),
                 ("last error", key.lastError ?? "none"),
                 ("limits", key.limits.isUnlimited ? "none" : key.limits.text), ("quota", quota ?? "none"),

@@ -56,7 +56,7 @@ struct BackupCommand: AsyncParsableCommand {
             let count = try await Self.write(stream, to: file)
             if connection.json { return try CommandRun.showJSON(Written(file: file, bytes: count)) }
             Output.line(
-                "\(file) has \(ByteText.text(count)); the master key and fastgate.yaml are not in it: keep them in another place"
+                "\(file) has \(ByteText.short(count)); the master key and fastgate.yaml are not in it: keep them in another place"
             )
         }
     }
