@@ -63,16 +63,6 @@ int clinux_kind_of_path(const char *path) {
     return S_ISSOCK(status.st_mode) ? 1 : 2;
 }
 
-int clinux_identity_of_path(const char *path, uint64_t *device, uint64_t *number) {
-    struct stat status;
-    if (stat(path, &status) != 0) {
-        return errno;
-    }
-    *device = status.st_dev;
-    *number = status.st_ino;
-    return 0;
-}
-
 int clinux_connect_to_path(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {

@@ -22,6 +22,41 @@ package struct ClientKeyPermissions: Codable, Sendable, Equatable {
     }
 }
 
+/// What may change of them; what is left out stays, and null allows everything.
+package struct PermissionsChange: Codable, Sendable, Equatable {
+    package var upstreams: Change<[String]> = .keep
+    package var paths: Change<[String]> = .keep
+    package var models: Change<[String]> = .keep
+    package var cidrs: Change<[String]> = .keep
+
+    package init() {}
+
+    /// What makes them these.
+    package init(_ permissions: ClientKeyPermissions) {
+        (upstreams, paths) = (.set(permissions.upstreams), .set(permissions.paths))
+        (models, cidrs) = (.set(permissions.models), .set(permissions.cidrs))
+    }
+
+    package func applied(to old: ClientKeyPermissions) -> ClientKeyPermissions {
+        ClientKeyPermissions(
+            upstreams: upstreams.applied(to: old.upstreams) ?? [],
+            paths: paths.applied(to: old.paths) ?? [],
+            models: models.applied(to: old.models) ?? [],
+            cidrs: cidrs.applied(to: old.cidrs) ?? []
+        )
+    }
+}
+
+extension Change where Value == PermissionsChange {
+    package func applied(to old: ClientKeyPermissions) -> ClientKeyPermissions {
+        switch self {
+        case .keep: old
+        case .clear: ClientKeyPermissions()
+        case .set(let change): change.applied(to: old)
+        }
+    }
+}
+
 /// A client key as operators see it.
 package struct ClientKey: Codable, Sendable, Equatable {
     package var id: Int
@@ -95,7 +130,7 @@ package struct ClientKeyChange: Codable, Sendable {
     package var name: Change<String> = .keep
     package var owner: Change<String> = .keep
     package var expiresAt: Change<Timestamp> = .keep
-    package var permissions: Change<ClientKeyPermissions> = .keep
+    package var permissions: Change<PermissionsChange> = .keep
     package var limits: Change<RateLimitsChange> = .keep
     package var quota: Change<QuotaChange> = .keep
     package var notes: Change<String> = .keep
@@ -131,5 +166,5 @@ package protocol ClientKeyOperations: Sendable {
     func revokeClientKey(_ id: Int, by user: Operator) async throws -> ClientKey
     /// A new key takes over; the old one still works for the overlap.
     func rotateClientKey(_ id: Int, overlap: Duration, by user: Operator) async throws -> ClientKey
-    func deleteClientKey(_ id: Int, by user: Operator) async throws
+    func deleteClientKey(_ id: Int, ifVersion: Int?, by user: Operator) async throws
 }

@@ -6,6 +6,7 @@ package struct OperationsError: Error, Sendable, Equatable, CustomStringConverti
         case unauthorized
         case permissionDenied = "permission_denied"
         case notFound = "not_found"
+        case methodNotAllowed = "method_not_allowed"
         case conflict
         case managedByFile = "managed_by_file"
         case preconditionFailed = "precondition_failed"

@@ -164,7 +164,7 @@ package protocol UpstreamKeyOperations: Sendable {
         reason: String?,
         by user: Operator
     ) async throws -> UpstreamKey
-    func deleteUpstreamKey(_ id: Int, by user: Operator) async throws
+    func deleteUpstreamKey(_ id: Int, ifVersion: Int?, by user: Operator) async throws
     /// Asks its upstream something that costs nothing, with this key.
     func testUpstreamKey(_ id: Int, path: String?, by user: Operator) async throws -> ProbeResult
 }

@@ -85,6 +85,8 @@ package struct Upstream: Codable, Sendable, Equatable {
     /// The longest rest of a key, as text: `24h`.
     package var maxCooldown: String
     @ShownNull package var caFile: String?
+    /// The proxy through which it is reached, without a password.
+    @ShownNull package var proxyUrl: String?
     @ShownNull package var probe: Probe?
     /// The last answer to it, since the start.
     @ShownNull package var lastProbe: ProbeResult?
@@ -145,6 +147,7 @@ package struct UpstreamDraft: Codable, Sendable, Equatable {
     package var fallbacks: [String]?
     package var maxCooldown: String?
     package var caFile: String?
+    package var proxyUrl: String?
     package var probe: Probe?
 
     package init(slug: String, baseUrl: String) {
@@ -161,13 +164,13 @@ package struct UpstreamDraft: Codable, Sendable, Equatable {
         (stripBodyFields, acceptEncoding) = (value(change.stripBodyFields), value(change.acceptEncoding))
         (timeouts, retry, limits) = (value(change.timeouts), value(change.retry), value(change.limits))
         (fallbacks, maxCooldown) = (value(change.fallbacks), value(change.maxCooldown))
-        (caFile, probe) = (value(change.caFile), value(change.probe))
+        (caFile, probe, proxyUrl) = (value(change.caFile), value(change.probe), value(change.proxyUrl))
     }
 
     package static let fields = [
         "slug", "name", "base_url", "enabled", "strip_headers", "strip_query", "strip_body_fields",
         "accept_encoding", "timeouts", "strategy", "retry", "limits", "fallbacks",
-        "max_cooldown", "ca_file", "probe",
+        "max_cooldown", "ca_file", "proxy_url", "probe",
     ]
 }
 
@@ -211,6 +214,7 @@ package struct UpstreamChange: Codable, Sendable, Equatable {
     package var fallbacks: Change<[String]> = .keep
     package var maxCooldown: Change<String> = .keep
     package var caFile: Change<String> = .keep
+    package var proxyUrl: Change<String> = .keep
     package var probe: Change<Probe> = .keep
 
     package init() {}
@@ -229,7 +233,7 @@ package protocol UpstreamOperations: Sendable {
         ifVersion: Int?,
         by user: Operator
     ) async throws -> Upstream
-    func deleteUpstream(_ id: Int, by user: Operator) async throws
+    func deleteUpstream(_ id: Int, ifVersion: Int?, by user: Operator) async throws
     /// Asks it something that costs nothing: its probe's path, or the one given, or the base URL itself.
     func testUpstream(_ id: Int, path: String?, by user: Operator) async throws -> ProbeResult
 }

@@ -69,7 +69,7 @@ import Testing
         console.press("d")
         let change = console.takeChanges()
         #expect(change == [.setEnabled(ids: [1], names: ["app"], false)])
-        let undo = ConsoleChange.setEnabled(ids: [1], names: ["app"], true)
+        let undo = ConsoleChange.takeBack([7], what: "“app”", of: change[0])
         console.answer(
             .changed(ChangeOutcome(change: change[0], result: .done("disabled “app”"), undo: undo))
         )

@@ -192,10 +192,10 @@ import Testing
         #expect(console.text.contains("must be so") && console.text.contains("429"))
     }
 
-    @Test func `a rule is moved among those in sight, and that can be undone`() {
+    @Test func `a rule is moved among those in sight`() {
         var console = console()
         console.press("G", "K")
-        let edit = RuleEdit.reorder([1, 2, 4, 3], before: [1, 2, 3, 4], name: "slow region")
+        let edit = RuleEdit.reorder([1, 2, 4, 3], name: "slow region")
         #expect(console.takeChanges() == [.rule(edit)])
         console.press("g", "K")
         #expect(console.footer.contains("it is the first"))

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -512,3 +514,184 @@ def test_settings_are_an_object_of_ones_own(gateway):
         assert len(body) == length
         assert gateway.admin("PUT", "/operators/me/settings", body).status == status
     assert len(gateway.admin("GET", "/operators/me/settings").body) == 65_536
+
+
+def test_a_socket_that_is_served_is_left_alone(make_gateway, tmp_path):
+    first = make_gateway(folder="one")
+    second = make_gateway(folder="two", start=False, environment={"FASTGATE_SOCKET": first.socket})
+    result = subprocess.run(
+        [BINARY, "serve", "--config", str(second.config), "--no-console"], capture_output=True, text=True, timeout=20,
+        env=second.environment,
+    )
+    assert result.returncode != 0 and "another gateway listens on" in result.stderr
+    assert first.command("status").stdout.startswith("FastGate")
+    # One that is left over is nobody's.
+    first.kill()
+    assert make_gateway(folder="two", environment={"FASTGATE_SOCKET": first.socket}).command("status").returncode == 0
+
+
+def test_a_command_finds_the_socket_that_the_configuration_names(make_gateway, tmp_path):
+    gateway = make_gateway(start=False)
+    text = gateway.config.read_text().replace("admin: { port: 0 }", "admin: { port: 0, socket: run/own.sock }")
+    gateway.config.write_text(text)
+    (gateway.folder / "run").mkdir()
+    gateway.start()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FASTGATE_")}
+    for folder, more in [(gateway.folder, {}), (tmp_path, {"FASTGATE_CONFIG": str(gateway.config)})]:
+        # Whoever asks need not know the provider's key, which the file takes from the gateway's environment.
+        result = subprocess.run(
+            [BINARY, "status"], capture_output=True, text=True, cwd=folder, env={**environment, **more}, timeout=20
+        )
+        assert result.returncode == 0, result.stderr
+
+
+def test_fields_inside_fields_are_refused_too(gateway):
+    for path, body, field in [
+        ("/client-keys", {"name": "x", "permissions": {"upstream": ["m"]}}, "permissions.upstream"),
+        ("/upstreams", {"slug": "x", "base_url": "http://h", "timeouts": {"bogus": "1s"}}, "timeouts.bogus"),
+        ("/upstreams", {"slug": "x", "base_url": "http://h", "probe": {"path": "/", "every": "1s"}}, "probe.every"),
+        (
+            "/rules",
+            {"name": "x", "when": {"header": [{"name": "a", "value": "1"}]}, "then": [{"action": "notify"}]},
+            "when.header.value",
+        ),
+    ]:
+        answer = gateway.admin("POST", path, body)
+        assert (answer.status, answer.json["error"]["param"]) == (422, field), answer.body
+        assert answer.json["error"]["request_id"].startswith("adm_")
+    # What is one may stand without its list.
+    when = {"status": "5xx", "error": "timeout", "body_contains": "x", "header": {"name": "a", "contains": "b"}}
+    made = gateway.admin("POST", "/rules", {"name": "one", "when": when, "then": [{"action": "notify"}]})
+    assert made.status == 201 and made.json["when"]["status"] == ["5xx"], made.body
+
+
+def test_a_change_of_permissions_leaves_the_others(gateway):
+    gateway.key("lab", permissions={"models": ["gpt-*"], "paths": ["/v1/*"]})
+    place = f"/client-keys/{gateway.admin('GET', '/client-keys').json['items'][0]['id']}"
+    after = gateway.admin("PATCH", place, {"permissions": {"paths": ["/v2/*"]}}).json["permissions"]
+    assert after == {"models": ["gpt-*"], "paths": ["/v2/*"], "upstreams": [], "cidrs": []}
+    after = gateway.admin("PATCH", place, {"permissions": {"models": None}}).json["permissions"]
+    assert after["models"] == [] and after["paths"] == ["/v2/*"]
+    assert gateway.admin("PATCH", place, {"permissions": None}).json["permissions"]["paths"] == []
+
+
+def test_nobody_deletes_what_has_changed_since(gateway, mock):
+    gateway.key("lab")
+    upstream = gateway.admin("POST", "/upstreams", {"slug": "x", "base_url": "http://127.0.0.1:9"}).json
+    key = gateway.admin("POST", "/keys", {"upstream_id": upstream["id"], "name": "k", "key_value": "sk-0123456789"}).json
+    rule = gateway.admin("POST", "/rules", {"name": "r", "when": {"status": [418]}, "then": [{"action": "notify"}]}).json
+    header = gateway.admin("POST", "/headers", {"upstream_id": upstream["id"], "name": "x-a", "kind": "static", "value": "1"}).json
+    channel = gateway.admin(
+        "POST", "/notifications/channels", {"name": "c", "kind": "webhook", "webhook_url": "https://example.com/x"}
+    ).json
+    client = gateway.admin("GET", "/client-keys").json["items"][0]
+    for path, made in [
+        ("/headers", header), ("/rules", rule), ("/keys", key), ("/upstreams", upstream),
+        ("/notifications/channels", channel), ("/client-keys", client),
+    ]:
+        place = f"{path}/{made['id']}"
+        stale = gateway.admin("DELETE", place, headers={"If-Match": f'"{made["version"] + 1}"'})
+        assert stale.status == 412, (path, stale.body)
+        version = gateway.admin("GET", place).json["version"]
+        assert gateway.admin("DELETE", place, headers={"If-Match": f'"{version}"'}).status == 204, path
+
+
+def test_every_list_comes_by_parts(gateway):
+    for path in [
+        "/upstreams", "/headers", "/rules", "/tasks", "/notifications/channels", "/exchanges", "/batch/jobs", "/operators",
+        "/rate-limits", "/stats", "/scripts/examples",
+    ]:
+        whole = gateway.admin("GET", path).json["items"]
+        parts, cursor = [], ""
+        while cursor is not None:
+            page = gateway.admin("GET", f"{path}?limit=2{cursor and '&cursor=' + cursor}")
+            assert page.status == 200 and len(page.json["items"]) <= 2, page.body
+            parts += page.json["items"]
+            cursor = page.json["next_cursor"]
+        assert [str(one) for one in parts] == [str(one) for one in whole] or path in ("/tasks", "/rules")
+        assert len(parts) == len(whole)
+        for bad in ["limit=0", "limit=1001", "limit=x"]:
+            assert gateway.admin("GET", f"{path}?{bad}").status == 422
+        assert gateway.admin("GET", f"{path}?cursor=zzz").status == 400
+
+
+def test_a_rotation_happens_once(gateway):
+    gateway.key("lab")
+    number = gateway.admin("GET", "/client-keys").json["items"][0]["id"]
+    answers = [gateway.admin("POST", f"/client-keys/{number}/rotate", headers={"Idempotency-Key": "a"}) for _ in range(2)]
+    assert [answer.status for answer in answers] == [201, 201] and answers[0].json == answers[1].json
+    assert len(gateway.admin("GET", "/client-keys").json["items"]) == 2
+    # One that was stopped stays stopped, and its successor works.
+    gateway.admin("POST", f"/client-keys/{number}/disable")
+    fresh = gateway.admin("POST", f"/client-keys/{number}/rotate").json
+    assert fresh["enabled"] and gateway.chat(fresh["key"]).status == 200
+    assert not gateway.admin("GET", f"/client-keys/{number}").json["enabled"]
+
+
+def test_the_socket_asks_for_no_host(gateway):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(gateway.socket)
+        client.sendall(b"GET /api/admin/status HTTP/1.1\r\nhost: unix\r\nconnection: close\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    refused = gateway.admin("GET", "/status", headers={"Host": "evil.example"})
+    assert refused.status == 403
+    wrong = gateway.admin("POST", "/status")
+    assert (wrong.status, wrong.json["error"]["code"]) == (405, "method_not_allowed")
+
+
+def test_a_console_without_a_terminal_ends_by_signal(gateway):
+    process = subprocess.Popen(
+        [BINARY, "console", "--socket", gateway.socket], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout.readline()
+    process.terminate()
+    assert process.wait(5) == -signal.SIGTERM
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_filters_take_spaces_numbers_and_parts_of_seconds(gateway):
+    key = gateway.key()
+    gateway.chat(key)
+    gateway.chat(key, headers={"X-Mock-Status": "404"})
+    gateway.logs(2)
+
+    def count(text):
+        answer = gateway.admin("GET", "/logs?filter=" + urllib.parse.quote(text))
+        assert answer.status == 200, (text, answer.body)
+        return len(answer.json["items"])
+
+    newest = gateway.logs(2)[0]
+    for text, wanted in [
+        ("status >= 400", 1), ("status>= 400", 1), ("status >=400", 1), ("not status >= 400", 1), ("404", 1), ("40", 0),
+        (f"id={newest['id']}", 1), (f"id:{newest['id']}", 1), (f"id!={newest['id']}", 1), (f"id={newest['request_id']}", 1),
+        ("latency<30.5s", 2), ("latency > 30.5s", 0), ("client = key1 and path : chat", 2), ('path : "v2/chat"', 2),
+    ]:
+        assert count(text) == wanted, text
+    for text in ["status >=", "status >= and 1", "latency>1.2.3s"]:
+        assert gateway.admin("GET", "/logs?filter=" + urllib.parse.quote(text)).status == 422, text
+
+
+def test_new_values_of_a_disabled_key_do_not_bring_it_back(gateway, mock):
+    """Not at once, and not after a restart."""
+    upstream = gateway.admin("GET", "/upstreams").json["items"][0]["id"]
+    key = gateway.admin("POST", "/keys", {"upstream_id": upstream, "name": "own", "key_value": "sk-own-000001"}).json["id"]
+    gateway.admin("POST", f"/keys/{key}/disable", {"reason": "being replaced"})
+    changed = gateway.admin("PATCH", f"/keys/{key}", {"key_value": "sk-own-000002"}).json
+    assert (changed["state"], changed["reason"]) == ("disabled", "being replaced") and changed["since"]
+    gateway.stop()
+    gateway.start()
+    again = gateway.admin("GET", f"/keys/{key}").json
+    assert (again["state"], again["reason"], again["since"]) == ("disabled", "being replaced", changed["since"])
+
+
+def test_a_condition_that_callers_feel_is_told(gateway):
+    upstream = gateway.admin("GET", "/upstreams").json["items"][0]["id"]
+    (key,) = [one["id"] for one in gateway.admin("GET", f"/keys?upstream_id={upstream}").json["items"]]
+    assert gateway.admin("GET", "/status").json["state"] == "ok"
+    gateway.admin("POST", f"/keys/{key}/disable")
+    assert gateway.admin("GET", "/status").json["state"] == "degraded"
+    assert "degraded" in gateway.command("status").stdout.splitlines()[0]
+    assert gateway.admin("GET", "/upstreams").json["items"][0]["health_reason"]
+    gateway.admin("POST", f"/keys/{key}/reset")
+    wait_until(lambda: gateway.admin("GET", "/dashboard").json["state"] == "ok", what="a dashboard that knows it")

@@ -318,3 +318,51 @@ def test_too_much_at_once_cannot_be_undone_and_says_so(gateway):
     assert not last(gateway)["undoable"]
     refused = gateway.admin("POST", f"/undo/{last(gateway)['id']}")
     assert refused.status == 409 and "too much at once" in refused.json["error"]["message"]
+
+
+def test_the_console_takes_its_own_change_back(gateway, mock, attach):
+    """A key that the provider has refused stands again as the provider's, and not as an operator's doing."""
+    upstream, key = second_upstream(gateway, mock)
+    gateway.admin("POST", f"/keys/{key['id']}/ban", {"reason": "leaked"})
+    terminal = attach()
+    terminal.press("5")
+    terminal.wait_for("leaked")
+    terminal.press("x")
+    terminal.wait_for("u undoes it")
+    assert gateway.admin("GET", f"/keys/{key['id']}").json["state"] == "active"
+    made = last(gateway)
+    terminal.press("u")
+    terminal.wait_for("taken back")
+    assert last(gateway)["undoes"] == made["id"]
+    again = gateway.admin("GET", f"/keys/{key['id']}").json
+    assert (again["state"], again["reason"]) == ("banned", "leaked")
+    # What is deleted comes back, too, and does what it did.
+    gateway.admin("POST", f"/keys/{key['id']}/unban")
+    caller = gateway.key()
+    assert ask(gateway, caller).status == 200
+    terminal.press("g", "D")
+    terminal.wait_for("undo brings it back")
+    terminal.press("y")
+    terminal.wait_for("u undoes it")
+    assert gateway.admin("GET", f"/keys/{key['id']}").status == 404
+    terminal.press("u")
+    terminal.wait_for("taken back")
+    assert gateway.admin("GET", f"/keys/{key['id']}").status == 200 and ask(gateway, caller).status == 200
+
+
+def test_the_console_takes_a_listed_change_back(gateway, attach):
+    gateway.key("lab")
+    gateway.command("keys", "disable", "lab")
+    change = last(gateway)
+    terminal = attach()
+    terminal.press("0")
+    terminal.wait_for("change      client key lab")
+    terminal.press("g", "U")
+    terminal.wait_for(f"Take change {change['id']} back")
+    terminal.press("y")
+    terminal.wait_for("took back what was done to")
+    assert last(gateway)["undoes"] == change["id"]
+    assert gateway.admin("GET", "/client-keys").json["items"][0]["enabled"]
+    # Of what is over it says so.
+    terminal.press("r", "j", "U")
+    terminal.wait_for(f"change {last(gateway)['id']} has taken it back")

@@ -26,8 +26,8 @@ extension AdminClient: NotificationOperations {
         try await call(.PATCH, "/notifications/channels/\(id)", change, ifVersion: ifVersion)
     }
 
-    package func deleteNotificationChannel(_ id: Int, by user: Operator) async throws {
-        try await callNothing(.DELETE, "/notifications/channels/\(id)")
+    package func deleteNotificationChannel(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/notifications/channels/\(id)", ifVersion: ifVersion)
     }
 
     package func testNotificationChannel(_ id: Int, by user: Operator) async throws -> NotificationRecord {

@@ -41,8 +41,8 @@ extension AdminClient: ClientKeyOperations {
         try await call(.POST, "/client-keys/\(id)/rotate", ["overlap_seconds": overlap.milliseconds / 1000])
     }
 
-    package func deleteClientKey(_ id: Int, by user: Operator) async throws {
-        try await callNothing(.DELETE, "/client-keys/\(id)")
+    package func deleteClientKey(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/client-keys/\(id)", ifVersion: ifVersion)
     }
 }
 
@@ -68,8 +68,8 @@ extension AdminClient: UpstreamOperations {
         try await call(.PATCH, "/upstreams/\(id)", change, ifVersion: ifVersion)
     }
 
-    package func deleteUpstream(_ id: Int, by user: Operator) async throws {
-        try await callNothing(.DELETE, "/upstreams/\(id)")
+    package func deleteUpstream(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/upstreams/\(id)", ifVersion: ifVersion)
     }
 
     package func testUpstream(_ id: Int, path: String?, by user: Operator) async throws -> ProbeResult {
@@ -115,8 +115,8 @@ extension AdminClient: UpstreamKeyOperations {
         return try await call(.POST, "/keys/\(id)/\(verb)", reason.map { ["reason": $0] })
     }
 
-    package func deleteUpstreamKey(_ id: Int, by user: Operator) async throws {
-        try await callNothing(.DELETE, "/keys/\(id)")
+    package func deleteUpstreamKey(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/keys/\(id)", ifVersion: ifVersion)
     }
 
     package func testUpstreamKey(_ id: Int, path: String?, by user: Operator) async throws -> ProbeResult {
@@ -146,8 +146,8 @@ extension AdminClient: RuleOperations {
         try await call(.PATCH, "/rules/\(id)", change, ifVersion: ifVersion)
     }
 
-    package func deleteRule(_ id: Int, by user: Operator) async throws {
-        try await callNothing(.DELETE, "/rules/\(id)")
+    package func deleteRule(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/rules/\(id)", ifVersion: ifVersion)
     }
 
     package func reorderRules(_ ids: [Int], by user: Operator) async throws -> Page<Rule> {

@@ -27,8 +27,8 @@ extension AdminClient: ScriptOperations, HeaderOperations {
         try await call(.PATCH, "/headers/\(id)", change, ifVersion: ifVersion)
     }
 
-    package func deleteHeaderRule(_ id: Int, by user: Operator) async throws {
-        try await callNothing(.DELETE, "/headers/\(id)")
+    package func deleteHeaderRule(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
+        try await callNothing(.DELETE, "/headers/\(id)", ifVersion: ifVersion)
     }
 
     package func reorderHeaderRules(_ ids: [Int], by user: Operator) async throws -> Page<HeaderRule> {

@@ -187,10 +187,12 @@ package struct AdminClient: Sendable {
     func callNothing(
         _ method: HTTPMethod,
         _ path: String,
-        _ body: (any Encodable & Sendable)? = nil
+        _ body: (any Encodable & Sendable)? = nil,
+        ifVersion: Int? = nil
     ) async throws {
+        let headers = ifVersion.map { [("if-match", "\"\($0)\"")] } ?? []
         let bytes = try body.map { try JSONForm.data($0) }
-        _ = try await data(try await send(method, path, body: bytes))
+        _ = try await data(try await send(method, path, body: bytes, headers: headers))
     }
 
     /// Sends JSON that somebody else has made.

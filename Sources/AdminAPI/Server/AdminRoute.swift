@@ -21,6 +21,13 @@ struct AdminRoute: Sendable {
             summary: "1 to 1000, default 100",
             range: 1...1000
         )
+        /// A part of a list that comes whole without it.
+        static let part = Parameter(
+            name: "limit",
+            type: "integer",
+            summary: "1 to 1000; the whole list without it",
+            range: 1...1000
+        )
         /// Where a list goes on.
         static let cursor = Parameter(
             name: "cursor",
@@ -70,6 +77,19 @@ struct AdminRoute: Sendable {
             contentType: contentType,
             handler: handler
         )
+    }
+
+    /// A list that is never long: it comes whole, or by parts for who asks so.
+    static func list<Item>(
+        _ path: String,
+        _ tag: String,
+        _ summary: String,
+        query: [Parameter] = [],
+        _ fetch: @escaping @Sendable (AdminRequest) async throws -> Page<Item>
+    ) -> AdminRoute {
+        .get(path, tag, summary, query: query + [.part, .cursor]) { request in
+            try request.json(try request.part(of: try await fetch(request)))
+        }
     }
 
     static func change(
@@ -189,6 +209,21 @@ struct AdminRequest: Sendable {
     /// An id in the query; nil when it is absent.
     func optionalNumber(_ name: String) throws -> Int? {
         try text(name).map { _ in try number(name, default: 0, in: 0...Int.max) }
+    }
+
+    /// What of a whole list is asked for.
+    func part<Item>(of page: Page<Item>) throws -> Page<Item> {
+        guard text("limit") != nil || text("cursor") != nil else { return page }
+        let limit = try number("limit", default: 100, in: 1...1000)
+        let start = try text("cursor").map { text in
+            guard text.hasPrefix("p"), let start = Int(text.dropFirst(), radix: 36), start >= 0 else {
+                throw OperationsError(.badRequest, "the cursor is not one of ours", parameter: "cursor")
+            }
+            return start
+        }
+        let rest = page.items.dropFirst(start ?? 0)
+        let next = rest.count > limit ? "p" + String((start ?? 0) + limit, radix: 36) : nil
+        return Page(items: Array(rest.prefix(limit)), nextCursor: next)
     }
 
     func time(_ name: String) throws -> Timestamp? {

@@ -82,7 +82,6 @@ package struct AdminServer: Service {
             },
             logger: quiet
         )
-        defer { file.remove() }
         // One that cannot begin ends the other in good order; cancelled, it would wait for ever.
         let both = ServiceGroup(
             configuration: .init(

@@ -18,38 +18,40 @@ struct ErrorAnswers: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as OperationsError {
-            return Self.answer(error, status: Self.status(of: error.code))
+            return answer(error, status: Self.status(of: error.code), context)
         } catch let error as DecodingError {
-            return Self.answer(StrictBody.explain(error), status: .unprocessableContent)
+            return answer(StrictBody.explain(error), status: .unprocessableContent, context)
         } catch is TooManyFailures {
             let error = OperationsError(.unauthorized, "too many wrong tokens; wait a minute")
             // The same status as for one wrong token: whoever guesses learns nothing, and waits.
-            var answer = Self.answer(error, status: .unauthorized)
+            var answer = answer(error, status: .unauthorized, context)
             answer.headers[.retryAfter] = "60"
             return answer
         } catch let error as any HTTPResponseError {
             if error.status == .notFound, let methods = allowed.methods(request.uri.path) {
                 let refusal = OperationsError(
-                    .badRequest,
+                    .methodNotAllowed,
                     "this can be asked \(methods) and not \(request.method)"
                 )
-                var answer = Self.answer(refusal, status: .methodNotAllowed)
+                var answer = answer(refusal, status: .methodNotAllowed, context)
                 answer.headers[.allow] = methods
                 return answer
             }
             let code: OperationsError.Code = error.status == .notFound ? .notFound : .badRequest
             let message = error.status == .notFound ? "there is nothing here" : "the request cannot be read"
-            return Self.answer(OperationsError(code, message), status: error.status)
+            return answer(OperationsError(code, message), status: error.status, context)
         } catch is CancellationError {
             let error = OperationsError(.unavailable, "the gateway is about to end")
-            return Self.answer(error, status: Self.status(of: error.code))
+            return answer(error, status: Self.status(of: error.code), context)
         } catch {
             context.logger.error(
                 "an operation failed",
-                metadata: ["path": "\(request.uri.path)", "error": "\(error)"]
+                metadata: [
+                    "path": "\(request.uri.path)", "error": "\(error)", "request_id": "adm_\(context.id)",
+                ]
             )
             let message = "the operation failed; the gateway's log says why"
-            return Self.answer(OperationsError(.internalError, message), status: .internalServerError)
+            return answer(OperationsError(.internalError, message), status: .internalServerError, context)
         }
     }
 
@@ -59,6 +61,7 @@ struct ErrorAnswers: RouterMiddleware {
         case .unauthorized: .unauthorized
         case .permissionDenied: .forbidden
         case .notFound: .notFound
+        case .methodNotAllowed: .methodNotAllowed
         case .conflict, .managedByFile: .conflict
         case .preconditionFailed: .preconditionFailed
         case .invalid: .unprocessableContent
@@ -67,8 +70,12 @@ struct ErrorAnswers: RouterMiddleware {
         }
     }
 
-    static func answer(_ error: OperationsError, status: HTTPResponse.Status) -> Response {
-        let envelope = ErrorEnvelope(error: .init(error))
+    private func answer(
+        _ error: OperationsError,
+        status: HTTPResponse.Status,
+        _ context: AdminContext
+    ) -> Response {
+        let envelope = ErrorEnvelope(error: .init(error, requestId: "adm_\(context.id)"))
         // Plain text fields always encode.
         let body = (try? JSONForm.data(envelope)).map(Array.init) ?? []
         var headers = HTTPFields([HTTPField(name: .contentType, value: "application/json")])
@@ -77,15 +84,18 @@ struct ErrorAnswers: RouterMiddleware {
     }
 }
 
-/// The error envelope: `{"error":{"message","type","param","code"}}`.
+/// The error envelope: `{"error":{"message","type","param","code","request_id"}}`.
 struct ErrorEnvelope: Codable {
     struct Body: Codable {
         let message: String
         let type: String
         @ShownNull var param: String?
         let code: String
+        /// By which the gateway's log knows it.
+        var requestId: String?
 
-        init(_ error: OperationsError) {
+        init(_ error: OperationsError, requestId: String?) {
+            self.requestId = requestId
             message = error.message
             code = error.code.rawValue
             switch error.code {

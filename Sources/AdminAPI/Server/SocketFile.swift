@@ -1,33 +1,17 @@
 import CLinux
 import Logging
 import Operations
-import Synchronization
 
 #if canImport(Glibc)
 import Glibc
 #endif
 
 /// The Unix socket's file: a stale one is replaced, a live one never.
-final class SocketFile: Sendable {
-    private struct Identity: Equatable {
-        private var device: UInt64 = 0
-        private var number: UInt64 = 0
-
-        init?(_ path: String) {
-            guard clinux_identity_of_path(path, &device, &number) == 0 else { return nil }
-        }
-    }
-
+struct SocketFile {
     private let path: String
-    private let own = Mutex<Identity?>(nil)
 
     init(_ path: String) {
         self.path = path
-    }
-
-    /// At the end; another one that has taken its place stays.
-    func remove() {
-        if let own = own.withLock({ $0 }), own == Identity(path) { unlink(path) }
     }
 
     func prepare() throws {
@@ -52,9 +36,8 @@ final class SocketFile: Sendable {
         return code == 0 || code == EAGAIN
     }
 
-    /// It was made: who may open it.
+    /// Once it is there: who may open it.
     func restrict(to group: String?, _ logger: Logger) {
-        own.withLock { $0 = Identity(path) }
         if let group {
             if let id = SystemUser.groupID(group) {
                 if chown(path, uid_t.max, id) != 0 {

@@ -37,9 +37,9 @@ enum StrictBody {
         fields: [String],
         from data: Data
     ) throws -> Value {
-        let names: [String: AnyJSON]
+        let names: [String: JSONShape]
         do {
-            names = try JSONDecoder().decode([String: AnyJSON].self, from: data)
+            names = try JSONDecoder().decode([String: JSONShape].self, from: data)
         } catch {
             throw OperationsError(.badRequest, "the body is not a JSON object")
         }
@@ -50,7 +50,35 @@ enum StrictBody {
                 parameter: name
             )
         }
+        try check(.object(names), TypeSchema.of(type, .request), "")
         return try JSONForm.value(type, from: data)
+    }
+
+    /// A field inside a field that nobody knows would be left out in silence, and a permission with it.
+    private static func check(_ value: JSONShape, _ schema: JSONValue, _ path: String) throws {
+        guard case .object(let rules) = schema else { return }
+        if case .array(let choices)? = rules["anyOf"], let choice = choices.first {
+            return try check(value, choice, path)
+        }
+        switch value {
+        case .array(let items):
+            guard let schema = rules["items"] else { return }
+            for item in items { try check(item, schema, path) }
+        case .object(let members):
+            // One entry may stand without its list.
+            if let schema = rules["items"] { return try check(value, schema, path) }
+            guard case .object(let known)? = rules["properties"] else { return }
+            for (name, member) in members.sorted(by: { $0.key < $1.key }) {
+                let place = path.isEmpty ? name : "\(path).\(name)"
+                if let schema = known[name] {
+                    try check(member, schema, place)
+                } else if !path.isEmpty {
+                    let names = known.keys.sorted().joined(separator: ", ")
+                    throw OperationsError(.invalid, "unknown field; fields are \(names)", parameter: place)
+                }
+            }
+        case .other: break
+        }
     }
 
     /// Any JSON object, as it was sent.
@@ -58,7 +86,7 @@ enum StrictBody {
         let buffer = try await collect(request)
         let data = Data(buffer.readableBytesView)
         do {
-            _ = try JSONDecoder().decode([String: AnyJSON].self, from: data)
+            _ = try JSONDecoder().decode([String: JSONShape].self, from: data)
         } catch {
             throw OperationsError(.badRequest, "the body is not a JSON object")
         }
@@ -123,7 +151,20 @@ enum StrictBody {
     }
 }
 
-/// Any JSON value, of which only the presence matters.
-private struct AnyJSON: Decodable {
-    init(from decoder: any Decoder) throws {}
+/// Any JSON value, of which only the names of members matter.
+private indirect enum JSONShape: Decodable {
+    case object([String: JSONShape])
+    case array([JSONShape])
+    case other
+
+    init(from decoder: any Decoder) throws {
+        // What is no object may be a list, and what is neither has no names.
+        if let members = try? [String: JSONShape](from: decoder) {
+            self = .object(members)
+        } else if let items = try? [JSONShape](from: decoder) {
+            self = .array(items)
+        } else {
+            self = .other
+        }
+    }
 }

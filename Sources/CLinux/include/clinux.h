@@ -20,9 +20,6 @@ int clinux_reserve_descriptors(uint64_t limit);
 /// What a path names: 0 nothing, 1 a socket, 2 anything else.
 int clinux_kind_of_path(const char *path);
 
-/// What tells a file from another one that has taken its place: its device and number; 0 where there is one.
-int clinux_identity_of_path(const char *path, uint64_t *device, uint64_t *number);
-
 /// Whether somebody listens at a Unix socket's path: 0, or why nobody could be reached; EAGAIN where too many wait.
 int clinux_connect_to_path(const char *path);
 

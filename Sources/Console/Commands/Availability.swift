@@ -9,6 +9,7 @@ extension ConsoleState {
             guard case .inProcess = mode else { return nil }
             return "the gateway runs in this process: stopped, it would keep callers waiting"
         case .undo: return undo == nil ? "nothing to undo" : nil
+        case .undoChange: return system.changes.selection.map(ChangeText.refusalOfUndo) ?? "there is no change"
         case .sort:
             return switch pane {
             case .logs, .dashboard: "the log stands in the order of time"

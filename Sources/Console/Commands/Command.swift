@@ -174,4 +174,5 @@ enum CommandID: String, CaseIterable, Sendable {
     case editTemplate = "templates.edit"
 
     case reload = "system.reload"
+    case undoChange = "system.undo"
 }

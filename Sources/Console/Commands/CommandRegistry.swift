@@ -383,6 +383,14 @@ enum CommandRegistry {
             context: .system,
             hint: "reload",
             isChange: true
-        )
+        ),
+        Command(
+            id: .undoChange,
+            title: "Take the chosen change back",
+            keys: ["U"],
+            context: .system,
+            hint: "undo it",
+            isChange: true
+        ),
     ]
 }

@@ -89,11 +89,13 @@ enum ConsoleChange: Sendable, Equatable {
     /// Exchanges in flight, with the names of their client keys.
     case cut(ids: [Int], names: [String])
     case reload
+    /// Undoes lines of the operators' audit, in this order; with the change that has made them, where it was here.
+    indirect case takeBack([Int], what: String, of: ConsoleChange?)
 
     /// The client keys that it is about.
     var ids: [Int] {
         switch self {
-        case .createKey, .reload, .cut, .pool, .upstream, .rule, .header, .alert: []
+        case .createKey, .reload, .cut, .pool, .upstream, .rule, .header, .alert, .takeBack: []
         case .editKey(let id, _, _, _), .rotate(let id, _, _): [id]
         case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids
         }
@@ -113,6 +115,23 @@ enum ConsoleChange: Sendable, Equatable {
         case .header(let edit): edit.object
         case .alert(let edit): edit.object
         case .reload: "the configuration"
+        case .takeBack(_, let what, _): what
+        }
+    }
+
+    /// What the operators' audit calls what it is about; nil where nothing is left that could be taken back.
+    var auditedObject: String? {
+        switch self {
+        case .createKey, .editKey, .setEnabled, .rotate, .revoke, .delete: "client_key"
+        case .pool: "upstream_key"
+        case .upstream: "upstream"
+        case .rule: "rule"
+        case .header: "header_rule"
+        case .alert(.setInterval), .alert(.runTask): "task"
+        case .alert(.template): "notification_template"
+        case .alert(.resend): nil
+        case .alert: "notification_channel"
+        case .cut, .reload, .takeBack: nil
         }
     }
 }

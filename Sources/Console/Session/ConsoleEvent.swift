@@ -101,4 +101,6 @@ struct ChangeOutcome: Sendable {
     let result: Result
     /// What takes it back.
     var undo: ConsoleChange?
+    /// The header rule that was made or changed, as it is now.
+    var header: HeaderRule?
 }

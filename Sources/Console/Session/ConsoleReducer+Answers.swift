@@ -285,13 +285,10 @@ extension ConsoleState {
             case .alert(.template): alerts.unkept = nil
             case .pool(.add(let draft, let upstream)): pool.wanted = "\(upstream)/\(draft.name)"
             case .header(.create):
-                if case .header(.delete(let made)) = outcome.undo {
-                    upstreams.headers.wanted = made.first?.id
-                }
+                upstreams.headers.wanted = outcome.header?.id
                 _ = scriptSaved(outcome)
-            case .header:
-                _ = scriptSaved(outcome)
-                if undone != nil { scriptTakenBack(outcome) }
+            case .header: _ = scriptSaved(outcome)
+            case .takeBack(_, _, .header): scriptTakenBack(outcome)
             default: break
             }
             return outcome.change.loads + [.loadSystem]

@@ -81,6 +81,7 @@ extension ConsoleState {
             .taskInterval, .showTemplate, .editTemplate:
             return runAlerts(id)
         case .reload: return [.change(.reload)]
+        case .undoChange: askToUndo()
         }
         return []
     }

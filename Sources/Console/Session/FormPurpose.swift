@@ -53,12 +53,7 @@ extension ConsoleState {
         case .newChannel: return ChannelForm.edit(form, of: nil).map { .change(.alert($0)) }
         case .editChannel(let channel): return ChannelForm.edit(form, of: channel).map { .change(.alert($0)) }
         case .taskInterval(let task):
-            let edit = AlertEdit.setInterval(
-                task.name.rawValue,
-                form.given("interval"),
-                before: task.interval
-            )
-            return .change(.alert(edit))
+            return .change(.alert(.setInterval(task.name.rawValue, form.given("interval"))))
         case .importKeys: return Self.importEffect(form)
         case .banReason(let edit): return .change(.pool(edit.because(form.given("reason"))))
         // Nothing that the gateway has to know of.
@@ -102,6 +97,7 @@ extension ConsoleChange {
         case .header: [.loadHeaders]
         case .alert: [.loadAlerts]
         case .cut: []
+        case .takeBack(_, _, let change): change?.loads ?? []
         default: [.loadKeys]
         }
     }

@@ -44,6 +44,8 @@ struct ConsoleCommand: AsyncParsableCommand {
                 )
                 clinux_forget_terminal()
             } catch let unusable as Console.Unusable {
+                // Nobody listens to these any more: they end the process as they do any other.
+                for number in [SIGTERM, SIGINT, SIGHUP] { signal(number, SIG_DFL) }
                 Output.errorLine("fastgate: \(unusable); showing a line a second instead (Ctrl-C ends it)")
                 try await PlainConsole.run(client)
             }

@@ -367,7 +367,7 @@ struct HeadersDelete: AsyncParsableCommand {
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            try await client.deleteHeaderRule(rule.id(client), by: GatewayConnection.me)
+            try await client.deleteHeaderRule(rule.id(client), ifVersion: nil, by: GatewayConnection.me)
             if !connection.json { Output.line("deleted") }
         }
     }

@@ -255,7 +255,7 @@ struct KeysEdit: AsyncParsableCommand {
                 let key = try await client.clientKey(id, by: GatewayConnection.me)
                 version = key.version
                 let kept = allowAll ? ClientKeyPermissions() : key.permissions
-                change.permissions = .set(permissions.applied(to: kept))
+                change.permissions = .set(PermissionsChange(permissions.applied(to: kept)))
             }
             return try await client.changeClientKey(id, change, ifVersion: version, by: GatewayConnection.me)
         }
@@ -371,7 +371,7 @@ struct KeysDelete: AsyncParsableCommand {
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            try await client.deleteClientKey(try await wanted.id(client), by: GatewayConnection.me)
+            try await client.deleteClientKey(try await wanted.id(client), ifVersion: nil, by: GatewayConnection.me)
             Output.errorLine("client key \(wanted.key) is deleted")
         }
     }

@@ -31,15 +31,15 @@ struct LogsCommand: AsyncParsableCommand {
         try await CommandRun.run {
             let client = try connection.client()
             if let id { return try await show(id, client) }
-            for record in try await newest(client).reversed() {
-                try show(record)
-            }
+            let (records, cursor) = try await newest(client)
+            if connection.json, !follow { return try CommandRun.showJSON(Page(items: records, nextCursor: cursor)) }
+            for record in records.reversed() { try show(record) }
             if follow { try await tail(client) }
         }
     }
 
     /// As many as were asked for, page by page.
-    private func newest(_ client: AdminClient) async throws -> [LogRecord] {
+    private func newest(_ client: AdminClient) async throws -> (records: [LogRecord], cursor: String?) {
         var query = LogQuery()
         query.filter = filter
         var records: [LogRecord] = []
@@ -49,7 +49,7 @@ struct LogsCommand: AsyncParsableCommand {
             records += page.items
             query.cursor = page.nextCursor
         } while query.cursor != nil && records.count < limit
-        return records
+        return (records, query.cursor)
     }
 
     private func show(_ id: String, _ client: AdminClient) async throws {

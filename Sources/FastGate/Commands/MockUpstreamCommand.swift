@@ -1,6 +1,11 @@
 import ArgumentParser
 import MockUpstream
+import NIOCore
 import NIOPosix
+
+#if canImport(Glibc)
+import Glibc
+#endif
 
 /// Runs the fake provider on its own.
 struct MockUpstreamCommand: AsyncParsableCommand {
@@ -79,7 +84,14 @@ struct MockUpstreamCommand: AsyncParsableCommand {
         settings.contentBytes = contentBytes
         settings.recorded = record
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
-        let server = try await MockUpstreamServer.start(port: port, settings: settings, group: group)
+        let server: MockUpstreamServer
+        do {
+            server = try await MockUpstreamServer.start(port: port, settings: settings, group: group)
+        } catch let error as IOError {
+            let reason = String(cString: strerror(error.errnoCode)).lowercased()
+            Output.errorLine("fastgate: 127.0.0.1:\(port) cannot be listened on: \(reason)")
+            throw ExitCode(1)
+        }
         Output.line("mock upstream on http://127.0.0.1:\(server.port)")
         try await server.untilClosed()
     }

@@ -42,7 +42,7 @@ struct PoolList: AsyncParsableCommand {
             )
             // A key that is well serves nobody while its upstream rests.
             for one in try await client.upstreams(by: GatewayConnection.me).items
-            where one.healthReason != nil && (upstream == nil || one.slug == upstream) {
+            where one.health == "cooling" && (upstream == nil || one.slug == upstream) {
                 Output.line(
                     "\(one.slug) rests: \(UpstreamTable.why(one)); fastgate upstreams enable \(one.slug) ends it"
                 )
@@ -354,7 +354,7 @@ struct PoolDelete: AsyncParsableCommand {
         try await CommandRun.run {
             let client = try connection.client()
             let found = try await key.find(client)
-            try await client.deleteUpstreamKey(found.id, by: GatewayConnection.me)
+            try await client.deleteUpstreamKey(found.id, ifVersion: nil, by: GatewayConnection.me)
             Output.errorLine("upstream key \(found.upstream)/\(found.name) is deleted")
         }
     }

@@ -361,7 +361,7 @@ struct RulesDelete: AsyncParsableCommand {
             let client = try connection.client()
             let id = try await wanted.id(client)
             let rule = try await client.rule(id, by: GatewayConnection.me)
-            try await client.deleteRule(id, by: GatewayConnection.me)
+            try await client.deleteRule(id, ifVersion: nil, by: GatewayConnection.me)
             Output.errorLine("rule “\(rule.name)” is deleted")
         }
     }

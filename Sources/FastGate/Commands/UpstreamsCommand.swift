@@ -32,6 +32,7 @@ enum UpstreamTable {
     /// Why it rests, and until when.
     static func why(_ upstream: Upstream) -> String {
         guard let reason = upstream.healthReason else { return "" }
+        guard upstream.health == "cooling" else { return reason }
         return reason + (upstream.healthUntil.map { ", until \($0)" } ?? ", on trial")
     }
 
@@ -56,6 +57,7 @@ enum UpstreamTable {
             ("query stripped", upstream.stripQuery.joined(separator: " ")),
             ("body fields stripped", upstream.stripBodyFields.joined(separator: " ")),
             ("accept-encoding", upstream.acceptEncoding.rawValue), ("ca file", upstream.caFile ?? ""),
+            ("proxy", upstream.proxyUrl ?? "none"),
             ("source", upstream.source.rawValue),
         ]
         return TextTable(header: ["UPSTREAM", ""], rows: rows.map { [$0.0, $0.1] }).text
@@ -116,6 +118,8 @@ struct UpstreamOptions: ParsableArguments {
     var acceptEncoding: String?
     @Option(help: "A PEM file of trusted authorities, or none.")
     var caFile: String?
+    @Option(help: "A proxy on the way to it, such as http://proxy:3128, or none.")
+    var proxyUrl: String?
 
     /// The change that these make; also of a new upstream, whose draft has the same fields.
     func change(of known: Upstream?) throws -> UpstreamChange {
@@ -146,6 +150,7 @@ struct UpstreamOptions: ParsableArguments {
         change.stripQuery = Self.list(stripQuery)
         change.stripBodyFields = Self.list(stripBodyFields)
         change.caFile = caFile.map { $0 == "none" ? .clear : .set($0) } ?? .keep
+        change.proxyUrl = proxyUrl.map { $0 == "none" ? .clear : .set($0) } ?? .keep
         return change
     }
 
@@ -387,7 +392,7 @@ struct UpstreamsDelete: AsyncParsableCommand {
                     "\(found.slug) has provider keys (\(keys.items.count)), which would go with it; say --yes to delete them"
                 )
             }
-            try await client.deleteUpstream(found.id, by: GatewayConnection.me)
+            try await client.deleteUpstream(found.id, ifVersion: nil, by: GatewayConnection.me)
             Output.errorLine("upstream \(found.slug) is deleted")
         }
     }

@@ -39,7 +39,9 @@ struct LogFilterSQL {
             arguments.append(pattern)
             return "coalesce(\(column), '') LIKE ? ESCAPE '\\'"
         }
-        return "(" + parts.joined(separator: " OR ") + ")"
+        // A status is looked for whole: part of one is no status.
+        let status = word.count == 3 ? Int(word).map { bound("status = ?", $0) } : nil
+        return "(" + (parts + [status].compactMap { $0 }).joined(separator: " OR ") + ")"
     }
 
     private mutating func condition(_ condition: LogFilter.Condition) throws(OperationsError) -> String {
@@ -52,7 +54,15 @@ struct LogFilterSQL {
             // A pattern that does not hold is the filter's fault, not each row's.
             _ = try LogPattern.compiled(text)
             return bound("matches(?, CAST(\(column) AS TEXT))", text)
-        case .text(let text): return self.text(text, column, condition.relation)
+        case .text(let text):
+            let found = self.text(text, column, condition.relation)
+            // Lists and logs name a record by its own number, callers by the other one.
+            guard condition.field == .id, let number = Int(text) else { return found }
+            switch condition.relation {
+            case .contains, .equal: return "(\(found) OR \(bound("id = ?", number)))"
+            case .unequal: return "(\(found) AND \(bound("id <> ?", number)))"
+            case .less, .lessOrEqual, .greater, .greaterOrEqual, .matches: return found
+            }
         case .statusClass(let digit):
             let isInside = "(\(column) >= ? AND \(column) < ?)"
             arguments += [digit * 100, digit * 100 + 100]
@@ -119,7 +129,7 @@ struct LogFilterSQL {
         case .latency: "latency"
         case .ttft: "ttft"
         case .bytes: "bytes_out"
-        case .tokens: "(coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0))"
+        case .tokens: "coalesce(prompt_tokens + completion_tokens, prompt_tokens, completion_tokens)"
         case .time: "time"
         case .id: "request_id"
         case .body: "body"

@@ -3,7 +3,7 @@ package import Operations
 /// Everything the file says, checked and frozen; a reload makes a new one.
 package struct Configuration: Sendable, Equatable {
     package var server = Server()
-    package var cors: CORS?
+    package var cors = CORS()
     package var admin = Admin()
     package var storage = Storage()
     package var limits = Limits()
@@ -35,6 +35,7 @@ package struct Configuration: Sendable, Equatable {
     }
 
     package struct CORS: Sendable, Equatable {
+        /// Empty for answers to no page.
         package var origins = ["*"]
         package var headers = ["*"]
         package var maxAge = Duration.seconds(600)

@@ -62,7 +62,7 @@ enum ServerSections {
         }
     }
 
-    private static func readCORS(_ root: ConfigurationSection, _ cors: inout Configuration.CORS?) {
+    private static func readCORS(_ root: ConfigurationSection, _ cors: inout Configuration.CORS) {
         guard let section = root.section("cors", ["origins", "headers", "max_age"]) else { return }
         var value = Configuration.CORS()
         value.origins = section.strings("origins") ?? value.origins

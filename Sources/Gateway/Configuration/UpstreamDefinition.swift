@@ -17,6 +17,7 @@ package struct UpstreamDefinition: Sendable, Equatable {
     /// No key rests for longer, whatever its provider says.
     package var maxCooldown = Duration.seconds(86_400)
     package var caFile: String?
+    package var proxyURL: ProxyURL?
     /// nil: nobody asks how it is.
     package var probe: UpstreamProbe?
 

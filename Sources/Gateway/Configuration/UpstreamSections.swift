@@ -5,7 +5,7 @@ enum UpstreamSections {
     private static let keys = [
         "slug", "name", "base_url", "strip_headers", "strip_query", "strip_body_fields", "accept_encoding",
         "timeouts", "strategy", "retry", "limits", "fallbacks",
-        "max_cooldown", "ca_file", "probe", "keys",
+        "max_cooldown", "ca_file", "proxy_url", "probe", "keys",
     ]
 
     static func read(_ root: ConfigurationSection) -> [Configuration.Upstream] {
@@ -67,6 +67,13 @@ enum UpstreamSections {
             section.report(fault, at: "fallbacks")
         }
         definition.probe = readProbe(section)
+        if let text = section.string("proxy_url") {
+            do throws(ConfigurationError) {
+                definition.proxyURL = try ProxyURL(text)
+            } catch {
+                section.report(error.message, at: "proxy_url")
+            }
+        }
         definition.caFile = section.filePath("ca_file")
         if let file = definition.caFile {
             do throws(ConfigurationError) {

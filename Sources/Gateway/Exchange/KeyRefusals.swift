@@ -24,7 +24,9 @@ struct KeyRefusals {
         _ status: Int?,
         _ key: UpstreamKeyEntry?
     ) -> [KeyPool.Condemned] {
-        guard let status, let key, !judgement.isExact else { return [] }
+        guard let status, let key, !judgement.isExact, Self.mayBeTheRequests(status, judgement.verdict) else {
+            return []
+        }
         let takesOut = judgement.verdict.takesOut
         guard status == self.status, takesOut || (401...403).contains(status) else {
             if takesOut { (self.status, condemned) = (status, []) }
@@ -37,6 +39,12 @@ struct KeyRefusals {
             judgement.verdict = .untold
         }
         return condemned
+    }
+
+    /// What an operator's own rule says of another status is about the key, and so is a ban: no shipped rule bans.
+    private static func mayBeTheRequests(_ status: Int, _ verdict: KeyVerdict) -> Bool {
+        if case .banned = verdict { return false }
+        return [400, 401, 402, 403, 412, 429].contains(status)
     }
 
     mutating func note(_ condemned: KeyPool.Condemned) {

@@ -37,7 +37,7 @@ struct RequestWriter {
     private func writeTarget(to buffer: inout ByteBuffer) {
         buffer.writeBytes(upstream.pathPrefix)
         if request.path.isEmpty {
-            if upstream.pathPrefix.isEmpty { buffer.write("/") }
+            buffer.writeBytes(upstream.rootPath)
         } else {
             buffer.write(request.path, of: message)
         }

@@ -85,6 +85,9 @@ enum DataPlane {
             throw Refusal(.shuttingDown, "The gateway is shutting down.", retryAfter: 1, closes: true)
         }
         guard let (slug, rest) = split(head.message, admitted.path) else {
+            if head.message.text(admitted.path) == "/health" {
+                throw Refusal(.methodNotAllowed, "/health is asked with GET or HEAD.")
+            }
             throw Refusal(.notFound, "There is nothing here; requests go to /proxy/{upstream}/{path}.")
         }
         let wallClock = WallClock.now()

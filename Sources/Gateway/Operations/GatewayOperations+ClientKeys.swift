@@ -44,9 +44,7 @@ extension GatewayOperations {
             }
             row.key.owner = change.owner.applied(to: row.key.owner) ?? ""
             row.key.expiresAt = change.expiresAt.applied(to: row.key.expiresAt)
-            row.key.permissions = try ClientKeyRules.checked(
-                change.permissions.applied(to: row.key.permissions) ?? ClientKeyPermissions()
-            )
+            row.key.permissions = try ClientKeyRules.checked(change.permissions.applied(to: row.key.permissions))
             row.key.limits = try change.limits.applied(to: row.key.limits)
             row.key.quota = try change.quota.applied(to: row.key.quota?.quota).map { QuotaStanding($0) }
             row.key.notes = try ClientKeyRules.notes(change.notes.applied(to: row.key.notes))
@@ -86,9 +84,9 @@ extension GatewayOperations {
         return withUsage(made)
     }
 
-    package func deleteClientKey(_ id: Int, by user: Operator) async throws {
+    package func deleteClientKey(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
         try user.require(.operator)
-        try clientKeyStore.delete(id, by: user)
+        try clientKeyStore.delete(id, ifVersion: ifVersion, by: user)
         try await gateway.snapshots.publishClientKeys([id])
     }
 }

@@ -99,8 +99,8 @@ extension GatewayOperations {
             let detail = "\(audit.dropped) records since the start"
             problems.append(Problem(.error, kind: "audit", name: "", state: "dropped", detail: detail))
         }
-        for (upstream, keys) in census where upstream.isEnabled {
-            problems += Self.problems(upstream, keys)
+        for (upstream, _) in census where upstream.isEnabled {
+            problems += Self.problems(upstream)
             problems += scriptProblems(upstream)
         }
         for script in status.scripts {
@@ -124,6 +124,8 @@ extension GatewayOperations {
                 Problem(.warning, kind: "audit", name: "", state: "bodies dropped", detail: detail)
             )
         }
+        // Keys come last: of many one can do without, and who has banned one knows it.
+        for (upstream, keys) in census where upstream.isEnabled { problems += Self.problems(upstream, keys) }
         return problems.filter { $0.severity == .error } + problems.filter { $0.severity == .warning }
     }
 
@@ -144,10 +146,7 @@ extension GatewayOperations {
         }
     }
 
-    private static func problems(
-        _ upstream: UpstreamEntry,
-        _ keys: (usable: Int, others: [KeyPool.Skipped], more: Int)
-    ) -> [Problem] {
+    private static func problems(_ upstream: UpstreamEntry) -> [Problem] {
         var problems: [Problem] = []
         let rest = upstream.pool.upstreamHealth
         if !rest.mayBeUsed {
@@ -157,17 +156,23 @@ extension GatewayOperations {
             )
         }
         if !upstream.pool.hasUsableKey {
-            let detail = "every key of it rests or is out of use"
+            let detail = noUsableKey
             problems.append(
                 Problem(.error, kind: "upstream", name: upstream.slug, state: "no usable key", detail: detail)
             )
         }
         return problems
-            // A key at a limit of ours is as it should be.
-            + keys.others.filter { !$0.slot.health.mayBeUsed }.map { key in
+    }
+
+    private static func problems(
+        _ upstream: UpstreamEntry,
+        _ keys: (usable: Int, others: [KeyPool.Skipped], more: Int)
+    ) -> [Problem] {
+        // A key at a limit of ours is as it should be.
+        keys.others.filter { !$0.slot.health.mayBeUsed }.map { key in
                 let health = key.slot.health
                 return Problem(
-                    health.state == .banned ? .error : .warning,
+                    health.state == .banned && health.cause != .hand ? .error : .warning,
                     kind: "pool",
                     name: "\(upstream.slug)/\(key.name)",
                     state: health.name.rawValue,

@@ -85,9 +85,9 @@ extension GatewayOperations {
         return try await publishedHeaderRule(id, by: user)
     }
 
-    package func deleteHeaderRule(_ id: Int, by user: Operator) async throws {
+    package func deleteHeaderRule(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
         try user.require(.operator)
-        try headerStore.delete(id, by: user)
+        try headerStore.delete(id, ifVersion: ifVersion, by: user)
         try await gateway.snapshots.publishUpstreams()
     }
 

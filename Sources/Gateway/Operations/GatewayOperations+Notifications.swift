@@ -122,9 +122,9 @@ extension GatewayOperations {
         return duration
     }
 
-    package func deleteNotificationChannel(_ id: Int, by user: Operator) async throws {
+    package func deleteNotificationChannel(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
         try user.require(.operator)
-        try channelStore.delete(id, file: fileChannels, by: user)
+        try channelStore.delete(id, ifVersion: ifVersion, file: fileChannels, by: user)
         try gateway.notifier.log.forget(channel: id)
         try gateway.publishNotificationChannels()
     }

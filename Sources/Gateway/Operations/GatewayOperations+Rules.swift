@@ -56,9 +56,9 @@ extension GatewayOperations {
         return try await rule(id, by: user)
     }
 
-    package func deleteRule(_ id: Int, by user: Operator) async throws {
+    package func deleteRule(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
         try user.require(.operator)
-        try ruleStore.delete(id, by: user)
+        try ruleStore.delete(id, ifVersion: ifVersion, by: user)
         try await gateway.snapshots.publishUpstreams()
     }
 

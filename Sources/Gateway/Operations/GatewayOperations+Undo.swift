@@ -8,12 +8,13 @@ extension GatewayOperations {
             guard let slug = present.first(where: { $0.id == upstream })?.slug else { return }
             try Self.checkIsNoFallback(slug, present)
         }
-        try await bringIntoForce(outcome.touches)
+        try await bringIntoForce(outcome)
         return outcome.change
     }
 
     /// Has the gateway go by rows that an undo has put into the database.
-    private func bringIntoForce(_ touches: [Changeset.Touch]) async throws {
+    private func bringIntoForce(_ outcome: ChangeUndo.Outcome) async throws {
+        let touches = outcome.touches
         let tables = Set(touches.map(\.table))
         let ids = touches.filter { $0.table == "client_keys" }.map(\.id)
         if !ids.isEmpty { try await gateway.snapshots.publishClientKeys(ids) }
@@ -21,10 +22,7 @@ extension GatewayOperations {
             try await gateway.snapshots.publishUpstreams()
         }
         // The pool goes by what it knows, not by rows.
-        for touch in touches where touch.table == "upstream_keys" && touch.columns.contains("state") {
-            guard let (upstream, key) = try upstreamStore.find(key: touch.id) else { continue }
-            bring(key.id, ofUpstream: upstream.id, to: key.health)
-        }
+        for key in outcome.keys { bring(key.id, ofUpstream: key.upstreamID, to: key.health) }
         if !tables.isDisjoint(with: ["notification_channels", "notification_templates"]) {
             try gateway.publishNotificationChannels()
         }

@@ -270,11 +270,12 @@ extension GatewayOperations {
         if let quota = pool.standing(id)?.quota, !quota.allows(1) { pool.set(used: 0, of: id) }
     }
 
-    package func deleteUpstreamKey(_ id: Int, by user: Operator) async throws {
+    package func deleteUpstreamKey(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
         try user.require(.operator)
         let old = try await upstreamKey(id, by: user)
         guard old.source == .database else { throw Self.managedByFile }
-        try upstreamStore.delete("upstream_key", id, before: try JSONForm.text(old), by: user)
+        let before = try JSONForm.text(old)
+        try upstreamStore.delete("upstream_key", id, ifVersion: ifVersion, before: before, by: user)
         try await gateway.snapshots.publishUpstreams()
     }
 }

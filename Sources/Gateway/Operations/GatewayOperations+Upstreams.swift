@@ -27,10 +27,14 @@ extension GatewayOperations {
                 view.healthReason = rest.reason
                 view.healthSince = rest.since.map(Timestamp.init(microseconds:))
                 view.healthUntil = rest.returnsAt.map(Timestamp.init(microseconds:))
+            } else if view.health == "no_usable_key" {
+                view.healthReason = Self.noUsableKey
             }
             return view
         }
     }
+
+    static let noUsableKey = "every key of it rests or is out of use"
 
     private static func view(
         _ row: UpstreamRow,
@@ -55,6 +59,7 @@ extension GatewayOperations {
         (view.limits, view.fallbacks) = (definition.limits, definition.fallbacks)
         view.maxCooldown = definition.maxCooldown.text
         view.caFile = definition.caFile
+        view.proxyUrl = definition.proxyURL?.text
         view.probe = definition.probe?.text
         view.keys = entry?.keys.count ?? 0
         view.version = row.version
@@ -83,6 +88,7 @@ extension GatewayOperations {
         try checkFallbacks(definition.fallbacks, of: draft.slug)
         definition.limits = try draft.limits?.applied(to: RateLimits()) ?? RateLimits()
         definition.caFile = draft.caFile
+        definition.proxyURL = try draft.proxyUrl.map(Self.proxyURL)
         definition.probe = try Self.probe(draft.probe)
         if let timeouts = draft.timeouts { try Self.apply(timeouts, to: &definition.timeouts) }
         try Self.check(definition)
@@ -141,6 +147,7 @@ extension GatewayOperations {
             try rest(change.maxCooldown.applied(to: definition.maxCooldown.text)) ?? defaults.maxCooldown
         definition.fallbacks = change.fallbacks.applied(to: definition.fallbacks) ?? []
         definition.caFile = change.caFile.applied(to: definition.caFile)
+        if !change.proxyUrl.isKept { definition.proxyURL = try change.proxyUrl.applied(to: nil).map(proxyURL) }
         definition.probe = try probe(change.probe.applied(to: definition.probe?.text))
         switch change.timeouts {
         case .keep: break
@@ -150,14 +157,15 @@ extension GatewayOperations {
         try check(definition)
     }
 
-    package func deleteUpstream(_ id: Int, by user: Operator) async throws {
+    package func deleteUpstream(_ id: Int, ifVersion: Int?, by user: Operator) async throws {
         try user.require(.operator)
         let old = try await upstream(id, by: user)
         guard old.source == .database else { throw Self.managedByFile }
         try Self.checkIsNoFallback(old.slug, try views())
         var kept = old
         kept.lastProbe = nil
-        try upstreamStore.delete("upstream", id, before: try JSONForm.text(kept), by: user)
+        let before = try JSONForm.text(kept)
+        try upstreamStore.delete("upstream", id, ifVersion: ifVersion, before: before, by: user)
         try await gateway.snapshots.publishUpstreams()
     }
 
@@ -210,6 +218,18 @@ extension GatewayOperations {
             return try BaseURL(text)
         } catch {
             throw OperationsError(.invalid, error.message, parameter: "base_url")
+        }
+    }
+
+    private static func proxyURL(_ text: String) throws -> ProxyURL {
+        do throws(ConfigurationError) {
+            let proxy = try ProxyURL(text)
+            guard proxy.authorization == nil else {
+                throw ConfigurationError("may have a user and password in the configuration file only")
+            }
+            return proxy
+        } catch {
+            throw OperationsError(.invalid, error.message, parameter: "proxy_url")
         }
     }
 
@@ -268,6 +288,7 @@ extension UpstreamChange {
     fileprivate var changesDefinition: Bool {
         !(name.isKept && baseUrl.isKept && stripHeaders.isKept && stripQuery.isKept && stripBodyFields.isKept
             && acceptEncoding.isKept && timeouts.isKept && strategy.isKept && retry.isKept && limits.isKept
-            && fallbacks.isKept && maxCooldown.isKept && caFile.isKept && probe.isKept)
+            && fallbacks.isKept && maxCooldown.isKept && caFile.isKept && proxyUrl.isKept
+            && probe.isKept)
     }
 }

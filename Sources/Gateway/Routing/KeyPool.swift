@@ -153,7 +153,7 @@ final class KeyPool: Sendable {
                     rule: rule,
                     name: judgement.ruleName ?? "",
                     key: key,
-                    reason: outcome.summary,
+                    reason: outcome.account(),
                     notifies: judgement.notifies && !judgement.verdict.isToldAnyway
                 ),
                 now

@@ -18,7 +18,7 @@ final class Snapshot: Sendable {
         self.configuration = configuration
         self.upstreams = Dictionary(uniqueKeysWithValues: upstreams.map { ($0.slug, $0) })
         self.clientKeys = clientKeys
-        preflight = configuration.cors.map(Preflight.init)
+        preflight = configuration.cors.origins.isEmpty ? nil : Preflight(configuration.cors)
         headLimits = HeadLimits(
             firstLine: configuration.limits.maxRequestLineBytes,
             fieldLine: configuration.limits.maxHeaderLineBytes,

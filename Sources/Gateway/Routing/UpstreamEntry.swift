@@ -21,6 +21,8 @@ final class UpstreamEntry: Sendable {
     /// `host: name:port` with its line end.
     let hostLine: [UInt8]
     let pathPrefix: [UInt8]
+    /// What stands behind it where a request has no path.
+    let rootPath: [UInt8]
     let idleTimeout: TimeAmount
     let strippedHeaders: HeaderNameSet
     /// Lower-case names that are not in `HeaderName`.
@@ -49,8 +51,17 @@ final class UpstreamEntry: Sendable {
         self.rules = rules
         self.headers = headers
         self.tls = tls
-        hostLine = Array("host: \(definition.baseURL.authority)\r\n".utf8)
-        pathPrefix = Array(definition.baseURL.path.utf8)
+        let base = definition.baseURL
+        var hostLine = "host: \(base.authority)\r\n"
+        var pathPrefix = base.path
+        if let proxy = definition.proxyURL, !base.isSecure {
+            // A proxy is told the whole address; what is secret goes through a tunnel.
+            pathPrefix = "http://\(base.authority)\(base.path)"
+            if let authorization = proxy.authorization { hostLine += "proxy-authorization: \(authorization)\r\n" }
+        }
+        self.hostLine = Array(hostLine.utf8)
+        self.pathPrefix = Array(pathPrefix.utf8)
+        rootPath = base.path.isEmpty ? [UInt8(ascii: "/")] : []
         idleTimeout = TimeAmount(definition.timeouts.idle)
         var known = HeaderNameSet.hopByHop.union(.credentials).union([
             .host, .contentLength, .expect, .xRequestID,
@@ -79,7 +90,8 @@ final class UpstreamEntry: Sendable {
             host: definition.baseURL.host,
             port: definition.baseURL.port,
             isSecure: definition.baseURL.isSecure,
-            caFile: definition.caFile
+            caFile: definition.caFile,
+            proxy: definition.proxyURL
         )
     }
 }
@@ -90,6 +102,10 @@ struct ConnectionIdentity: Hashable, Sendable {
     let port: Int
     let isSecure: Bool
     let caFile: String?
+    var proxy: ProxyURL?
+
+    /// With the port, as a tunnel's end is named.
+    var authority: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
 }
 
 /// An upstream key, ready to be put into a request.

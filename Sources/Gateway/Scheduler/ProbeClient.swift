@@ -65,20 +65,40 @@ struct ProbeClient: Sendable {
             throw AttemptFailure(kind: .tls, detail: "the upstream's ca_file cannot be used")
         }
         let tls = upstream.tls
+        let proxy = upstream.definition.proxyURL
+        let (host, port) = proxy.map { ($0.host, $0.port) } ?? (base.host, base.port)
+        let identity = upstream.connectionIdentity
         return try await ClientBootstrap(group: loop)
             .connectTimeout(min(TimeAmount(upstream.definition.timeouts.connect), Self.timeLimit))
             .resolver(AddressBookResolver(book: addressBook, loop: loop))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if let tls { try pipeline.addHandler(ConnectionPool.tlsHandler(tls, base.host)) }
-                    try pipeline.addHTTPClientHandlers()
-                    // Of several addresses that are tried in turn only one connects.
-                    try pipeline.addHandler(ProbeHandler(collector.value, host: base.host))
+                    if proxy == nil || tls == nil { try Self.addHandlers(channel, tls, identity, collector.value) }
                 }
             }
-            .connect(host: base.host, port: base.port)
+            .connect(host: host, port: port)
+            .flatMap { channel in
+                guard let proxy, tls != nil else { return channel.eventLoop.makeSucceededFuture(channel) }
+                let limit = Self.timeLimit
+                return ProxyTunnel.open(on: channel, to: identity.authority, by: proxy, within: limit).flatMapThrowing {
+                    try Self.addHandlers(channel, tls, identity, collector.value)
+                    return channel
+                }
+            }
             .get()
+    }
+
+    /// Of several addresses that are tried in turn only one connects.
+    private static func addHandlers(
+        _ channel: any Channel,
+        _ tls: NIOSSLContext?,
+        _ identity: ConnectionIdentity,
+        _ collector: AnswerCollector
+    ) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let tls { try pipeline.addHandler(ConnectionPool.tlsHandler(tls, identity.host)) }
+        try pipeline.addHTTPClientHandlers()
+        try pipeline.addHandler(ProbeHandler(collector, host: identity.proxy?.host ?? identity.host))
     }
 
     private static func head(
@@ -93,6 +113,12 @@ struct ProbeClient: Sendable {
             "host": base.authority, "accept": "application/json", "accept-encoding": "identity",
             "user-agent": "fastgate", "connection": "close",
         ]
+        if let proxy = upstream.definition.proxyURL, !base.isSecure {
+            uri = "http://\(base.authority)\(uri)"
+            if let authorization = proxy.authorization {
+                headers.replaceOrAdd(name: "proxy-authorization", value: authorization)
+            }
+        }
         if let key {
             switch key.definition.location {
             case .header:
@@ -167,6 +193,16 @@ private final class ProbeHandler: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    /// Behind a tunnel it has been active for a while.
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { begin(context) }
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
         let address = context.channel.remoteAddress
         // The address is judged where it is certain: on the connected socket, before the key is sent.
         if let text = address?.ipAddress, IPAddress(text)?.isForbiddenUpstream == true {
@@ -177,7 +213,6 @@ private final class ProbeHandler: ChannelInboundHandler {
         collector.connected(to: address)
         context.write(wrapOutboundOut(.head(collector.head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -23,6 +23,8 @@ extension ClientKeyStore {
                 throw OperationsError(.conflict, "the key has expired; set another expires_at first")
             }
             key.countsAs = old.key.countsAs ?? old.key.id
+            // Whoever has stopped a key that leaked means its successor to work.
+            key.enabled = true
             let row = ClientKeyRow(key: key, digest: token.digest)
             let made = try Self.insert(row, by: user, action: "rotate", db)
             let ends: (inout ClientKeyRow) -> Void = { row in

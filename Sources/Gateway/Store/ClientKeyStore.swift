@@ -197,8 +197,11 @@ struct ClientKeyStore: Sendable {
         return key
     }
 
-    func delete(_ id: Int, by user: Operator) throws {
-        try database.change { try Self.delete(id, by: user, $0) }
+    func delete(_ id: Int, ifVersion: Int?, by user: Operator) throws {
+        try database.change { db in
+            try Precondition.check(ifVersion, is: try Self.find(id, db).key.version)
+            try Self.delete(id, by: user, db)
+        }
     }
 
     static func delete(_ id: Int, by user: Operator, _ db: Database) throws {

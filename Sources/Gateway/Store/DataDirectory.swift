@@ -24,7 +24,7 @@ package final class DataDirectory: Sendable {
             let holder = (try? TextFile.read(file))?.trimmingLineEnd() ?? ""
             close(descriptor)
             guard code == EWOULDBLOCK else { throw SystemError("cannot lock \(file)", code: code) }
-            let message = "a gateway already runs on \(path) (pid \(holder)); see it with: fastgate status"
+            let message = "a gateway already runs on \(path) (pid \(holder)); attach with: fastgate console"
             throw StartFailure(message)
         }
         lock = descriptor

@@ -68,9 +68,10 @@ struct HeaderRuleStore: Sendable {
         }
     }
 
-    func delete(_ id: Int, by user: Operator) throws {
+    func delete(_ id: Int, ifVersion: Int?, by user: Operator) throws {
         try database.change { db in
             let before = try Self.find(id, db)
+            try Precondition.check(ifVersion, is: before.version)
             try db.execute(sql: "DELETE FROM header_rules WHERE id = ?", arguments: [id])
             try Self.renumber(try Self.ids(ofUpstream: before.upstreamId, db), db)
             try Self.record("delete", id, before, nil, user, db)

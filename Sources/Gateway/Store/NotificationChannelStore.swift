@@ -184,9 +184,10 @@ struct NotificationChannelStore: Sendable {
         return found
     }
 
-    func delete(_ id: Int, file: [NotificationChannelSettings], by user: Operator) throws {
+    func delete(_ id: Int, ifVersion: Int?, file: [NotificationChannelSettings], by user: Operator) throws {
         try database.change { db in
             let before = try find(id, file, db)
+            try Precondition.check(ifVersion, is: before.version)
             guard before.source == .database else { throw GatewayOperations.managedByFile }
             try db.execute(sql: "DELETE FROM notification_channels WHERE id = ?", arguments: [id])
             try db.execute(sql: "DELETE FROM notification_templates WHERE channel_id = ?", arguments: [id])

@@ -97,9 +97,10 @@ struct RuleStore: Sendable {
         try renumber(try all(db).map(\.id), db)
     }
 
-    func delete(_ id: Int, by user: Operator) throws {
+    func delete(_ id: Int, ifVersion: Int?, by user: Operator) throws {
         try database.change { db in
             let before = try Self.find(id, db)
+            try Precondition.check(ifVersion, is: before.version)
             try db.execute(sql: "DELETE FROM rules WHERE id = ?", arguments: [id])
             try Self.renumber(try Self.all(db).map(\.id), db)
             try Self.record("delete", id, before, nil, user, db)

@@ -15,6 +15,7 @@ struct StoredDefinition: Codable {
     var fallbacks: [String]?
     var maxCooldown: String?
     var caFile: String?
+    var proxyUrl: String?
     var probe: Probe?
 
     init(_ definition: UpstreamDefinition) {
@@ -30,6 +31,7 @@ struct StoredDefinition: Codable {
         (limits, fallbacks) = (definition.limits, definition.fallbacks)
         maxCooldown = definition.maxCooldown.text
         caFile = definition.caFile
+        proxyUrl = definition.proxyURL?.text
         probe = definition.probe?.text
     }
 
@@ -51,6 +53,7 @@ struct StoredDefinition: Codable {
         definition.maxCooldown =
             maxCooldown.flatMap { Duration(text: $0) } ?? definition.maxCooldown
         definition.caFile = caFile
+        definition.proxyURL = try proxyUrl.map { try ProxyURL($0) }
         definition.probe = probe.map { stored in
             var probe = UpstreamProbe(path: stored.path)
             probe.interval = stored.interval.flatMap { Duration(text: $0) } ?? probe.interval

@@ -12,6 +12,8 @@ final class ConnectionPool {
 
     private let identity: ConnectionIdentity
     private var tls: NIOSSLContext?
+    /// Whom it connects to: the backend, or the proxy before it.
+    private let dialled: (host: String, port: Int)
     /// The address when the host is one: then there is nothing to look up.
     private let literal: SocketAddress?
     private unowned let worker: Worker
@@ -21,8 +23,9 @@ final class ConnectionPool {
     init(identity: ConnectionIdentity, tls: NIOSSLContext?, worker: Worker) {
         self.identity = identity
         self.tls = tls
+        dialled = identity.proxy.map { ($0.host, $0.port) } ?? (identity.host, identity.port)
         // A name is no address: that is what the question is.
-        literal = try? SocketAddress(ipAddress: identity.host, port: identity.port)
+        literal = try? SocketAddress(ipAddress: dialled.host, port: dialled.port)
         self.worker = worker
     }
 
@@ -82,12 +85,13 @@ final class ConnectionPool {
             waiting: exchange,
             isSecure: tls != nil
         )
-        let host = identity.host
-        let attempt = bootstrap(connection, timeout: timeout, host: host)
+        let host = dialled.host
+        let attempt = bootstrap(connection, timeout: timeout)
         // A name may have several addresses, tried in turn on channels of their own: only the one that has
         // connected gets the handler.
-        attempt.whenSuccess { channel in
-            Self.adopt(channel, connection, host)
+        attempt.whenSuccess { [identity, tls] channel in
+            guard let proxy = identity.proxy, let tls else { return Self.adopt(channel, connection, host) }
+            Self.tunnel(channel, connection, by: proxy, to: identity, tls, within: timeout)
         }
         attempt.whenFailure { [worker] error in
             worker.addressBook.forget(host)
@@ -103,10 +107,11 @@ final class ConnectionPool {
 
     private func bootstrap(
         _ connection: UpstreamConnection,
-        timeout: TimeAmount,
-        host: String
+        timeout: TimeAmount
     ) -> EventLoopFuture<any Channel>.Isolated {
-        let tls = tls
+        // Behind a proxy it begins in the tunnel.
+        let tls = identity.proxy == nil ? tls : nil
+        let host = identity.host
         let bootstrap = ClientBootstrap(group: worker.loop)
             .connectTimeout(timeout)
             .channelOption(.recvAllocator, value: readSizes(connection))
@@ -119,7 +124,7 @@ final class ConnectionPool {
             }
         guard let literal else {
             return bootstrap.resolver(AddressBookResolver(book: worker.addressBook, loop: worker.loop))
-                .connect(host: host, port: identity.port)
+                .connect(host: dialled.host, port: dialled.port)
                 .assumeIsolated()
         }
         return bootstrap.connect(to: literal).assumeIsolated()
@@ -127,14 +132,47 @@ final class ConnectionPool {
 
     /// The address is judged where it is certain: on the connected socket, whatever the name resolved to.
     private static func adopt(_ channel: any Channel, _ connection: UpstreamConnection, _ host: String) {
-        let address = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
         do {
-            if let address, address.isForbiddenUpstream { throw ForbiddenAddress(host: host) }
+            try check(channel, host)
             try channel.pipeline.syncOperations.addHandler(connection)
         } catch {
             channel.close(promise: nil)
             connection.connectFailed(error)
         }
+    }
+
+    private static func check(_ channel: any Channel, _ host: String) throws {
+        let address = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
+        if let address, address.isForbiddenUpstream { throw ForbiddenAddress(host: host) }
+    }
+
+    private static func tunnel(
+        _ channel: any Channel,
+        _ connection: UpstreamConnection,
+        by proxy: ProxyURL,
+        to identity: ConnectionIdentity,
+        _ tls: NIOSSLContext,
+        within timeout: TimeAmount
+    ) {
+        do {
+            try check(channel, proxy.host)
+        } catch {
+            channel.close(promise: nil)
+            connection.connectFailed(error)
+            return
+        }
+        let opened = ProxyTunnel.open(on: channel, to: identity.authority, by: proxy, within: timeout)
+            .assumeIsolated()
+        opened.whenSuccess {
+            do {
+                try channel.pipeline.syncOperations.addHandler(tlsHandler(tls, identity.host))
+                adopt(channel, connection, proxy.host)
+            } catch {
+                channel.close(promise: nil)
+                connection.connectFailed(error)
+            }
+        }
+        opened.whenFailure { connection.connectFailed($0) }
     }
 
     static func tlsHandler(_ context: NIOSSLContext, _ host: String) throws -> NIOSSLClientHandler {

@@ -8,7 +8,7 @@ extension LogFilter {
         guard text.utf8.count <= Self.lengthLimit else {
             throw LogFilterError(column: 1, message: "the filter is longer than \(Self.lengthLimit) bytes")
         }
-        let tokens = try LogFilterLexer.tokens(of: text)
+        let tokens = LogFilterLexer.joined(try LogFilterLexer.tokens(of: text))
         guard !tokens.isEmpty else {
             self = .all
             return
@@ -92,6 +92,26 @@ struct LogFilterToken {
     func isWord(_ word: String) -> Bool {
         kind == .word && quoteAt == nil && text.lowercased() == word
     }
+
+    private static let relations = LogFilter.Relation.allCases.map(\.rawValue)
+
+    private var isField: Bool {
+        kind == .word && quoteAt == nil && LogFilter.Field(rawValue: text.lowercased()) != nil
+    }
+
+    /// A field and a relation, of which the value comes next.
+    fileprivate var awaitsMore: Bool {
+        guard kind == .word, quoteAt == nil else { return false }
+        let name = text.prefix { $0.isLetter }
+        return LogFilter.Field(rawValue: name.lowercased()) != nil
+            && Self.relations.contains(String(text.dropFirst(name.count)))
+    }
+
+    /// A relation, with or without its value, behind a field.
+    fileprivate func goesOn(from field: LogFilterToken) -> Bool {
+        guard field.isField, quoteAt != 0 else { return false }
+        return Self.relations.contains { text.hasPrefix($0) }
+    }
 }
 
 /// Splits a filter into words, quotes and parentheses.
@@ -113,6 +133,24 @@ enum LogFilterLexer {
             }
         }
         return tokens
+    }
+
+    /// `status >= 400` in one piece, as it is without its spaces.
+    static func joined(_ tokens: [LogFilterToken]) -> [LogFilterToken] {
+        var result: [LogFilterToken] = []
+        for token in tokens {
+            guard token.kind == .word, let last = result.last, last.awaitsMore || token.goesOn(from: last) else {
+                result.append(token)
+                continue
+            }
+            result[result.count - 1] = LogFilterToken(
+                kind: .word,
+                text: last.text + token.text,
+                column: last.column,
+                quoteAt: token.quoteAt.map { $0 + last.text.count }
+            )
+        }
+        return result
     }
 
     private static func word(
@@ -208,14 +246,23 @@ enum LogFilterCondition {
             if let milliseconds = Double(text), abs(milliseconds) < 4e12 {
                 return .microseconds(Int(milliseconds * 1000))
             }
-            let duration = try require(Duration(text: text), column, "a duration such as 500ms, 2s or 5m")
-            return .microseconds(duration.milliseconds * 1000)
+            return .microseconds(try require(length(text), column, "a duration such as 500ms, 1.5s or 5m"))
         case .size: return .bytes(try require(ByteCount(text: text), column, "a size such as 64kb").bytes)
         case .flag:
             let flags = ["true": true, "yes": true, "1": true, "false": false, "no": false, "0": false]
             return .flag(try require(flags[text.lowercased()], column, "true or false"))
         case .time: return try moment(text, column)
         }
+    }
+
+    /// Microseconds; `1.5s` too.
+    private static func length(_ text: String) -> Int? {
+        let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let sizes = ["ms": 1000.0, "s": 1e6, "m": 6e7, "h": 3.6e9, "d": 8.64e10]
+        guard let count = Double(number), let size = sizes[String(text.dropFirst(number.count))],
+            count * size < 4e15
+        else { return nil }
+        return Int(count * size)
     }
 
     private static func moment(_ text: String, _ column: Int) throws(LogFilterError) -> LogFilter.Value {

@@ -170,7 +170,7 @@ package protocol NotificationOperations: Sendable {
         ifVersion: Int?,
         by user: Operator
     ) async throws -> NotificationChannel
-    func deleteNotificationChannel(_ id: Int, by user: Operator) async throws
+    func deleteNotificationChannel(_ id: Int, ifVersion: Int?, by user: Operator) async throws
     /// Sends a test message at once and returns what has come of it.
     func testNotificationChannel(_ id: Int, by user: Operator) async throws -> NotificationRecord
     /// Newest first.

@@ -44,10 +44,10 @@ package struct RuleCondition: Codable, Sendable, Equatable {
     package init(from decoder: any Decoder) throws {
         try KnownFields.check(decoder, CodingKeys.self)
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        status = try container.decodeIfPresent([StatusRange].self, forKey: .status)
-        error = try container.decodeIfPresent([RuleError].self, forKey: .error)
-        header = try container.decodeIfPresent([HeaderMatch].self, forKey: .header)
-        bodyContains = try container.decodeIfPresent([String].self, forKey: .bodyContains)
+        status = try container.decodeList(StatusRange.self, forKey: .status)
+        error = try container.decodeList(RuleError.self, forKey: .error)
+        header = try container.decodeList(HeaderMatch.self, forKey: .header)
+        bodyContains = try container.decodeList(String.self, forKey: .bodyContains)
         bodyRegex = try container.decodeIfPresent(String.self, forKey: .bodyRegex)
         bodyJson = try container.decodeIfPresent(JSONMatch.self, forKey: .bodyJson)
         latencyOverMs = try container.decodeIfPresent(Int.self, forKey: .latencyOverMs)
@@ -55,6 +55,19 @@ package struct RuleCondition: Codable, Sendable, Equatable {
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case status, error, header, bodyContains, bodyRegex, bodyJson, latencyOverMs
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// A list, or its only entry written without brackets.
+    fileprivate func decodeList<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> [Value]? {
+        do {
+            return try decodeIfPresent([Value].self, forKey: key)
+        } catch DecodingError.typeMismatch(_, let context)
+            where context.codingPath.last?.stringValue == key.stringValue
+        {
+            return [try decode(Value.self, forKey: key)]
+        }
     }
 }
 
@@ -331,7 +344,7 @@ package protocol RuleOperations: Sendable {
     func rule(_ id: Int, by user: Operator) async throws -> Rule
     func createRule(_ draft: RuleDraft, by user: Operator) async throws -> Rule
     func changeRule(_ id: Int, _ change: RuleChange, ifVersion: Int?, by user: Operator) async throws -> Rule
-    func deleteRule(_ id: Int, by user: Operator) async throws
+    func deleteRule(_ id: Int, ifVersion: Int?, by user: Operator) async throws
     /// All of them, in the order in which they are to be tried.
     func reorderRules(_ ids: [Int], by user: Operator) async throws -> Page<Rule>
     func testRules(_ test: RuleTest, by user: Operator) async throws -> RuleTestResult

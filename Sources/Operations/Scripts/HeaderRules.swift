@@ -117,7 +117,7 @@ package protocol HeaderOperations: Sendable {
         ifVersion: Int?,
         by user: Operator
     ) async throws -> HeaderRule
-    func deleteHeaderRule(_ id: Int, by user: Operator) async throws
+    func deleteHeaderRule(_ id: Int, ifVersion: Int?, by user: Operator) async throws
     /// `ids`: all of one upstream, in the order in which they are to be added.
     func reorderHeaderRules(_ ids: [Int], by user: Operator) async throws -> Page<HeaderRule>
 }

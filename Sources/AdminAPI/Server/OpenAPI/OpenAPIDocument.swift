@@ -130,7 +130,7 @@ enum OpenAPIDocument {
                 ["type": "string", "minLength": .number(1), "maxLength": .number(255)]
             )
         }
-        if route.method == .patch, route.path.hasSuffix("{id}") {
+        if route.method == .patch || route.method == .delete, route.path.hasSuffix("{id}") {
             add(
                 "If-Match",
                 "The object's version or ETag: 412 when it is another",

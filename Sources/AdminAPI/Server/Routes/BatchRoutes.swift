@@ -71,8 +71,8 @@ enum BatchRoutes {
             let text = CSVWriter.line(KeyColumn.common.map(\.rawValue)) + CSVWriter.line(example)
             return .download(ByteStream.of(text), "fastgate-keys-template.csv", "text/csv; charset=utf-8")
         },
-        .get("/batch/jobs", tag, "Imports of this process, newest first") { request in
-            try request.json(try await request.port.batchJobs(by: request.user))
+        .list("/batch/jobs", tag, "Imports of this process, newest first") { request in
+            try await request.port.batchJobs(by: request.user)
         },
         .get("/batch/jobs/{id}", tag, "One import with its progress and result") { request in
             try request.json(try await request.port.batchJob(try request.id(), by: request.user))

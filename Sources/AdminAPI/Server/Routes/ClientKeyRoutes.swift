@@ -56,7 +56,11 @@ enum ClientKeyRoutes {
         },
         .change(.delete, "/client-keys/{id}", "client keys", "Delete a client key", status: .noContent) {
             request in
-            try await request.port.deleteClientKey(try request.id(), by: request.user)
+            try await request.port.deleteClientKey(
+                try request.id(),
+                ifVersion: try request.ifMatch(),
+                by: request.user
+            )
             return request.noContent
         },
         .change(.post, "/client-keys/{id}/enable", "client keys", "Enable a client key") { request in
@@ -80,14 +84,17 @@ enum ClientKeyRoutes {
             body: ["overlap_seconds"],
             status: .created
         ) { request in
-            let seconds =
-                try await request.change(Rotation.self, fields: ["overlap_seconds"]).overlapSeconds ?? 86_400
-            let key = try await request.port.rotateClientKey(
-                try request.id(),
-                overlap: .seconds(seconds),
-                by: request.user
+            let id = try request.id()
+            // The body may be left out.
+            let wanted = try await StrictBody.readIfAny(
+                Rotation.self,
+                fields: ["overlap_seconds"],
+                from: request.request
             )
-            return try request.json(key, status: .created)
+            let seconds = wanted?.overlapSeconds ?? 86_400
+            return try await request.once("rotate \(id) \(seconds)", status: .created) {
+                try await request.port.rotateClientKey(id, overlap: .seconds(seconds), by: request.user)
+            }
         },
     ]
 

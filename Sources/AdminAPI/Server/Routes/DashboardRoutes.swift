@@ -58,7 +58,7 @@ enum DashboardRoutes {
             query.step = try step(request)
             return try request.json(try await request.port.charts(query, by: request.user))
         },
-        .get(
+        .list(
             "/stats",
             "dashboard",
             "Exchanges counted by a column",
@@ -75,17 +75,15 @@ enum DashboardRoutes {
         ) { request in
             let grouping = try request.choice("by", default: StatsGrouping.clientKey)
             let filter = request.text("filter") ?? ""
-            return try request.json(
-                try await request.port.stats(
+            return try await request.port.stats(
                     by: grouping,
                     filter: filter,
                     from: try request.time("from"),
                     by: request.user
                 )
-            )
         },
-        .get("/exchanges", "live", "Exchanges that run now") { request in
-            try request.json(try await request.port.exchanges(by: request.user))
+        .list("/exchanges", "live", "Exchanges that run now") { request in
+            try await request.port.exchanges(by: request.user)
         },
         .get(
             "/exchanges/{id}/stream",

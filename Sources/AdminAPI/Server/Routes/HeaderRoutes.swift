@@ -8,7 +8,7 @@ enum HeaderRoutes {
     }
 
     static let all: [AdminRoute] = [
-        .get(
+        .list(
             "/headers",
             "headers",
             "List header rules in order",
@@ -23,9 +23,7 @@ enum HeaderRoutes {
         ) { request in
             let isOne = request.text("upstream_id") != nil
             let upstream = isOne ? try request.number("upstream_id", default: 0, in: 0...Int.max) : nil
-            return try request.json(
-                try await request.port.headerRules(ofUpstream: upstream, by: request.user)
-            )
+            return try await request.port.headerRules(ofUpstream: upstream, by: request.user)
         },
         .change(
             .post,
@@ -56,7 +54,11 @@ enum HeaderRoutes {
             return try request.json(rule, version: rule.version)
         },
         .change(.delete, "/headers/{id}", "headers", "Delete a header rule", status: .noContent) { request in
-            try await request.port.deleteHeaderRule(try request.id(), by: request.user)
+            try await request.port.deleteHeaderRule(
+                try request.id(),
+                ifVersion: try request.ifMatch(),
+                by: request.user
+            )
             return request.noContent
         },
         .change(

@@ -9,8 +9,8 @@ enum NotificationRoutes {
     static let all: [AdminRoute] = channels + history + templates
 
     private static let channels: [AdminRoute] = [
-        .get("/notifications/channels", tag, "List channels; what may be a secret is not shown") { request in
-            try request.json(try await request.port.notificationChannels(by: request.user))
+        .list("/notifications/channels", tag, "List channels; what may be a secret is not shown") { request in
+            try await request.port.notificationChannels(by: request.user)
         },
         .change(
             .post,
@@ -52,7 +52,11 @@ enum NotificationRoutes {
         },
         .change(.delete, "/notifications/channels/{id}", tag, "Delete a channel", status: .noContent) {
             request in
-            try await request.port.deleteNotificationChannel(try request.id(), by: request.user)
+            try await request.port.deleteNotificationChannel(
+                try request.id(),
+                ifVersion: try request.ifMatch(),
+                by: request.user
+            )
             return request.noContent
         },
         .change(

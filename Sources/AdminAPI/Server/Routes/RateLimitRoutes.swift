@@ -3,7 +3,7 @@ import Operations
 /// `/rate-limits`: how many requests the windows have counted.
 enum RateLimitRoutes {
     static let all: [AdminRoute] = [
-        .get(
+        .list(
             "/rate-limits",
             "limits",
             "How every window that has a limit stands",
@@ -20,7 +20,7 @@ enum RateLimitRoutes {
             let scope: LimitScope? =
                 request.text("scope") == nil ? nil : try request.choice("scope", default: LimitScope.global)
             let id = request.text("id") == nil ? nil : try request.number("id", default: 0, in: 0...Int.max)
-            return try request.json(try await request.port.rateLimits(scope: scope, id: id, by: request.user))
+            return try await request.port.rateLimits(scope: scope, id: id, by: request.user)
         }
     ]
 }

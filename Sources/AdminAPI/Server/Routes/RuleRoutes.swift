@@ -9,8 +9,8 @@ enum RuleRoutes {
     }
 
     static let all: [AdminRoute] = [
-        .get("/rules", "rules", "List rules in the order in which they are tried") { request in
-            try request.json(try await request.port.rules(by: request.user))
+        .list("/rules", "rules", "List rules in the order in which they are tried") { request in
+            try await request.port.rules(by: request.user)
         },
         .change(
             .post,
@@ -40,7 +40,11 @@ enum RuleRoutes {
             return try request.json(rule, version: rule.version)
         },
         .change(.delete, "/rules/{id}", "rules", "Delete a rule", status: .noContent) { request in
-            try await request.port.deleteRule(try request.id(), by: request.user)
+            try await request.port.deleteRule(
+                try request.id(),
+                ifVersion: try request.ifMatch(),
+                by: request.user
+            )
             return request.noContent
         },
         .change(

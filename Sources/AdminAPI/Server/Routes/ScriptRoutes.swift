@@ -15,8 +15,8 @@ enum ScriptRoutes {
             let test = try await request.change(ScriptTest.self, fields: ScriptTest.fields)
             return try request.json(try await request.port.testScript(test, by: request.user))
         },
-        .get("/scripts/examples", "scripts", "Scripts to begin with, in both languages") { request in
-            try request.json(Page(items: ScriptExamples.all))
+        .list("/scripts/examples", "scripts", "Scripts to begin with, in both languages") { request in
+            Page(items: ScriptExamples.all)
         },
     ]
 }

@@ -34,8 +34,8 @@ enum SystemRoutes {
         .get("/operators/me", "operators", "Who you are here") { request in
             try request.json(request.user)
         },
-        .get("/operators", "operators", "Who is watching now") { request in
-            try request.json(try await request.port.operators(by: request.user))
+        .list("/operators", "operators", "Who is watching now") { request in
+            try await request.port.operators(by: request.user)
         },
         .get("/operators/me/settings", "operators", "What you have chosen for your console") { request in
             request.json(text: try await request.port.settings(by: request.user))

@@ -5,8 +5,8 @@ import Operations
 /// `/tasks`: what the gateway does by itself.
 enum TaskRoutes {
     static let all: [AdminRoute] = [
-        .get("/tasks", "tasks", "List tasks with their last and next run") { request in
-            try request.json(try await request.port.tasks(by: request.user))
+        .list("/tasks", "tasks", "List tasks with their last and next run") { request in
+            try await request.port.tasks(by: request.user)
         },
         .change(
             .patch,

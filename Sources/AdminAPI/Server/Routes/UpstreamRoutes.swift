@@ -5,8 +5,8 @@ import Operations
 /// `/upstreams`: backends.
 enum UpstreamRoutes {
     static let all: [AdminRoute] = [
-        .get("/upstreams", "upstreams", "List upstreams") { request in
-            try request.json(try await request.port.upstreams(by: request.user))
+        .list("/upstreams", "upstreams", "List upstreams") { request in
+            try await request.port.upstreams(by: request.user)
         },
         .change(
             .post,
@@ -39,7 +39,11 @@ enum UpstreamRoutes {
         },
         .change(.delete, "/upstreams/{id}", "upstreams", "Delete an upstream", status: .noContent) {
             request in
-            try await request.port.deleteUpstream(try request.id(), by: request.user)
+            try await request.port.deleteUpstream(
+                try request.id(),
+                ifVersion: try request.ifMatch(),
+                by: request.user
+            )
             return request.noContent
         },
         .change(.post, "/upstreams/{id}/enable", "upstreams", "Enable an upstream") { request in
@@ -125,7 +129,11 @@ enum UpstreamKeyRoutes {
         },
         .change(.delete, "/keys/{id}", "upstream keys", "Delete an upstream key", status: .noContent) {
             request in
-            try await request.port.deleteUpstreamKey(try request.id(), by: request.user)
+            try await request.port.deleteUpstreamKey(
+                try request.id(),
+                ifVersion: try request.ifMatch(),
+                by: request.user
+            )
             return request.noContent
         },
         state("enable", .active, "Enable an upstream key"),

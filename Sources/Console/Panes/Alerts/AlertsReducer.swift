@@ -65,7 +65,7 @@ extension ConsoleState {
         let dialog = Dialog(
             title: "Delete \(channel.name)",
             text: [
-                "Nothing is sent to \(AlertsView.target(channel)) any more.\(waiting) This cannot be undone."
+                "Nothing is sent to \(AlertsView.target(channel)) any more.\(waiting) Undo brings it back."
             ],
             buttons: [.init(label: "Delete", key: Key("y"))]
         )

@@ -42,7 +42,7 @@ enum AlertEdit: Sendable, Equatable {
     case resend([NotificationRecord])
     case runTask(String)
     /// nil for the default; with the interval before.
-    case setInterval(String, String?, before: String)
+    case setInterval(String, String?)
     case template(NotificationTemplate, NotificationTemplateChange)
 
     var ids: [Int] { if case .resend(let records) = self { records.map(\.id) } else { [] } }
@@ -54,7 +54,7 @@ enum AlertEdit: Sendable, Equatable {
         case .change(let channel, _), .setEnabled(let channel, _), .delete(let channel): "“\(channel.name)”"
         case .resend(let records):
             records.count == 1 ? "“\(records[0].subject)”" : "\(records.count) notifications"
-        case .runTask(let name), .setInterval(let name, _, _): name
+        case .runTask(let name), .setInterval(let name, _): name
         case .template(let template, _): "the text for \(template.event.rawValue)"
         }
     }

@@ -208,23 +208,3 @@ enum ChannelForm {
         if !text.isEmpty, Duration(text: text) == nil { form.errors["interval"] = "as in 30s or 1h" }
     }
 }
-
-extension NotificationChannelChange {
-    /// What makes a channel what it is now, but for what nobody here knows.
-    init(restoring channel: NotificationChannel) {
-        self.init()
-        (name, enabled, events) = (.set(channel.name), .set(channel.enabled), .set(channel.events))
-        (minSeverity, dedupe) = (.set(channel.minSeverity), .set(channel.dedupe))
-        quietHours = channel.quietHours.map { .set($0) } ?? .clear
-        guard channel.kind == .email else { return }
-        smtpHost = channel.smtpHost.map { .set($0) } ?? .keep
-        smtpPort = channel.smtpPort.map { .set($0) } ?? .clear
-        smtpSecurity = channel.smtpSecurity.map { .set($0) } ?? .clear
-        smtpUser = channel.smtpUser.map { .set($0) } ?? .clear
-        fromEmail = channel.fromEmail.map { .set($0) } ?? .keep
-        toEmails = channel.toEmails.map { .set($0) } ?? .keep
-    }
-
-    /// Whether it sets something that cannot be taken back.
-    var setsSecrets: Bool { !smtpPassword.isKept || !webhookUrl.isKept || !secret.isKept }
-}

@@ -59,8 +59,7 @@ extension ConsoleState {
         guard let rule = table.selection, table.rows.indices.contains(table.selected + step) else {
             return []
         }
-        let before = table.rows.map(\.id)
-        var ids = before
+        var ids = table.rows.map(\.id)
         ids.swapAt(table.selected, table.selected + step)
         // At once, so that the next key moves it on from there.
         let byID = Dictionary(uniqueKeysWithValues: upstreams.headers.all.map { ($0.id, $0) })
@@ -69,7 +68,7 @@ extension ConsoleState {
         for index in moved.indices { moved[index].position = index + 1 }
         upstreams.headers.all = others + moved
         applyHeaders()
-        return [.change(.header(.reorder(ids, before: before, name: rule.name)))]
+        return [.change(.header(.reorder(ids, name: rule.name)))]
     }
 
     private mutating func askToDeleteHeaders(_ upstream: Upstream) {

@@ -29,14 +29,13 @@ enum HeaderEdit: Sendable, Equatable {
     case setEnabled([HeaderRule], Bool)
     case delete([HeaderRule])
     /// Makes those again that were deleted.
-    case restore([HeaderRule])
-    case reorder([Int], before: [Int], name: String)
+    case reorder([Int], name: String)
 
     var ids: [Int] {
         switch self {
         case .create, .reorder: []
         case .change(let rule, _): [rule.id]
-        case .setEnabled(let rules, _), .delete(let rules), .restore(let rules): rules.map(\.id)
+        case .setEnabled(let rules, _), .delete(let rules): rules.map(\.id)
         }
     }
 
@@ -45,30 +44,9 @@ enum HeaderEdit: Sendable, Equatable {
         switch self {
         case .create(let draft, _): "“\(draft.name)”"
         case .change(let rule, _): "“\(rule.name)”"
-        case .setEnabled(let rules, _), .delete(let rules), .restore(let rules):
+        case .setEnabled(let rules, _), .delete(let rules):
             rules.count == 1 ? "“\(rules[0].name)”" : "\(rules.count) headers"
-        case .reorder(_, _, let name): "“\(name)”"
+        case .reorder(_, let name): "“\(name)”"
         }
-    }
-}
-
-extension HeaderRuleChange {
-    /// What makes a rule what it is now.
-    init(restoring rule: HeaderRule) {
-        self.init()
-        (name, kind, enabled) = (.set(rule.name), .set(rule.kind), .set(rule.enabled))
-        value = rule.value.map { .set($0) } ?? .clear
-        script = rule.script.map { .set($0) } ?? .clear
-        onFailure = .set(rule.onFailure)
-        fallback = rule.fallback.map { .set($0) } ?? .clear
-        cacheSeconds = .set(rule.cacheSeconds)
-    }
-}
-
-extension HeaderRuleDraft {
-    init(_ rule: HeaderRule) {
-        self.init(upstreamId: rule.upstreamId, name: rule.name, kind: rule.kind)
-        (value, script, onFailure, fallback) = (rule.value, rule.script, rule.onFailure, rule.fallback)
-        (cacheSeconds, position, enabled) = (rule.cacheSeconds, rule.position, rule.enabled)
     }
 }

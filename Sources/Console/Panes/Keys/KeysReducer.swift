@@ -89,7 +89,7 @@ extension ConsoleState {
         text.append(
             ending == .revoke
                 ? "Callers with it get 401 at once, for ever; it stays in the list and in the logs."
-                : "Callers with it get 401 at once, and it leaves the list; the logs keep its name. This cannot be undone."
+                : "Callers with it get 401 at once, and it leaves the list; the logs keep its name. Undo brings it back."
         )
         if used > 0 {
             text.append(

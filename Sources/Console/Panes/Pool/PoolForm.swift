@@ -142,16 +142,3 @@ extension UpstreamKey {
         enableQuota ? quotaTotal.map { Quota(unit: .requests, total: $0, period: quotaPeriod) } : nil
     }
 }
-
-extension UpstreamKeyChange {
-    /// What makes a key what it is now, but for its value and what it has used.
-    init(restoring key: UpstreamKey) {
-        self.init()
-        (name, location) = (.set(key.name), .set(key.location))
-        (paramName, valuePrefix) = (.set(key.paramName), .set(key.valuePrefix))
-        (weight, priority, limits) = (.set(key.weight), .set(key.priority), .set(key.limits.change))
-        enableQuota = .set(key.enableQuota)
-        quotaTotal = key.quotaTotal.map { .set($0) } ?? .clear
-        quotaPeriod = .set(key.quotaPeriod)
-    }
-}

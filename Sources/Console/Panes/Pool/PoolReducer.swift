@@ -103,7 +103,7 @@ extension ConsoleState {
                 ? "\(names[0]), \(first.maskedValue)"
                 : names.prefix(5).joined(separator: ", ")
                     + (names.count > 5 ? " and \(names.count - 5) more" : ""),
-            "Its value is gone for ever: nobody can bring it back. The logs keep its name.",
+            "Nothing is sent with it any more; undo brings it back. The logs keep its name.",
         ]
         if targets.count < pool.table.targets.count {
             text.append("Those that the configuration file defines stay.")

@@ -39,8 +39,7 @@ extension ConsoleState {
             return []
         }
         let neighbour = rows[rules.table.selected + step]
-        let before = rules.all.map(\.id)
-        var ids = before.filter { $0 != rule.id }
+        var ids = rules.all.map(\.id).filter { $0 != rule.id }
         guard let place = ids.firstIndex(of: neighbour.id) else { return [] }
         ids.insert(rule.id, at: step < 0 ? place : place + 1)
         // At once, so that the next key moves it on from there.
@@ -48,7 +47,7 @@ extension ConsoleState {
         rules.all = ids.compactMap { byID[$0] }
         for index in rules.all.indices { rules.all[index].position = index + 1 }
         applyRuleFilter()
-        return [.change(.rule(.reorder(ids, before: before, name: rule.name)))]
+        return [.change(.rule(.reorder(ids, name: rule.name)))]
     }
 
     private mutating func askToDeleteRules() {
@@ -74,7 +73,7 @@ extension ConsoleState {
             title: "Bring the default rules back",
             text: [
                 "\(gone) rules for all upstreams go, those of single upstreams stay, and the default ones are made anew. "
-                    + "This cannot be undone."
+                    + "Undo brings them back."
             ],
             buttons: [.init(label: "Bring back", key: Key("y"))]
         )

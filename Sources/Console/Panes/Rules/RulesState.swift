@@ -32,15 +32,14 @@ enum RuleEdit: Sendable, Equatable {
     case setEnabled([Rule], Bool)
     case delete([Rule])
     /// Makes those again that were deleted.
-    case restore([Rule])
-    case reorder([Int], before: [Int], name: String)
+    case reorder([Int], name: String)
     case reset
 
     var ids: [Int] {
         switch self {
         case .create, .reorder, .reset: []
         case .change(let rule, _): [rule.id]
-        case .setEnabled(let rules, _), .delete(let rules), .restore(let rules): rules.map(\.id)
+        case .setEnabled(let rules, _), .delete(let rules): rules.map(\.id)
         }
     }
 
@@ -49,29 +48,10 @@ enum RuleEdit: Sendable, Equatable {
         switch self {
         case .create(let draft): "“\(draft.name)”"
         case .change(let rule, _): "“\(rule.name)”"
-        case .setEnabled(let rules, _), .delete(let rules), .restore(let rules):
+        case .setEnabled(let rules, _), .delete(let rules):
             rules.count == 1 ? "“\(rules[0].name)”" : "\(rules.count) rules"
-        case .reorder(_, _, let name): "“\(name)”"
+        case .reorder(_, let name): "“\(name)”"
         case .reset: "the rules"
         }
-    }
-}
-
-extension RuleChange {
-    /// What makes a rule what it is now.
-    init(restoring rule: Rule) {
-        self.init()
-        (name, enabled, when, then) = (.set(rule.name), .set(rule.enabled), .set(rule.when), .set(rule.then))
-        threshold = rule.threshold.map { .set($0) } ?? .clear
-        upstreamId = rule.upstreamId.map { .set($0) } ?? .clear
-    }
-}
-
-extension RuleDraft {
-    init(_ rule: Rule) {
-        self.init(name: rule.name, when: rule.when, then: rule.then)
-        (upstreamId, enabled, position, threshold) = (
-            rule.upstreamId, rule.enabled, rule.position, rule.threshold
-        )
     }
 }

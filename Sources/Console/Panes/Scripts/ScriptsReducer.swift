@@ -217,9 +217,8 @@ extension ConsoleState {
         }
         guard outcome.change == scripts.saving else { return [] }
         scripts.saving = nil
-        switch (outcome.result, outcome.undo) {
-        case (.done, .header(.delete(let made))): made.first.map { keep($0) }
-        case (.done, .header(.change(let rule, _))): keep(rule)
+        switch (outcome.result, outcome.header) {
+        case (.done, let rule?): keep(rule)
         // A run says where, and reads it no further.
         case (.refused(let error), _) where error.parameter == "script": return runScripts(.runScript)
         case (.refused(let error), _) where error.code == .preconditionFailed:
@@ -235,7 +234,7 @@ extension ConsoleState {
 
     /// The script on the screen is what its rule was brought back to, unless somebody has gone on writing.
     mutating func scriptTakenBack(_ outcome: ChangeOutcome) {
-        guard case .header(.change(let rule, _)) = outcome.undo, rule.id == scripts.rule?.id else { return }
+        guard let rule = outcome.header, rule.id == scripts.rule?.id else { return }
         guard !scripts.isChanged, let script = rule.script else { return keep(rule) }
         scripts.open(script, rule.kind.language ?? scripts.language, rule: rule)
     }

@@ -24,6 +24,12 @@ enum ChangeText {
         "\(change.time) \(change.operator) (\(change.role), \(change.via)) \(change.action) \(object(change))"
     }
 
+    /// nil when it can be taken back.
+    static func refusalOfUndo(_ change: OperatorChange) -> String? {
+        if change.undoable { return nil }
+        return change.undoneBy.map { "change \($0) has taken it back" } ?? "it has changed nothing that can be brought back"
+    }
+
     static func lines(_ change: OperatorChange, zone: Int) -> [TextView.Line] {
         var lines = [
             TextView.Line(StyledText(line(change, zone: zone)), copy: line(change, zone: zone)),

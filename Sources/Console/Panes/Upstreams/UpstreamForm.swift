@@ -52,6 +52,7 @@ enum UpstreamForm {
                 upstream?.acceptEncoding.rawValue
             ),
             .text("ca_file", "CA file", upstream?.caFile ?? "", placeholder: "the system's authorities"),
+            .text("proxy_url", "Proxy", upstream?.proxyUrl ?? "", placeholder: "none; http://proxy:3128"),
         ]
         return Form(
             title: upstream.map { "Edit \($0.slug)" } ?? "New upstream",
@@ -114,6 +115,7 @@ enum UpstreamForm {
         (change.name, change.maxCooldown, change.caFile) = (
             text("name"), text("max_cooldown"), text("ca_file")
         )
+        change.proxyUrl = text("proxy_url")
         if upstream != nil { change.baseUrl = text("base_url") }
         if let strategy = form.choice("strategy").flatMap(KeyStrategy.init), strategy != upstream?.strategy {
             change.strategy = .set(strategy)
@@ -149,22 +151,5 @@ enum UpstreamForm {
             )
         }
         return change
-    }
-}
-
-extension UpstreamChange {
-    /// What makes an upstream what it is now.
-    init(restoring upstream: Upstream) {
-        self.init()
-        (name, baseUrl) = (.set(upstream.name), .set(upstream.baseUrl))
-        (strategy, acceptEncoding) = (.set(upstream.strategy), .set(upstream.acceptEncoding))
-        (stripHeaders, stripQuery) = (.set(upstream.stripHeaders), .set(upstream.stripQuery))
-        (stripBodyFields, fallbacks) = (.set(upstream.stripBodyFields), .set(upstream.fallbacks))
-        let (times, tries) = (upstream.timeouts, upstream.retry)
-        timeouts = .set(TimeoutsChange(connect: times.connect, firstByte: times.firstByte, idle: times.idle))
-        retry = .set(RetryChange(maxAttempts: tries.maxAttempts, maxTime: tries.maxTime))
-        (limits, maxCooldown) = (.set(upstream.limits.change), .set(upstream.maxCooldown))
-        caFile = upstream.caFile.map { .set($0) } ?? .clear
-        probe = upstream.probe.map { .set($0) } ?? .clear
     }
 }

@@ -77,7 +77,7 @@ extension ConsoleState {
         let with = rest.isEmpty ? "" : ": " + rest.joined(separator: ", ")
         let dialog = Dialog(
             title: "Delete \(upstream.slug)",
-            text: ["Its callers get 404 at once\(with). The logs keep its name. This cannot be undone."],
+            text: ["Its callers get 404 at once\(with). The logs keep its name. Undo brings it back."],
             buttons: [.init(label: "Delete", key: Key("y"))],
             typing: upstream.keys > 0 ? upstream.slug : nil
         )
@@ -92,7 +92,7 @@ extension ConsoleState {
     func refusalOfUpstreams(_ id: CommandID) -> String? {
         if id == .newUpstream { return nil }
         guard let upstream = upstreams.table.selection else { return "there is no upstream" }
-        if id == .resetUpstream, upstream.healthReason == nil { return "it does not rest" }
+        if id == .resetUpstream, upstream.health != "cooling" { return "it does not rest" }
         if upstream.source == .file, [.editUpstream, .deleteUpstream].contains(id) {
             return "the configuration file defines it; change it there and reload (Ctrl-R in System)"
         }

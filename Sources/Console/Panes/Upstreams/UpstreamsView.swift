@@ -70,6 +70,7 @@ enum UpstreamsView {
     /// Why it rests, and for how much longer.
     static func why(_ upstream: Upstream, _ now: Timestamp) -> String? {
         upstream.healthReason.map { reason in
+            guard upstream.health == "cooling" else { return reason }
             let left = upstream.healthUntil.map { TimeText.span($0.seconds - now.seconds) }
             return (left ?? "on trial") + ": " + reason
         }
@@ -171,7 +172,7 @@ enum UpstreamsView {
             ("query cut", upstream.stripQuery.joined(separator: ", ")),
             ("body fields cut", upstream.stripBodyFields.joined(separator: ", ")),
             ("accept-encoding", upstream.acceptEncoding.rawValue),
-            ("ca file", upstream.caFile ?? "the system's"),
+            ("ca file", upstream.caFile ?? "the system's"), ("proxy", upstream.proxyUrl ?? "none"),
             ("defined in", upstream.source == .file ? "the configuration file" : "the database"),
         ]
         var lines = DetailText.lines(rows, width: width)

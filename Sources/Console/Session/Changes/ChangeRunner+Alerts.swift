@@ -1,11 +1,11 @@
 import Operations
 
 extension ChangeRunner {
-    func perform(_ edit: AlertEdit) async throws -> (ChangeOutcome.Result, ConsoleChange?) {
+    func perform(_ edit: AlertEdit) async throws -> ChangeOutcome.Result {
         switch edit {
         case .create(let draft):
             let made = try await port.createNotificationChannel(draft, by: user)
-            return (.done("made “\(made.name)”; t sends a test by it"), .alert(.delete(made)))
+            return .done("made “\(made.name)”; t sends a test by it")
         case .change(let channel, let change):
             let after = try await port.changeNotificationChannel(
                 channel.id,
@@ -13,45 +13,37 @@ extension ChangeRunner {
                 ifVersion: channel.version,
                 by: user
             )
-            let undo = AlertEdit.change(after, NotificationChannelChange(restoring: channel))
-            // What was there before is known to nobody any more.
-            return (.done("saved “\(after.name)”"), change.setsSecrets ? nil : .alert(undo))
+            return .done("saved “\(after.name)”")
         case .setEnabled(let channel, let isOn):
             var change = NotificationChannelChange()
             change.enabled = .set(isOn)
-            let after = try await port.changeNotificationChannel(channel.id, change, ifVersion: nil, by: user)
-            return (
-                .done("\(isOn ? "enabled" : "disabled") “\(channel.name)”"), .alert(.setEnabled(after, !isOn))
-            )
+            _ = try await port.changeNotificationChannel(channel.id, change, ifVersion: nil, by: user)
+            return .done("\(isOn ? "enabled" : "disabled") “\(channel.name)”")
         case .delete(let channel):
-            try await port.deleteNotificationChannel(channel.id, by: user)
-            return (.done("deleted “\(channel.name)”"), nil)
+            try await port.deleteNotificationChannel(channel.id, ifVersion: nil, by: user)
+            return .done("deleted “\(channel.name)”")
         case .resend(let records):
             let (done, failure) = await each(records.map(\.id)) {
                 _ = try await port.resendNotification($0, by: user)
             }
-            return (try result("put back", .alert(edit), done, of: records.count, failure), nil)
+            return try result("put back", .alert(edit), done, of: records.count, failure)
         case .runTask(let name):
             let task = try await port.runTask(name, by: user)
             let words = "\(name): \(task.result ?? "done")"
-            return (task.succeeded == false ? .partly(words) : .done(words), nil)
-        case .setInterval(let name, let interval, let before):
+            return task.succeeded == false ? .partly(words) : .done(words)
+        case .setInterval(let name, let interval):
             var change = ScheduledTaskChange()
             change.interval = interval.map { .set($0) } ?? .clear
             let task = try await port.changeTask(name, change, by: user)
-            let undo = AlertEdit.setInterval(name, before, before: task.interval)
-            return (.done("\(name) runs every \(task.interval)"), .alert(undo))
+            return .done("\(name) runs every \(task.interval)")
         case .template(let before, let change):
-            let after = try await port.changeNotificationTemplate(
+            _ = try await port.changeNotificationTemplate(
                 before.event,
                 channel: before.channelId,
                 change,
                 by: user
             )
-            var undo = NotificationTemplateChange()
-            undo.title = .set(before.title)
-            undo.body = before.isDefault ? .clear : .set(before.body)
-            return (.done("saved \(edit.object)"), .alert(.template(after, undo)))
+            return .done("saved \(edit.object)")
         }
     }
 }

@@ -7,15 +7,54 @@ struct ChangeRunner {
 
     func run(_ change: ConsoleChange) async -> ChangeOutcome {
         do {
-            let (result, undo) = try await perform(change)
-            return ChangeOutcome(change: change, result: result, undo: undo)
+            let newest = change.auditedObject == nil ? nil : try await newestChange()
+            var outcome = try await outcome(of: change)
+            if let newest { outcome.undo = await takeBack(change, since: newest) }
+            return outcome
         } catch {
             let refusal = error as? OperationsError ?? OperationsError(.internalError, "\(error)")
-            return ChangeOutcome(change: change, result: .refused(refusal), undo: nil)
+            return ChangeOutcome(change: change, result: .refused(refusal))
         }
     }
 
-    private func perform(_ change: ConsoleChange) async throws -> (ChangeOutcome.Result, ConsoleChange?) {
+    private func outcome(of change: ConsoleChange) async throws -> ChangeOutcome {
+        switch change {
+        case .header(let edit):
+            let (result, rule) = try await perform(edit)
+            return ChangeOutcome(change: change, result: result, header: rule)
+        case .takeBack(_, _, .header(.change(let rule, _))):
+            let result = try await perform(change)
+            return ChangeOutcome(change: change, result: result, header: try await port.headerRule(rule.id, by: user))
+        default: return ChangeOutcome(change: change, result: try await perform(change))
+        }
+    }
+
+    private func newestChange() async throws -> Int {
+        try await port.operatorChanges(limit: 1, cursor: nil, by: user).items.first?.id ?? 0
+    }
+
+    /// What takes a change back: the lines that it has left in the operators' audit, newest first.
+    private func takeBack(_ change: ConsoleChange, since newest: Int) async -> ConsoleChange? {
+        var lines: [OperatorChange] = []
+        do {
+            let me = try await port.me(by: user).name
+            var cursor: String?
+            repeat {
+                let page = try await port.operatorChanges(limit: 50, cursor: cursor, by: user)
+                let new = page.items.prefix { $0.id > newest }
+                lines += new.filter {
+                    $0.undoable && $0.object == change.auditedObject && $0.operator == me
+                }
+                cursor = new.count == page.items.count ? page.nextCursor : nil
+            } while cursor != nil
+        } catch {
+            // The change stands all the same, and the list of changes is there to take it back.
+            return nil
+        }
+        return lines.isEmpty ? nil : .takeBack(lines.map(\.id), what: change.object, of: change)
+    }
+
+    private func perform(_ change: ConsoleChange) async throws -> ChangeOutcome.Result {
         switch change {
         case .createKey(let fields):
             var draft = ClientKeyDraft(name: fields.name, owner: fields.owner)
@@ -24,27 +63,24 @@ struct ChangeRunner {
             draft.limits = fields.limits.change
             draft.quota = fields.quota?.change
             draft.notes = fields.notes
-            return (.created(try await port.createClientKey(draft, by: user)), nil)
+            return .created(try await port.createClientKey(draft, by: user))
         case .editKey(let id, _, let version, let fields): return try await edit(id, version, fields)
-        case .setEnabled(let ids, let names, let isOn):
+        case .setEnabled(let ids, _, let isOn):
             var update = ClientKeyChange()
             update.enabled = .set(isOn)
             let prepared = update
             let (done, failure) = await each(ids) {
                 _ = try await port.changeClientKey($0, prepared, ifVersion: nil, by: user)
             }
-            let undone = Array(names.prefix(done))
-            let undo =
-                done == 0 ? nil : ConsoleChange.setEnabled(ids: Array(ids.prefix(done)), names: undone, !isOn)
-            return (try result(isOn ? "enabled" : "disabled", change, done, of: ids.count, failure), undo)
+            return try result(isOn ? "enabled" : "disabled", change, done, of: ids.count, failure)
         case .rotate(let id, _, let overlap):
-            return (.created(try await port.rotateClientKey(id, overlap: overlap, by: user)), nil)
+            return .created(try await port.rotateClientKey(id, overlap: overlap, by: user))
         case .revoke(let ids, _):
             let (done, failure) = await each(ids) { _ = try await port.revokeClientKey($0, by: user) }
-            return (try result("revoked", change, done, of: ids.count, failure), nil)
+            return try result("revoked", change, done, of: ids.count, failure)
         case .delete(let ids, _):
-            let (done, failure) = await each(ids) { try await port.deleteClientKey($0, by: user) }
-            return (try result("deleted", change, done, of: ids.count, failure), nil)
+            let (done, failure) = await each(ids) { try await port.deleteClientKey($0, ifVersion: nil, by: user) }
+            return try result("deleted", change, done, of: ids.count, failure)
         case .cut(let ids, _):
             var ended = 0
             let (done, failure) = await each(ids) { id in
@@ -56,17 +92,20 @@ struct ChangeRunner {
             }
             let note = ended > 0 ? "; \(ended) had ended by themselves" : ""
             guard failure == nil else {
-                return (try result("cut off", change, done, of: ids.count, failure), nil)
+                return try result("cut off", change, done, of: ids.count, failure)
             }
-            return (.done("cut off \(change.object)\(note)"), nil)
+            return .done("cut off \(change.object)\(note)")
         case .pool(let edit): return try await perform(edit)
         case .upstream(let edit): return try await perform(edit)
         case .rule(let edit): return try await perform(edit)
-        case .header(let edit): return try await perform(edit)
+        case .header(let edit): return try await perform(edit).result
         case .alert(let edit): return try await perform(edit)
         case .reload:
             try await port.reload(by: user)
-            return (.done("the configuration has been read again"), nil)
+            return .done("the configuration has been read again")
+        case .takeBack(let lines, _, _):
+            let (done, failure) = await each(lines) { _ = try await port.undo(change: $0, by: user) }
+            return try result("took back what was done to", change, done, of: lines.count, failure)
         }
     }
 
@@ -93,47 +132,20 @@ struct ChangeRunner {
         return .partly("\(verb) \(done) of \(count), then: \(PortFeed.reason(failure))")
     }
 
-    /// Makes rows again that were deleted, in the order in which they stood, so that each finds its place.
-    func bringBack<Row>(
-        _ rows: [Row],
-        _ change: ([Row]) -> ConsoleChange,
-        create: (Row) async throws -> Void
-    ) async throws -> (ChangeOutcome.Result, ConsoleChange?) {
-        let (done, failure) = await each(Array(rows.indices)) { try await create(rows[$0]) }
-        let rest = Array(rows.dropFirst(done))
-        let undo = rest.isEmpty ? nil : change(rest)
-        if done == 0, let failure {
-            // Nothing is lost: it can be tried again.
-            return (.partly("brought none back: \(PortFeed.reason(failure))"), undo)
-        }
-        return (try result("brought back", change(rows), done, of: rows.count, failure), undo)
-    }
-
     private func edit(
         _ id: Int,
         _ version: Int,
         _ fields: ClientKeyDraftFields
-    ) async throws -> (ChangeOutcome.Result, ConsoleChange?) {
-        let before = try await port.clientKey(id, by: user)
+    ) async throws -> ChangeOutcome.Result {
         var update = ClientKeyChange()
         update.name = .set(fields.name)
         update.owner = .set(fields.owner)
         update.expiresAt = fields.expiresAt.map { .set($0) } ?? .clear
-        update.permissions = .set(fields.permissions)
+        update.permissions = .set(PermissionsChange(fields.permissions))
         update.limits = .set(fields.limits.change)
         update.quota = fields.quota.map { .set($0.change) } ?? .clear
         update.notes = .set(fields.notes)
         let after = try await port.changeClientKey(id, update, ifVersion: version, by: user)
-        var old = ClientKeyDraftFields()
-        old.name = before.name
-        old.limits = before.limits
-        old.quota = before.quota?.quota
-        old.owner = before.owner
-        old.expiresAt = before.expiresAt
-        old.permissions = before.permissions
-        old.notes = before.notes
-        // Only while nobody else has changed it since.
-        let undo = ConsoleChange.editKey(id: id, name: after.name, version: after.version, old)
-        return (.done("saved “\(after.name)”"), undo)
+        return .done("saved “\(after.name)”")
     }
 }

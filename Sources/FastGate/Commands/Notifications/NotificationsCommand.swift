@@ -301,7 +301,7 @@ struct ChannelsDelete: AsyncParsableCommand {
         try await CommandRun.run {
             let client = try connection.client()
             let found = try await channel.find(client)
-            try await client.deleteNotificationChannel(found.id, by: GatewayConnection.me)
+            try await client.deleteNotificationChannel(found.id, ifVersion: nil, by: GatewayConnection.me)
             Output.errorLine("the channel \(found.name) is deleted")
         }
     }

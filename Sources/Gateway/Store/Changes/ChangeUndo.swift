@@ -8,6 +8,9 @@ struct ChangeUndo {
         let change: OperatorChange
         /// Every row that has become another one by it.
         let touches: [Changeset.Touch]
+        /// Keys whose state has become another one, as it is now: their rows may be written at any time by what the
+        /// pool finds out.
+        let keys: [UpstreamKeyRow]
     }
 
     let database: DatabasePool
@@ -51,7 +54,14 @@ struct ChangeUndo {
             guard let made = try OperatorNotes.change(first, db) else {
                 throw DatabaseError(message: "the line of the undo is not there")
             }
-            return Outcome(change: made, touches: touches)
+            return Outcome(change: made, touches: touches, keys: try Self.keys(touches, db))
+        }
+    }
+
+    private static func keys(_ touches: [Changeset.Touch], _ db: Database) throws -> [UpstreamKeyRow] {
+        try touches.filter { $0.table == "upstream_keys" && $0.columns.contains("state") }.compactMap { touch in
+            let sql = "SELECT * FROM upstream_keys WHERE id = ?"
+            return try Row.fetchOne(db, sql: sql, arguments: [touch.id]).map(UpstreamStore.key)
         }
     }
 
