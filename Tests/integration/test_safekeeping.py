@@ -3,6 +3,7 @@
 import base64
 import os
 import sqlite3
+import tarfile
 import threading
 
 import pytest
@@ -239,3 +240,47 @@ def test_an_exchange_that_runs_during_a_purge_is_whole_afterwards(gateway, mock)
     [record] = gateway.logs(1)
     assert record["error"] is None and record["stream_chunks"] > 30
     assert gateway.admin("POST", "/logs/purge", {"client_key_id": made["id"]}).json["records"] == 1
+
+
+def test_the_console_keeps_things_safe_too(stocked, attach, tmp_path):
+    """Backing up, another master key and erasing a caller, each by its name."""
+    file = tmp_path / "kept.tar"
+    assert ask(stocked) == 200
+    stocked.logs(1)
+    terminal = attach(columns=80, lines=24)
+    terminal.press("0")
+    terminal.wait_for("Who changed what")
+
+    def back_up():
+        terminal.press("b")
+        terminal.wait_for("on this console's machine")
+        terminal.press(*str(file), "Ctrl-S")
+
+    back_up()
+    terminal.wait_for(lambda: "kept.tar has" in terminal.text.replace("\n", ""), what="a backup")
+    with tarfile.open(file) as archive:
+        assert any(name.endswith("config.db") for name in archive.getnames())
+    assert file.stat().st_mode & 0o777 == 0o600 and not os.path.exists(f"{file}.part")
+    # What is there is not written over, and the form stays.
+    back_up()
+    terminal.wait_for("exists")
+    terminal.press("Esc")
+    terminal.wait_for("What you have typed is not saved")
+    terminal.press("d")
+    terminal.wait_for(lambda: "Cancel" not in terminal.text, what="the form's going")
+    before = (stocked.folder / "data" / "master.key").read_text()
+    terminal.press(":")
+    terminal.press(*"rotate-master-key", "Enter")
+    terminal.wait_for("Another master key")
+    terminal.press("y")
+    terminal.wait_for("are sealed anew")
+    assert (stocked.folder / "data" / "master.key").read_text() != before and ask(stocked) == 200
+    stocked.logs(2)
+    terminal.press("4")
+    terminal.wait_for("key1")
+    terminal.press(":")
+    terminal.press(*"keys.purge", "Enter")
+    terminal.wait_for("for good")
+    terminal.press(*"key1", "Tab", "Enter")
+    terminal.wait_for("erased 2 records")
+    assert stocked.admin("GET", "/logs").json["items"] == []

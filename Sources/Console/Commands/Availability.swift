@@ -9,7 +9,8 @@ extension ConsoleState {
             guard case .inProcess = mode else { return nil }
             return "the gateway runs in this process: stopped, it would keep callers waiting"
         case .undo: return undo == nil ? "nothing to undo" : nil
-        case .undoChange: return system.changes.selection.map(ChangeText.refusalOfUndo) ?? "there is no change"
+        case .undoChange:
+            return system.changes.selection.map(ChangeText.refusalOfUndo) ?? "there is no change"
         case .sort:
             return switch pane {
             case .logs, .dashboard: "the log stands in the order of time"
@@ -38,6 +39,9 @@ extension ConsoleState {
             if let refusalOfKey { return refusalOfKey }
             return keys.table.targets.allSatisfy { $0.revokedAt != nil } ? "already revoked" : nil
         case .deleteKey, .keyLogs: return refusalOfKey
+        case .purgeKey:
+            return keys.table.markCount > 1
+                ? "erase one key's log at a time; Esc takes the marks away" : refusalOfKey
         case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
             .deletePoolKey, .poolKeyLogs, .importPool:
             return refusalOfPool(id)

@@ -110,6 +110,7 @@ enum CommandID: String, CaseIterable, Sendable {
     case rotateKey = "keys.rotate"
     case revokeKey = "keys.revoke"
     case deleteKey = "keys.delete"
+    case purgeKey = "keys.purge"
     case keyLogs = "keys.logs"
 
     case newPoolKey = "pool.new"
@@ -175,4 +176,6 @@ enum CommandID: String, CaseIterable, Sendable {
 
     case reload = "system.reload"
     case undoChange = "system.undo"
+    case backUp = "system.backup"
+    case rotateMasterKey = "system.rotate-master-key"
 }

@@ -211,6 +211,13 @@ enum CommandRegistry {
             isChange: true
         ),
         Command(id: .deleteKey, title: "Delete", keys: ["D"], context: .keys, isChange: true),
+        Command(
+            id: .purgeKey,
+            title: "Erase what the log holds of it",
+            keys: [],
+            context: .keys,
+            isChange: true
+        ),
         Command(id: .keyLogs, title: "Its requests in the logs", keys: ["L"], context: .keys, hint: "logs"),
     ]
 
@@ -371,25 +378,6 @@ enum CommandRegistry {
             title: "Bring the default rules back",
             keys: [],
             context: .rules,
-            isChange: true
-        ),
-    ]
-
-    private static let system = [
-        Command(
-            id: .reload,
-            title: "Read the configuration file again",
-            keys: ["ctrl-r"],
-            context: .system,
-            hint: "reload",
-            isChange: true
-        ),
-        Command(
-            id: .undoChange,
-            title: "Take the chosen change back",
-            keys: ["U"],
-            context: .system,
-            hint: "undo it",
             isChange: true
         ),
     ]

@@ -22,6 +22,8 @@ enum ConsoleEffect: Sendable, Equatable {
     case loadHeaders
     case loadAlerts
     case importKeys(path: String, ImportOptions)
+    /// Everything that the gateway keeps, into a file on the console's machine.
+    case backUp(path: String, log: Bool)
     /// To be edited.
     case loadTemplate(NotificationEvent)
     case runScript(ScriptTest, number: Int)
@@ -89,13 +91,18 @@ enum ConsoleChange: Sendable, Equatable {
     /// Exchanges in flight, with the names of their client keys.
     case cut(ids: [Int], names: [String])
     case reload
+    case rotateMasterKey
+    /// Erases what the log holds of a client key.
+    case purge(id: Int, name: String)
     /// Undoes lines of the operators' audit, in this order; with the change that has made them, where it was here.
     indirect case takeBack([Int], what: String, of: ConsoleChange?)
 
     /// The client keys that it is about.
     var ids: [Int] {
         switch self {
-        case .createKey, .reload, .cut, .pool, .upstream, .rule, .header, .alert, .takeBack: []
+        case .createKey, .reload, .rotateMasterKey, .purge, .cut, .pool, .upstream, .rule, .header, .alert,
+            .takeBack:
+            []
         case .editKey(let id, _, _, _), .rotate(let id, _, _): [id]
         case .setEnabled(let ids, _, _), .revoke(let ids, _), .delete(let ids, _): ids
         }
@@ -115,6 +122,8 @@ enum ConsoleChange: Sendable, Equatable {
         case .header(let edit): edit.object
         case .alert(let edit): edit.object
         case .reload: "the configuration"
+        case .rotateMasterKey: "the master key"
+        case .purge(_, let name): "“\(name)”"
         case .takeBack(_, let what, _): what
         }
     }
@@ -131,7 +140,7 @@ enum ConsoleChange: Sendable, Equatable {
         case .alert(.template): "notification_template"
         case .alert(.resend): nil
         case .alert: "notification_channel"
-        case .cut, .reload, .takeBack: nil
+        case .cut, .reload, .rotateMasterKey, .purge, .takeBack: nil
         }
     }
 }

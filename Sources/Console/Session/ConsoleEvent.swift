@@ -40,6 +40,9 @@ enum ConsoleEvent: Sendable {
         /// Of the run that was asked for with this number.
         case ran(Result<ScriptTestResult, OperationsError>, number: Int)
         case importing(count: Int, total: Int, unit: String)
+        /// So many bytes are in the file.
+        case backingUp(Int)
+        case backedUp(path: String, log: Bool, Result<Int, OperationsError>)
         case imported(path: String, ImportOptions, Result<BatchResult, OperationsError>)
         /// What has come of the answer that is watched.
         case watched(Int, WatchedPiece)

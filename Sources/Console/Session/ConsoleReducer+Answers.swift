@@ -90,6 +90,8 @@ extension ConsoleState {
         case .ran(let result, let number): take(result, ofRun: number)
         case .importing(let count, let total, let unit): importing(count, of: total, unit)
         case .imported(let path, let options, let result): return imported(path, options, result)
+        case .backingUp(let bytes): say("backing up: \(ByteText.short(bytes)) written", .info, for: 30)
+        case .backedUp(let path, let log, let result): backedUp(path, log, result)
         case .watched(let id, let piece): take(piece, of: id)
         case .watchOver(let id, let reason): watchIsOver(id, reason)
         case .told(let question, let result): return take(result, of: question)
@@ -123,7 +125,8 @@ extension ConsoleState {
         case .channels, .tasks, .notifications: return pane == .alerts
         case .ran: return pane == .scripts
         case .status, .operators, .changes: return pane == .system
-        case .live, .changed, .failed, .told, .template, .importing, .imported: return true
+        case .live, .changed, .failed, .told, .template, .importing, .imported, .backingUp, .backedUp:
+            return true
         }
     }
 

@@ -60,7 +60,8 @@ extension ConsoleState {
             return runDashboard(id)
         case .pauseLogs, .nextError, .previousError, .sameCaller, .jumpToTime, .copyCurl: return runLogs(id)
         case .pauseLive, .rawText, .cutExchange, .liveCaller, .liveLogs: return runInFlight(id)
-        case .newKey, .editKey, .toggleKey, .rotateKey, .revokeKey, .deleteKey, .keyLogs: return runKeys(id)
+        case .newKey, .editKey, .toggleKey, .rotateKey, .revokeKey, .deleteKey, .purgeKey, .keyLogs:
+            return runKeys(id)
         case .newPoolKey, .editPoolKey, .togglePoolKey, .banPoolKey, .resetPoolKey, .testPoolKey,
             .deletePoolKey, .poolKeyLogs, .importPool:
             return runPool(id)
@@ -82,6 +83,8 @@ extension ConsoleState {
             return runAlerts(id)
         case .reload: return [.change(.reload)]
         case .undoChange: askToUndo()
+        case .backUp: overlays.append(.form(BackupForm.form(), .backup))
+        case .rotateMasterKey: askToRotateMasterKey()
         }
         return []
     }

@@ -180,6 +180,7 @@ enum Overlay: Sendable {
         case editChannel(NotificationChannel)
         case taskInterval(ScheduledTask)
         case importKeys
+        case backup
         /// Why keys are banned.
         case banReason(PoolEdit)
     }

@@ -15,6 +15,7 @@ extension ConsoleState {
         case .newChannel, .editChannel: ChannelForm.check(&form, isComplete: isComplete)
         case .taskInterval: ChannelForm.checkInterval(&form)
         case .importKeys: Self.checkImport(&form, isComplete: isComplete)
+        case .backup: BackupForm.check(&form, isComplete: isComplete)
         case .banReason: PoolForm.checkReason(&form)
         }
     }
@@ -55,6 +56,7 @@ extension ConsoleState {
         case .taskInterval(let task):
             return .change(.alert(.setInterval(task.name.rawValue, form.given("interval"))))
         case .importKeys: return Self.importEffect(form)
+        case .backup: return BackupForm.effect(form)
         case .banReason(let edit): return .change(.pool(edit.because(form.given("reason"))))
         // Nothing that the gateway has to know of.
         case .scriptContext: return nil
@@ -73,7 +75,7 @@ extension Overlay.FormPurpose {
         case .newHeader, .editHeader, .saveScript: HeaderForm.field(of: parameter)
         case .newChannel, .editChannel, .taskInterval: ChannelForm.field(of: parameter)
         // What does not hold of a file is what does not hold of its place here.
-        case .importKeys: "path"
+        case .importKeys, .backup: "path"
         case .banReason: "reason"
         case .scriptContext: nil
         }

@@ -166,6 +166,7 @@ final class PortFeed: Sendable {
                 mailbox.post(.headers(try await port.headerRules(ofUpstream: nil, by: user).items))
             case .loadAlerts: try await loadAlerts()
             case .importKeys(let path, let options): await importKeys(path, options)
+            case .backUp(let path, let log): await backUp(path, log: log)
             case .loadTemplate(let event):
                 mailbox.post(.template(try await port.notificationTemplate(event, channel: nil, by: user)))
             case .runScript(let test, let number): await runScript(test, number)

@@ -371,7 +371,11 @@ struct KeysDelete: AsyncParsableCommand {
     func run() async throws {
         try await CommandRun.run {
             let client = try connection.client()
-            try await client.deleteClientKey(try await wanted.id(client), ifVersion: nil, by: GatewayConnection.me)
+            try await client.deleteClientKey(
+                try await wanted.id(client),
+                ifVersion: nil,
+                by: GatewayConnection.me
+            )
             Output.errorLine("client key \(wanted.key) is deleted")
         }
     }

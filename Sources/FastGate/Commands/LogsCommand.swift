@@ -32,7 +32,9 @@ struct LogsCommand: AsyncParsableCommand {
             let client = try connection.client()
             if let id { return try await show(id, client) }
             let (records, cursor) = try await newest(client)
-            if connection.json, !follow { return try CommandRun.showJSON(Page(items: records, nextCursor: cursor)) }
+            if connection.json, !follow {
+                return try CommandRun.showJSON(Page(items: records, nextCursor: cursor))
+            }
             for record in records.reversed() { try show(record) }
             if follow { try await tail(client) }
         }

@@ -18,7 +18,9 @@ package struct ProxyURL: Hashable, Sendable {
         var rest = text.dropFirst(7)
         if rest.hasSuffix("/") { rest = rest.dropLast() }
         guard rest.utf8.allSatisfy(ASCII.isTarget), !rest.contains(where: { "/?#\\".contains($0) }) else {
-            throw ConfigurationError("must be http://host:port and no more, but for a user and password before an @")
+            throw ConfigurationError(
+                "must be http://host:port and no more, but for a user and password before an @"
+            )
         }
         var shown = rest
         if let at = rest.lastIndex(of: "@") {

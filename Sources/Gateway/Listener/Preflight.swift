@@ -27,7 +27,9 @@ struct Preflight: Sendable {
         buffer.write(
             "\r\naccess-control-expose-headers: x-request-id, retry-after, x-fastgate-attempts, x-fastgate-overhead-us, "
         )
-        buffer.write("x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests\r\n")
+        buffer.write(
+            "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests\r\n"
+        )
     }
 
     /// A whole answer to `OPTIONS`, which never reaches an upstream.

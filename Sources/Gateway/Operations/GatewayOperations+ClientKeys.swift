@@ -44,7 +44,9 @@ extension GatewayOperations {
             }
             row.key.owner = change.owner.applied(to: row.key.owner) ?? ""
             row.key.expiresAt = change.expiresAt.applied(to: row.key.expiresAt)
-            row.key.permissions = try ClientKeyRules.checked(change.permissions.applied(to: row.key.permissions))
+            row.key.permissions = try ClientKeyRules.checked(
+                change.permissions.applied(to: row.key.permissions)
+            )
             row.key.limits = try change.limits.applied(to: row.key.limits)
             row.key.quota = try change.quota.applied(to: row.key.quota?.quota).map { QuotaStanding($0) }
             row.key.notes = try ClientKeyRules.notes(change.notes.applied(to: row.key.notes))

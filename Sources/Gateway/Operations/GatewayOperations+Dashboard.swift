@@ -170,15 +170,15 @@ extension GatewayOperations {
     ) -> [Problem] {
         // A key at a limit of ours is as it should be.
         keys.others.filter { !$0.slot.health.mayBeUsed }.map { key in
-                let health = key.slot.health
-                return Problem(
-                    health.state == .banned && health.cause != .hand ? .error : .warning,
-                    kind: "pool",
-                    name: "\(upstream.slug)/\(key.name)",
-                    state: health.name.rawValue,
-                    detail: health.reason ?? "by an operator"
-                )
-            }
+            let health = key.slot.health
+            return Problem(
+                health.state == .banned && health.cause != .hand ? .error : .warning,
+                kind: "pool",
+                name: "\(upstream.slug)/\(key.name)",
+                state: health.name.rawValue,
+                detail: health.reason ?? "by an operator"
+            )
+        }
     }
 
     // MARK: Over time

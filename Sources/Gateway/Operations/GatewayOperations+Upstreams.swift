@@ -147,7 +147,9 @@ extension GatewayOperations {
             try rest(change.maxCooldown.applied(to: definition.maxCooldown.text)) ?? defaults.maxCooldown
         definition.fallbacks = change.fallbacks.applied(to: definition.fallbacks) ?? []
         definition.caFile = change.caFile.applied(to: definition.caFile)
-        if !change.proxyUrl.isKept { definition.proxyURL = try change.proxyUrl.applied(to: nil).map(proxyURL) }
+        if !change.proxyUrl.isKept {
+            definition.proxyURL = try change.proxyUrl.applied(to: nil).map(proxyURL)
+        }
         definition.probe = try probe(change.probe.applied(to: definition.probe?.text))
         switch change.timeouts {
         case .keep: break

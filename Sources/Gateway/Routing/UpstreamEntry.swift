@@ -57,7 +57,9 @@ final class UpstreamEntry: Sendable {
         if let proxy = definition.proxyURL, !base.isSecure {
             // A proxy is told the whole address; what is secret goes through a tunnel.
             pathPrefix = "http://\(base.authority)\(base.path)"
-            if let authorization = proxy.authorization { hostLine += "proxy-authorization: \(authorization)\r\n" }
+            if let authorization = proxy.authorization {
+                hostLine += "proxy-authorization: \(authorization)\r\n"
+            }
         }
         self.hostLine = Array(hostLine.utf8)
         self.pathPrefix = Array(pathPrefix.utf8)

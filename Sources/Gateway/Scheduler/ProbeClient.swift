@@ -73,17 +73,20 @@ struct ProbeClient: Sendable {
             .resolver(AddressBookResolver(book: addressBook, loop: loop))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if proxy == nil || tls == nil { try Self.addHandlers(channel, tls, identity, collector.value) }
+                    if proxy == nil || tls == nil {
+                        try Self.addHandlers(channel, tls, identity, collector.value)
+                    }
                 }
             }
             .connect(host: host, port: port)
             .flatMap { channel in
                 guard let proxy, tls != nil else { return channel.eventLoop.makeSucceededFuture(channel) }
                 let limit = Self.timeLimit
-                return ProxyTunnel.open(on: channel, to: identity.authority, by: proxy, within: limit).flatMapThrowing {
-                    try Self.addHandlers(channel, tls, identity, collector.value)
-                    return channel
-                }
+                return ProxyTunnel.open(on: channel, to: identity.authority, by: proxy, within: limit)
+                    .flatMapThrowing {
+                        try Self.addHandlers(channel, tls, identity, collector.value)
+                        return channel
+                    }
             }
             .get()
     }

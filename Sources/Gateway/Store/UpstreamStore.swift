@@ -197,8 +197,10 @@ struct UpstreamStore: Sendable {
 
     func delete(_ table: String, _ id: Int, ifVersion: Int?, before: String, by user: Operator) throws {
         try database.change { db in
-            let find = table == "upstream"
-                ? "SELECT version FROM upstreams WHERE id = ?" : "SELECT version FROM upstream_keys WHERE id = ?"
+            let find =
+                table == "upstream"
+                ? "SELECT version FROM upstreams WHERE id = ?"
+                : "SELECT version FROM upstream_keys WHERE id = ?"
             if let version = try Int.fetchOne(db, sql: find, arguments: [id]) {
                 try Precondition.check(ifVersion, is: version)
             }

@@ -48,7 +48,8 @@ struct AttemptFailure: Error {
         case .truncated: Refusal(.truncated, "The upstream ended its answer too early.")
         case .protocolError: Refusal(.upstreamProtocol, "The upstream's answer is not valid HTTP.")
         case .connectTimeout: Refusal(.upstreamTimeout, "Connecting to the upstream took too long.")
-        case .firstByteTimeout: Refusal(.upstreamTimeout, "The upstream sent no first byte of an answer in time.")
+        case .firstByteTimeout:
+            Refusal(.upstreamTimeout, "The upstream sent no first byte of an answer in time.")
         case .idleTimeout: Refusal(.upstreamTimeout, "The upstream's answer was idle for too long.")
         case .overloaded:
             Refusal(.overloaded, "Too many connections to the upstream are open.", retryAfter: 1)

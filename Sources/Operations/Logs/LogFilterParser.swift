@@ -139,7 +139,8 @@ enum LogFilterLexer {
     static func joined(_ tokens: [LogFilterToken]) -> [LogFilterToken] {
         var result: [LogFilterToken] = []
         for token in tokens {
-            guard token.kind == .word, let last = result.last, last.awaitsMore || token.goesOn(from: last) else {
+            guard token.kind == .word, let last = result.last, last.awaitsMore || token.goesOn(from: last)
+            else {
                 result.append(token)
                 continue
             }

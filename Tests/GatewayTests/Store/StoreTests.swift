@@ -15,7 +15,7 @@ import Testing
         let folder = try TemporaryFolder()
         let first = try directory(folder)
         #expect { try directory(folder) } throws: { error in
-            "\(error)".contains("pid \(getpid())") && "\(error)".contains("fastgate status")
+            "\(error)".contains("pid \(getpid())") && "\(error)".contains("fastgate console")
         }
         withExtendedLifetime(first) {}
     }

@@ -76,11 +76,11 @@ enum DashboardRoutes {
             let grouping = try request.choice("by", default: StatsGrouping.clientKey)
             let filter = request.text("filter") ?? ""
             return try await request.port.stats(
-                    by: grouping,
-                    filter: filter,
-                    from: try request.time("from"),
-                    by: request.user
-                )
+                by: grouping,
+                filter: filter,
+                from: try request.time("from"),
+                by: request.user
+            )
         },
         .list("/exchanges", "live", "Exchanges that run now") { request in
             try await request.port.exchanges(by: request.user)

@@ -23,6 +23,7 @@ extension ConsoleState {
         case .rotateKey: askRotation()
         case .revokeKey: ask(.revoke)
         case .deleteKey: ask(.delete)
+        case .purgeKey: askToPurge()
         case .keyLogs:
             guard let key = keys.table.selection else { return [] }
             pane = .logs
@@ -69,6 +70,20 @@ extension ConsoleState {
             buttons: KeyForm.overlaps.map { .init(label: $0.label, key: $0.key) }
         )
         overlays.append(.dialog(dialog, .rotate(id: key.id, name: key.name)))
+    }
+
+    private mutating func askToPurge() {
+        guard let key = keys.table.selection else { return }
+        let dialog = Dialog(
+            title: "Erase the log of \(key.name)",
+            text: [
+                "Every record, header and body of “\(key.name)” until now, for good: this cannot be undone. Figures keep "
+                    + "their counts, backups what they held. The key goes on working."
+            ],
+            buttons: [.init(label: "Erase", key: Key("y"))],
+            typing: key.name
+        )
+        overlays.append(.dialog(dialog, .change(.purge(id: key.id, name: key.name))))
     }
 
     private enum Ending {

@@ -186,7 +186,30 @@ enum RecordText {
                 .map { TextView.Line(StyledText($0, .string), copy: said) }
             lines.append(TextView.Line(StyledText("")))
         }
-        return lines + plain(text)
+        return lines + plainEvents(text)
+    }
+
+    /// Each event with its number and what it adds to the text; what adds nothing stands as it came.
+    private static func plainEvents(_ text: String) -> [TextView.Line] {
+        var number = 0
+        return text.split(separator: "\n").prefix(2000).map { line in
+            guard line.hasPrefix("data:") else {
+                return TextView.Line(StyledText(expandTabs(line), .muted), copy: String(line))
+            }
+            number += 1
+            let data = String(line.dropFirst(5)).trimmingSpaces()
+            var shown = StyledText(
+                String(repeating: " ", count: max(0, 5 - "\(number)".count)) + "\(number)  ",
+                .muted
+            )
+            if let delta = StreamText.delta(data), !delta.isEmpty {
+                shown.append("+ ", .muted)
+                shown.append(delta.replacing("\n", with: "⏎"), .string)
+            } else {
+                shown.append(expandTabs(data[...]))
+            }
+            return TextView.Line(shown, copy: String(line))
+        }
     }
 
     // MARK: curl

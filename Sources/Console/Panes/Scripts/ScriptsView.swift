@@ -47,10 +47,26 @@ enum ScriptsView {
         case .none:
             let key = state.keymap.key(for: .runScript)?.description ?? "the palette"
             canvas.write("\(key) runs it", x: rect.x + 1, y: rect.y, .muted, width: rect.width - 1)
+            drawHelp(scripts.language, on: &canvas, in: rect)
         case .running:
             canvas.write("running \(canvas.glyphs.ellipsis)", x: rect.x + 1, y: rect.y, .muted)
         case .done, .refused:
             scripts.result.draw(on: &canvas, in: rect, isFocused: scripts.part == .result)
+        }
+    }
+
+    private static func drawHelp(_ language: ScriptLanguage, on canvas: inout Canvas, in rect: Rect) {
+        let width = rect.width - 12
+        guard width >= 10 else { return }
+        var y = rect.y + 2
+        for row in ScriptHelp.rows(language) {
+            let lines = Wrap.lines(row.text, width: width)
+            guard y + lines.count <= rect.y + rect.height else { return }
+            canvas.write(row.name, x: rect.x + 1, y: y, .name, width: 9)
+            for line in lines {
+                canvas.write(line, x: rect.x + 11, y: y, .muted, width: width)
+                y += 1
+            }
         }
     }
 

@@ -27,7 +27,8 @@ enum ChangeText {
     /// nil when it can be taken back.
     static func refusalOfUndo(_ change: OperatorChange) -> String? {
         if change.undoable { return nil }
-        return change.undoneBy.map { "change \($0) has taken it back" } ?? "it has changed nothing that can be brought back"
+        return change.undoneBy.map { "change \($0) has taken it back" }
+            ?? "it has changed nothing that can be brought back"
     }
 
     static func lines(_ change: OperatorChange, zone: Int) -> [TextView.Line] {

@@ -201,12 +201,18 @@ enum DetailText {
 
 /// What came of asking a backend.
 enum ProbeLines {
+    /// What a text over the panes has room for on the smallest usual screen.
+    private static let bodyWidth = 58
+
     static func lines(_ result: ProbeResult, zone: Int) -> [TextView.Line] {
         var lines = [
             TextView.Line(StyledText(result.message, result.success ? .ok : .warning), copy: result.message),
             TextView.Line(StyledText()),
         ]
-        var rows = [("asked", "GET \(result.path)"), ("at", TimeText.clock(result.time, zone: zone))]
+        var rows = [
+            ("asked", "GET \(result.path), behind the base URL"),
+            ("at", TimeText.clock(result.time, zone: zone)),
+        ]
         if let key = result.upstreamKey { rows.append(("with the key", key)) }
         if let address = result.address { rows.append(("address", address)) }
         if let status = result.status { rows.append(("status", "\(status)")) }
@@ -216,9 +222,9 @@ enum ProbeLines {
         lines += DetailText.lines(rows)
         if let body = result.body {
             lines.append(TextView.Line(StyledText()))
-            lines += body.split(separator: "\n", omittingEmptySubsequences: false).map {
-                TextView.Line(StyledText(String($0), .muted), copy: body)
-            }
+            lines += body.split(separator: "\n", omittingEmptySubsequences: false)
+                .flatMap { Wrap.lines(String($0), width: bodyWidth) }
+                .map { TextView.Line(StyledText($0, .muted), copy: body) }
         }
         return lines
     }

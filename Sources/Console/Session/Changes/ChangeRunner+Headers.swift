@@ -16,7 +16,9 @@ extension ChangeRunner {
             let (done, failure) = await each(rules.map(\.id)) {
                 _ = try await port.changeHeaderRule($0, prepared, ifVersion: nil, by: user)
             }
-            return (try result(isOn ? "enabled" : "disabled", .header(edit), done, of: rules.count, failure), nil)
+            return (
+                try result(isOn ? "enabled" : "disabled", .header(edit), done, of: rules.count, failure), nil
+            )
         case .delete(let rules):
             let (done, failure) = await each(rules.map(\.id)) {
                 try await port.deleteHeaderRule($0, ifVersion: nil, by: user)

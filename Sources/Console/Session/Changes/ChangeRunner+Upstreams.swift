@@ -34,7 +34,9 @@ extension ChangeRunner {
             _ = try await port.changeUpstreamKey(id, change, ifVersion: version, by: user)
             return .done("saved “\(name)”")
         case .delete(let ids, _):
-            let (done, failure) = await each(ids) { try await port.deleteUpstreamKey($0, ifVersion: nil, by: user) }
+            let (done, failure) = await each(ids) {
+                try await port.deleteUpstreamKey($0, ifVersion: nil, by: user)
+            }
             return try result("deleted", .pool(edit), done, of: ids.count, failure)
         case .setState(let ids, _, let state, let reason):
             let (done, failure) = await each(ids) {
@@ -62,7 +64,9 @@ extension ChangeRunner {
             }
             return try result(isOn ? "enabled" : "disabled", .rule(edit), done, of: rules.count, failure)
         case .delete(let rules):
-            let (done, failure) = await each(rules.map(\.id)) { try await port.deleteRule($0, ifVersion: nil, by: user) }
+            let (done, failure) = await each(rules.map(\.id)) {
+                try await port.deleteRule($0, ifVersion: nil, by: user)
+            }
             return try result("deleted", .rule(edit), done, of: rules.count, failure)
         case .reorder(let ids, let name):
             _ = try await port.reorderRules(ids, by: user)

@@ -24,7 +24,11 @@ struct ChangeRunner {
             return ChangeOutcome(change: change, result: result, header: rule)
         case .takeBack(_, _, .header(.change(let rule, _))):
             let result = try await perform(change)
-            return ChangeOutcome(change: change, result: result, header: try await port.headerRule(rule.id, by: user))
+            return ChangeOutcome(
+                change: change,
+                result: result,
+                header: try await port.headerRule(rule.id, by: user)
+            )
         default: return ChangeOutcome(change: change, result: try await perform(change))
         }
     }
@@ -79,7 +83,9 @@ struct ChangeRunner {
             let (done, failure) = await each(ids) { _ = try await port.revokeClientKey($0, by: user) }
             return try result("revoked", change, done, of: ids.count, failure)
         case .delete(let ids, _):
-            let (done, failure) = await each(ids) { try await port.deleteClientKey($0, ifVersion: nil, by: user) }
+            let (done, failure) = await each(ids) {
+                try await port.deleteClientKey($0, ifVersion: nil, by: user)
+            }
             return try result("deleted", change, done, of: ids.count, failure)
         case .cut(let ids, _):
             var ended = 0
@@ -103,6 +109,15 @@ struct ChangeRunner {
         case .reload:
             try await port.reload(by: user)
             return .done("the configuration has been read again")
+        case .rotateMasterKey:
+            let made = try await port.rotateMasterKey(to: nil, by: user)
+            let count = made.upstreamKeys + made.notificationChannels
+            let before = made.previousFile.map { "; backups of before need \($0)" } ?? ""
+            return .done("\(count) values are sealed anew\(before)")
+        case .purge(let id, let name):
+            let result = try await port.purgeLog(ofClientKey: id, by: user)
+            let more = result.inFlight > 0 ? "; \(result.inFlight) of it run now and will be in the log" : ""
+            return .done("erased \(result.records) records and \(result.bodies) bodies of “\(name)”\(more)")
         case .takeBack(let lines, _, _):
             let (done, failure) = await each(lines) { _ = try await port.undo(change: $0, by: user) }
             return try result("took back what was done to", change, done, of: lines.count, failure)

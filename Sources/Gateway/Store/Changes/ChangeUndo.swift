@@ -59,7 +59,8 @@ struct ChangeUndo {
     }
 
     private static func keys(_ touches: [Changeset.Touch], _ db: Database) throws -> [UpstreamKeyRow] {
-        try touches.filter { $0.table == "upstream_keys" && $0.columns.contains("state") }.compactMap { touch in
+        try touches.filter { $0.table == "upstream_keys" && $0.columns.contains("state") }.compactMap {
+            touch in
             let sql = "SELECT * FROM upstream_keys WHERE id = ?"
             return try Row.fetchOne(db, sql: sql, arguments: [touch.id]).map(UpstreamStore.key)
         }
