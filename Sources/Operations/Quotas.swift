@@ -63,10 +63,21 @@ package struct QuotaChange: Codable, Sendable, Equatable {
         total = try container.decodeIfPresent(Int.self, forKey: .total)
         period = try container.decodeIfPresent(QuotaPeriod.self, forKey: .period)
         used = try container.decodeIfPresent(Int.self, forKey: .used)
+        _ = try container.decodeIfPresent(Timestamp.self, forKey: .resetsAt)
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case unit, total, period, used
+        /// As it was shown: it follows from the others.
+        case resetsAt
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(unit, forKey: .unit)
+        try container.encodeIfPresent(total, forKey: .total)
+        try container.encodeIfPresent(period, forKey: .period)
+        try container.encodeIfPresent(used, forKey: .used)
     }
 
     /// The quota after the change.

@@ -668,6 +668,8 @@ def test_filters_take_spaces_numbers_and_parts_of_seconds(gateway):
         ("latency<30.5s", 2), ("latency > 30.5s", 0), ("client = key1 and path : chat", 2), ('path : "v2/chat"', 2),
     ]:
         assert count(text) == wanted, text
+    plus = gateway.admin("GET", "/logs?filter=status+%3E%3D+400+and+not+path:a%2Bb").json["items"]
+    assert len(plus) == 1
     for text in ["status >=", "status >= and 1", "latency>1.2.3s"]:
         assert gateway.admin("GET", "/logs?filter=" + urllib.parse.quote(text)).status == 422, text
 
@@ -695,3 +697,16 @@ def test_a_condition_that_callers_feel_is_told(gateway):
     assert gateway.admin("GET", "/upstreams").json["items"][0]["health_reason"]
     gateway.admin("POST", f"/keys/{key}/reset")
     wait_until(lambda: gateway.admin("GET", "/dashboard").json["state"] == "ok", what="a dashboard that knows it")
+
+
+def test_the_log_says_where_a_stream_kept_its_reader_waiting(gateway):
+    body = {"model": "m", "stream": True, "messages": []}
+    assert gateway.chat(gateway.key(), body, {"X-Mock-Tokens": "3", "X-Mock-Gap-Ms": "320"}).status == 200
+    record = gateway.logs(1)[0]
+    gaps = gateway.detail(record)["stream"]["gaps"]
+    assert len(gaps) >= 2 and all(300 <= gap["ms"] < 2000 for gap in gaps), gaps
+    assert [gap["after"] for gap in gaps] == sorted({gap["after"] for gap in gaps}) and gaps[-1]["after"] < record["stream_chunks"]
+    shown = gateway.command("logs", "--id", str(record["id"])).stdout
+    assert f"pauses  {gaps[0]['ms']}ms after event {gaps[0]['after']}" in shown
+    assert gateway.chat(gateway.key("other"), body, {"X-Mock-Gap-Ms": "1"}).status == 200
+    assert gateway.detail(gateway.logs(2)[0])["stream"]["gaps"] == []

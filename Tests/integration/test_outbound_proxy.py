@@ -107,7 +107,8 @@ def secure_backend(certificate):
 
 
 def upstream(slug, base, proxy, more=""):
-    address = f"http://gate:${{PROXY_PASSWORD}}@127.0.0.1:{proxy.server_address[1]}"
+    user = "gate:${PROXY_PASSWORD}@" if proxy.wanted else ""
+    address = f"http://{user}127.0.0.1:{proxy.server_address[1]}"
     key = '{ name: k, value: "${PROVIDER_KEY}" }'
     return f"  - {{ slug: {slug}, base_url: '{base}', proxy_url: '{address}', keys: [{key}]{more} }}\n"
 
@@ -116,6 +117,7 @@ ENVIRONMENT = {"PROXY_PASSWORD": "s3cret-of-the-proxy"}
 
 
 def test_a_plain_upstream_is_asked_by_its_whole_address(make_gateway, mock, proxy):
+    proxy.wanted = None
     base = f"http://127.0.0.1:{mock.port}/over"
     gateway = make_gateway(upstream=upstream("over", base, proxy), environment=ENVIRONMENT)
     key = gateway.key()
@@ -130,6 +132,27 @@ def test_a_plain_upstream_is_asked_by_its_whole_address(make_gateway, mock, prox
     # Another upstream that has no proxy is asked directly.
     count = len(proxy.seen)
     assert gateway.chat(key).status == 200 and len(proxy.seen) == count
+    # What the proxy wants of us is nobody else's business.
+    proxy.answers = 407
+    answer = ask("POST", gateway.url("/proxy/over/x"), {"model": "m"}, {"X-API-Key": key})
+    assert answer.status == 502 and answer.json["error"]["code"] == "upstream_error"
+    assert "the proxy answered 407" in str(gateway.detail(gateway.logs(4)[0])["attempts_detail"])
+
+
+def test_a_password_goes_to_the_proxy_only(make_gateway, mock, proxy):
+    """In a tunnel of its own, also to a plain backend: a request that names it could be repeated in an answer."""
+    gateway = make_gateway(upstream=upstream("over", f"http://127.0.0.1:{mock.port}/over", proxy), environment=ENVIRONMENT)
+    mock.forget()
+    headers = {"X-API-Key": gateway.key()}
+    for _ in range(3):
+        answer = ask("POST", gateway.url("/proxy/over/v2/chat/completions"), {"model": "m", "messages": []}, headers)
+        assert answer.status == 200
+    assert set(proxy.seen) == {("CONNECT", f"127.0.0.1:{mock.port}")} and len(proxy.seen) <= 3
+    assert all(name.lower() != "proxy-authorization" for one in mock.received() for name, _ in one["headers"])
+    assert [one["uri"] for one in mock.received()] == ["/over/v2/chat/completions"] * 3
+    number = next(one["id"] for one in gateway.admin("GET", "/upstreams").json["items"] if one["slug"] == "over")
+    gateway.admin("POST", f"/upstreams/{number}/test")
+    assert set(proxy.seen) == {("CONNECT", f"127.0.0.1:{mock.port}")}
 
 
 def test_a_secure_upstream_is_asked_through_a_tunnel(make_gateway, certificate, proxy, secure_backend):
@@ -153,11 +176,10 @@ def test_a_secure_upstream_is_asked_through_a_tunnel(make_gateway, certificate, 
 
 @pytest.mark.parametrize("status", [407, 403, 502])
 def test_a_proxy_that_refuses_is_told_of(make_gateway, certificate, proxy, secure_backend, status):
-    (proxy.answers, proxy.wanted) = (200, None) if status == 407 else (status, CREDENTIALS)
     base = f"https://localhost:{secure_backend.server_address[1]}/api"
-    gateway = make_gateway(
-        upstream=upstream("over", base, proxy, f", ca_file: {certificate[0]}"), environment=ENVIRONMENT
-    )
+    text = upstream("over", base, proxy, f", ca_file: {certificate[0]}")
+    (proxy.answers, proxy.wanted) = (200, "another") if status == 407 else (status, CREDENTIALS)
+    gateway = make_gateway(upstream=text, environment=ENVIRONMENT)
     answer = ask("POST", gateway.url("/proxy/over/x"), b"{}", {"X-API-Key": gateway.key()})
     assert answer.status == 502 and answer.json["error"]["code"] == "upstream_error"
     assert "proxy" not in answer.json["error"]["message"]

@@ -206,7 +206,7 @@ def test_upstream_timeouts_say_which(make_gateway, mock):
         return http("POST", gateway.url(f"/proxy/{slug}/x"), body, {"X-API-Key": key, **headers})
 
     answer = ask("slow", {"X-Mock-Header-Delay-Ms": "3000"})
-    assert answer.status == 504 and "begin" in answer.json["error"]["message"]
+    assert answer.status == 504 and "first byte" in answer.json["error"]["message"]
     answer = ask("nobody", {})
     assert answer.status == 502 and answer.json["error"]["code"] == "upstream_error"
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:

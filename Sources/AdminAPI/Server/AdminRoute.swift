@@ -1,6 +1,7 @@
 import Crypto
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Operations
 
 /// One operation of the API: what is served and what the OpenAPI document says come from the same value.
@@ -184,7 +185,9 @@ struct AdminRequest: Sendable {
     }
 
     func text(_ name: String) -> String? {
-        request.uri.queryParameters[Substring(name)].map(String.init)
+        // As forms and clients of HTTP write it, where a plus is a space.
+        let query = (request.uri.query ?? "").replacing("+", with: "%20")
+        return URI("/?" + query).queryParameters[Substring(name)].map(String.init)
     }
 
     func number(_ name: String, default value: Int, in range: ClosedRange<Int>) throws -> Int {
@@ -227,7 +230,8 @@ struct AdminRequest: Sendable {
     }
 
     func time(_ name: String) throws -> Timestamp? {
-        guard let text = text(name) else { return nil }
+        // A zone's sign that was not escaped came as a space.
+        guard let text = text(name)?.replacing(" ", with: "+") else { return nil }
         if let seconds = Int(text), seconds.magnitude <= Timestamp.mostSeconds {
             return Timestamp(seconds: seconds)
         }

@@ -54,7 +54,8 @@ enum StrictBody {
         return try JSONForm.value(type, from: data)
     }
 
-    /// A field inside a field that nobody knows would be left out in silence, and a permission with it.
+    /// A field inside a field that nobody knows would be left out in silence, and a permission with it. A sample `context`
+    /// of a script may tell more than scripts are told.
     private static func check(_ value: JSONShape, _ schema: JSONValue, _ path: String) throws {
         guard case .object(let rules) = schema else { return }
         if case .array(let choices)? = rules["anyOf"], let choice = choices.first {
@@ -71,7 +72,7 @@ enum StrictBody {
             for (name, member) in members.sorted(by: { $0.key < $1.key }) {
                 let place = path.isEmpty ? name : "\(path).\(name)"
                 if let schema = known[name] {
-                    try check(member, schema, place)
+                    if place != "context" { try check(member, schema, place) }
                 } else if !path.isEmpty {
                     let names = known.keys.sorted().joined(separator: ", ")
                     throw OperationsError(.invalid, "unknown field; fields are \(names)", parameter: place)

@@ -9,24 +9,24 @@ struct BackupFile: ~Copyable {
     private let path: String
     private let descriptor: Int32
     private(set) var count = 0
-    private var part: String { path + ".part" }
+    private let part: String
 
     /// - Throws: `OperationsError` for a file that is there already, or cannot be made.
     init(_ path: String) throws(OperationsError) {
         guard access(path, F_OK) != 0 else {
             throw OperationsError(.conflict, "\(path) exists", parameter: "path")
         }
-        // Of one that was cut off.
-        unlink(path + ".part")
-        let descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw Self.refusal(path + ".part") }
-        (self.path, self.descriptor) = (path, descriptor)
+        // A name of its own: two may be made at once.
+        let part = "\(path).\(getpid())-\(UInt32.random(in: .min ... .max)).part"
+        let descriptor = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Self.refusal(part) }
+        (self.path, self.part, self.descriptor) = (path, part, descriptor)
     }
 
     deinit {
         close(descriptor)
         // A whole one has another name by now.
-        unlink(path + ".part")
+        unlink(part)
     }
 
     mutating func write(_ piece: [UInt8]) throws(OperationsError) {
@@ -41,6 +41,9 @@ struct BackupFile: ~Copyable {
 
     /// - Returns: how many bytes it has.
     func finish() throws(OperationsError) -> Int {
+        guard access(path, F_OK) != 0 else {
+            throw OperationsError(.conflict, "\(path) exists", parameter: "path")
+        }
         guard fsync(descriptor) == 0, rename(part, path) == 0 else { throw Self.refusal(path) }
         return count
     }

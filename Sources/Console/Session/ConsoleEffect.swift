@@ -128,6 +128,30 @@ enum ConsoleChange: Sendable, Equatable {
         }
     }
 
+    /// What is touched, by its ids; empty for what is made, or is an order.
+    var touched: [Int] {
+        switch self {
+        case .pool(let edit): edit.ids
+        case .upstream(.change(let id, _, _, _)), .upstream(.setEnabled(let id, _, _)),
+            .upstream(.reset(let id, _)),
+            .upstream(.delete(let id, _)):
+            [id]
+        case .rule(let edit): edit.ids
+        case .header(let edit): edit.ids
+        case .alert(.change(let channel, _)), .alert(.setEnabled(let channel, _)),
+            .alert(.delete(let channel)):
+            [channel.id]
+        default: ids
+        }
+    }
+
+    /// Whether a line of the operators' audit, written meanwhile, may be of this.
+    func made(_ line: OperatorChange) -> Bool {
+        guard line.object == auditedObject else { return false }
+        guard let id = line.objectId, !touched.isEmpty else { return true }
+        return touched.contains(id)
+    }
+
     /// What the operators' audit calls what it is about; nil where nothing is left that could be taken back.
     var auditedObject: String? {
         switch self {

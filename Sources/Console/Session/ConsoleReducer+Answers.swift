@@ -266,7 +266,7 @@ extension ConsoleState {
         case .done(let text), .partly(let text):
             if let form { overlays.remove(at: form) }
             let undone = outcome.change == undoing?.change ? undoing : nil
-            undo = undone == nil ? outcome.undo.map { ($0, text) } : nil
+            undo = outcome.undo.map { ($0, undone?.title ?? text) }
             undoing = nil
             // What they were set for has been done, as far as it was.
             if case .done = outcome.result {
@@ -279,7 +279,8 @@ extension ConsoleState {
             }
             let key = keymap.key(for: .undo).map { "  \($0) undoes it" } ?? ""
             let isWhole = if case .done = outcome.result { true } else { false }
-            let told = if let undone, isWhole { "taken back: \(Self.deed(undone.title))" } else { text }
+            let isAll = outcome.change.object == undone?.change.object && isWhole
+            let told = if let undone, isAll { "taken back: \(Self.deed(undone.title))" } else { text }
             say(told + (undo == nil ? "" : key), isWhole ? .ok : .error, for: isWhole ? 5 : 10)
             switch outcome.change {
             case .rule(.create(let draft)): rules.wanted = draft.name

@@ -59,6 +59,7 @@ struct LogsCommand: AsyncParsableCommand {
         if connection.json { return try CommandRun.showJSON(detail) }
         Output.line(LogLine.text(detail.record))
         Output.line(LogLine.facts(detail.record))
+        if let stream = LogLine.stream(detail) { Output.line(stream) }
         Output.line("\nattempts\n" + LogLine.attempts(detail))
         for (title, headers, body) in [
             ("request", detail.requestHeaders, detail.requestBody),
@@ -71,7 +72,7 @@ struct LogsCommand: AsyncParsableCommand {
             for (name, value) in (headers ?? [:]).sorted(by: { $0.key < $1.key }) {
                 Output.line("  \(name): \(value)")
             }
-            if let body { Output.line("\n" + body) }
+            Output.line(body.map { "\n" + $0 } ?? "\n  (its body is not kept)")
         }
     }
 
@@ -125,6 +126,19 @@ enum LogLine {
             "\(record.time) \(record.id) \(status) \(record.method) \(record.path) \(who) \(latency)ms "
             + "\(out)\(stream)\(error)"
         return line
+    }
+
+    /// How a stream went, nil of another answer.
+    static func stream(_ detail: LogDetail) -> String? {
+        guard detail.record.isStream, let stream = detail.stream else { return nil }
+        func time(_ milliseconds: Double?) -> String {
+            milliseconds.map { "\(StatusText.number($0))ms" } ?? "–"
+        }
+        let pauses = stream.gaps.map { "\($0.ms)ms after event \($0.after)" }.joined(separator: ", ")
+        return
+            "  stream  \(detail.record.streamChunks) chunks in \(stream.reads) reads, first after \(time(stream.firstMs)), "
+            + "last after \(time(stream.lastMs)), longest gap \(time(stream.longestGapMs))"
+            + (pauses.isEmpty ? "" : "\n  pauses  \(pauses)")
     }
 
     /// What was tried upstream, and which keys were passed over.

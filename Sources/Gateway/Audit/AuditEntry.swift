@@ -71,6 +71,8 @@ struct AuditEnd {
     let upstreamKey: UnsafeRawBufferPointer?
     /// JSON, when there is more to tell than the other fields do.
     let attemptsDetail: UnsafeRawBufferPointer?
+    /// As `StreamStatistics.gapsText` writes them.
+    let gaps: UnsafeRawBufferPointer?
 
     /// Microseconds from the request's arrival.
     struct Stream {
@@ -119,5 +121,6 @@ struct AuditEnd {
         upstreamKeyID = isLonger ? try decoder.optional() : nil
         upstreamKey = isLonger ? try decoder.blob() : nil
         attemptsDetail = isLonger ? try decoder.blob() : nil
+        gaps = decoder.hasMore ? try decoder.blob() : nil
     }
 }

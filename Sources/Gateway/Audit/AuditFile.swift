@@ -32,7 +32,8 @@ enum AuditFileKind: String, CaseIterable {
             CREATE TABLE IF NOT EXISTS bodies (
                 id INTEGER PRIMARY KEY, request_headers BLOB, request_body BLOB, request_size INTEGER,
                 response_headers BLOB, response_body BLOB, response_size INTEGER,
-                pieces INTEGER, piece_bytes INTEGER, first_piece INTEGER, last_piece INTEGER, longest_gap INTEGER
+                pieces INTEGER, piece_bytes INTEGER, first_piece INTEGER, last_piece INTEGER, longest_gap INTEGER,
+                gaps TEXT
             ) STRICT
             """
         }
@@ -63,16 +64,18 @@ final class AuditFile: Sendable {
         try database.write { [kind] db in
             // A file that is no database, or is cut off, fails here; `isSound` reads the whole, later.
             try db.execute(sql: kind.schema)
-            if kind == .rows { try Self.addAttempts(db) }
+            try Self.addColumn(kind == .rows ? "attempts_detail" : "gaps", of: kind, db)
             _ = try Row.fetchOne(db, sql: "SELECT max(id) FROM \(kind.table)")
         }
     }
 
-    /// Files of the first version have no column for several attempts.
-    private static func addAttempts(_ db: Database) throws {
-        let columns = try db.columns(in: AuditFileKind.rows.table)
-        guard !columns.contains(where: { $0.name == "attempts_detail" }) else { return }
-        try db.execute(sql: "ALTER TABLE exchanges ADD COLUMN attempts_detail TEXT")
+    /// Files of earlier versions have no column for several attempts, or for the pauses of a stream.
+    private static func addColumn(_ name: String, of kind: AuditFileKind, _ db: Database) throws {
+        guard !(try db.columns(in: kind.table).contains { $0.name == name }) else { return }
+        switch kind {
+        case .rows: try db.execute(sql: "ALTER TABLE exchanges ADD COLUMN attempts_detail TEXT")
+        case .bodies: try db.execute(sql: "ALTER TABLE bodies ADD COLUMN gaps TEXT")
+        }
     }
 
     /// Reads every page, which takes as long as the file is large: never while a start waits for it.

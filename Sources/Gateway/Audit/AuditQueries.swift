@@ -313,7 +313,16 @@ extension LogDetail {
         stream.firstMs = LogRecord.milliseconds(row["first_piece"])
         stream.lastMs = LogRecord.milliseconds(row["last_piece"])
         stream.longestGapMs = LogRecord.milliseconds(row["longest_gap"])
+        stream.gaps = Self.gaps(row["gaps"])
         self.stream = stream
+    }
+
+    private static func gaps(_ text: String?) -> [LogGap] {
+        (text ?? "").split(separator: " ").compactMap { part in
+            let numbers = part.split(separator: ":").map { Int($0) }
+            guard numbers.count == 2, let after = numbers[0], let length = numbers[1] else { return nil }
+            return LogGap(after: after, ms: length)
+        }
     }
 
     private static func text(_ data: Data?) -> String? {

@@ -28,7 +28,7 @@ final class AuditSink {
         insertRow = try RawStatement(rows, "INSERT OR REPLACE INTO exchanges VALUES (\(marks))")
         insertBody = try RawStatement(
             bodies,
-            "INSERT OR REPLACE INTO bodies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+            "INSERT OR REPLACE INTO bodies VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
         )
         let outcome = Self.rowColumns.dropFirst(14).map { "\($0) = ?" }.joined(separator: ", ")
         finishRow = try RawStatement(
@@ -42,7 +42,7 @@ final class AuditSink {
             bodies,
             """
             UPDATE bodies SET response_headers = ?, response_body = ?, response_size = ?, pieces = ?, piece_bytes = ?,
-            first_piece = ?, last_piece = ?, longest_gap = ? WHERE id = ?
+            first_piece = ?, last_piece = ?, longest_gap = ?, gaps = ? WHERE id = ?
             """
         )
     }
@@ -84,6 +84,7 @@ final class AuditSink {
         statement.bind(end?.stream.first)
         statement.bind(end?.stream.last)
         statement.bind(end?.stream.longestGap)
+        statement.bindText(end?.gaps)
     }
 
     /// The key of the last attempt, which only the end knows when there were several.

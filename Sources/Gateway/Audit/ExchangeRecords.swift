@@ -167,6 +167,7 @@ enum ExchangeRecords {
         encoder.optional(nil)
         encoder.text(nil)
         encoder.text(nil)
+        encoder.text(nil)
     }
 
     // MARK: End
@@ -176,7 +177,8 @@ enum ExchangeRecords {
         let model = exchange.outcome.model?.utf8.count ?? 0
         let attempts = exchange.outcome.attemptsDetail?.utf8.count ?? 0
         let keyName = exchange.key?.definition.name.utf8.count ?? 0
-        return fixedSize + detail + model + attempts + keyName
+        let gaps = exchange.answer.stream.gaps.isEmpty ? 0 : StreamStatistics.gapsTextLimit
+        return fixedSize + detail + model + attempts + keyName + gaps
             + (exchange.answer.head?.bytes.readableBytes ?? 0)
             + min(policy.limit, exchange.answer.body.kept)
             + min(policy.limit, exchange.lateBodySize)
@@ -219,6 +221,7 @@ enum ExchangeRecords {
         encoder.optional(lastKey?.id)
         encoder.text(lastKey?.definition.name)
         encoder.text(outcome.attemptsDetail)
+        encoder.text(outcome.isStream ? stream.gapsText : nil)
     }
 
     /// A streamed request's body arrived after its start was written.

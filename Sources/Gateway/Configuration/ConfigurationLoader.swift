@@ -49,8 +49,12 @@ package enum ConfigurationLoader {
         guard let text = try? TextFile.read(file) else { return nil }
         let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."
         let collector = FaultCollector(file: file, folder: folder, environment: environment)
-        guard let configuration = read(text, collector) else { return nil }
-        return (configuration.admin.socket, configuration.storage.path + "/fastgate.sock")
+        // Not the whole: it may name secrets in files that are somebody else's.
+        guard let node = compose(text, collector),
+            let root = ConfigurationSection(node, path: "", knownKeys: topKeys, collector: collector)
+        else { return nil }
+        let (socket, path) = ServerSections.places(root)
+        return (socket, (path ?? folder + "/" + Configuration().storage.path) + "/fastgate.sock")
     }
 
     private static func read(_ text: String, _ collector: FaultCollector) -> Configuration? {

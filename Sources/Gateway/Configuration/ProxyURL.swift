@@ -27,7 +27,10 @@ package struct ProxyURL: Hashable, Sendable {
             let user = rest[..<at]
             rest = rest[rest.index(after: at)...]
             authorization = "Basic " + Data(PercentEncoding.decode(user.utf8)).base64EncodedString()
-            shown = "\(user.prefix { $0 != ":" }):…@\(rest)"
+            // A name alone may be the secret.
+            shown =
+                user.contains(":") && !user.hasSuffix(":")
+                ? "\(user.prefix { $0 != ":" }):…@\(rest)" : "…@\(rest)"
         } else {
             authorization = nil
         }

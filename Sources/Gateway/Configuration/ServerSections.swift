@@ -2,6 +2,17 @@ import Operations
 
 /// Reads every section of the file but the upstreams.
 enum ServerSections {
+    /// `admin.socket` and `storage.path`.
+    static func places(_ root: ConfigurationSection) -> (socket: String?, data: String?) {
+        (
+            root.section("admin", adminKeys)?.filePath("socket"),
+            root.section("storage", storageKeys)?.filePath("path")
+        )
+    }
+
+    private static let adminKeys = ["host", "port", "socket", "socket_group", "operators", "tokens"]
+    private static let storageKeys = ["path", "master_key_file"]
+
     static func read(_ root: ConfigurationSection, into configuration: inout Configuration) {
         readServer(root, &configuration.server)
         readCORS(root, &configuration.cors)
@@ -10,7 +21,7 @@ enum ServerSections {
         readAudit(root, &configuration.audit)
         readScripts(root, &configuration.scripts)
         configuration.rateLimits = rateLimits(root, "rate_limits")
-        if let storage = root.section("storage", ["path", "master_key_file"]) {
+        if let storage = root.section("storage", storageKeys) {
             if let path = storage.filePath("path") { configuration.storage.path = path }
             configuration.storage.masterKeyFile = storage.filePath("master_key_file")
         }
@@ -75,8 +86,7 @@ enum ServerSections {
     }
 
     private static func readAdmin(_ root: ConfigurationSection, _ admin: inout Configuration.Admin) {
-        let keys = ["host", "port", "socket", "socket_group", "operators", "tokens"]
-        guard let section = root.section("admin", keys) else { return }
+        guard let section = root.section("admin", adminKeys) else { return }
         section.read("host", into: &admin.host)
         section.read("port", into: &admin.port, in: 0...65_535)
         admin.socket = section.filePath("socket")

@@ -99,20 +99,21 @@ struct AnswerRelay {
     mutating func note(chunks: ByteBuffer, at now: NIODeadline) {
         chunks.withUnsafeReadableBytes { bytes in
             var (position, count) = (0, 0)
+            let before = events?.events
             while let range = ChunkedDecoder.plainChunk(in: bytes, at: &position) {
                 let data = UnsafeRawBufferPointer(rebasing: bytes[range])
                 count += data.count
                 events?.scan(data)
                 body.append(data)
             }
-            stream.record(count, at: now)
+            stream.record(count, behind: before, at: now)
         }
     }
 
     /// Takes note of data that is passed on by reference.
     mutating func note(_ piece: ByteBuffer, isLast: Bool, at now: NIODeadline) {
         if piece.readableBytes > 0 {
-            stream.record(piece.readableBytes, at: now)
+            stream.record(piece.readableBytes, behind: events?.events, at: now)
             piece.withUnsafeReadableBytes { events?.scan($0) }
         }
         body.append(piece, isLast: isLast)

@@ -187,6 +187,12 @@ extension Exchange: Deadlined {
     private func judgeHeld() {
         stopWaiting()
         guard let held = attempts.held else { return }
+        // No backend asks for that: it is the proxy before it.
+        if held.head.status == 407, upstream.definition.proxyURL != nil {
+            attempt?.cancel()
+            attempts.held = nil
+            return attemptFailed(AttemptFailure(kind: .connect, detail: "\(ProxyRefusal(status: 407))"))
+        }
         let result = outcome(of: held)
         let judgement = judge(result)
         let isFailure = result.status ?? 0 >= 400

@@ -58,13 +58,14 @@ final class NotificationInbox: Sendable {
         if isNew { arrived.yield() }
     }
 
-    /// All there is, oldest first, and how much was lost since.
+    /// All there is, in the order in which each was last news, and how much was lost since.
     func take() -> (news: [News], lost: Int) {
         let taken = state.withLock { state in
             defer { state = State() }
             return state
         }
-        return (taken.news.values.sorted { $0.first < $1.first }, taken.lost)
+        // What goes back and forth meanwhile ends with what was last.
+        return (taken.news.values.sorted { $0.last < $1.last }, taken.lost)
     }
 
     /// Has whoever fetches look again.

@@ -53,7 +53,8 @@ extension NotificationLog {
                 )
                 return
             }
-            due = earlier["at"] + dedupe
+            // Nobody is told when a pool has a usable key again, so nothing could call this back.
+            if entry.news.place.event != .poolExhausted { due = earlier["at"] + dedupe }
         }
         try db.execute(
             sql: """
@@ -90,24 +91,24 @@ extension NotificationLog {
         "\(place.event.rawValue)|\(place.upstream)|\(place.id)|\(place.detail)"
     }
 
-    /// Patterns of the places that say the opposite of one.
+    /// Beginnings of the places that say the opposite of one.
     private static func opposites(_ place: NotificationInbox.Place) -> [String] {
-        func of(_ event: NotificationEvent, id: String) -> String {
-            "\(event.rawValue)|\(place.upstream)|\(id)|%"
+        func of(_ event: NotificationEvent, id: Int? = nil) -> String {
+            "\(event.rawValue)|\(place.upstream)|" + (id.map { "\($0)|" } ?? "")
         }
         switch place.event {
         case .keyRecovered:
-            let key = [NotificationEvent.keyDisabled, .keyBanned, .quotaExceeded].map {
-                of($0, id: "\(place.id)")
-            }
-            return key + [of(.poolExhausted, id: "%")]
-        case .keyDisabled, .keyBanned, .quotaExceeded: return [of(.keyRecovered, id: "\(place.id)")]
-        case .poolExhausted: return [of(.keyRecovered, id: "%"), of(.upstreamRecovered, id: "%")]
-        case .upstreamDown: return [of(.upstreamRecovered, id: "%")]
-        case .upstreamRecovered: return [of(.upstreamDown, id: "%"), of(.poolExhausted, id: "%")]
+            return [NotificationEvent.keyDisabled, .keyBanned, .quotaExceeded].map { of($0, id: place.id) }
+        case .keyDisabled, .keyBanned, .quotaExceeded: return [of(.keyRecovered, id: place.id)]
+        case .poolExhausted: return [of(.keyRecovered), of(.upstreamRecovered)]
+        case .upstreamDown: return [of(.upstreamRecovered)]
+        case .upstreamRecovered: return [of(.upstreamDown)]
         case .rateLimitExceeded, .auditDegraded, .scriptFailing, .ruleMatched, .test: return []
         }
     }
+
+    /// The first text that does not begin so.
+    private static func end(_ beginning: String) -> String { beginning.dropLast() + "}" }
 
     /// Whether whoever reads the channel was told the opposite since.
     private static func isContradicted(
@@ -118,10 +119,11 @@ extension NotificationLog {
     ) throws -> Bool {
         try opposites(place).contains { opposite in
             let sql = """
-                SELECT EXISTS (SELECT 1 FROM notifications WHERE id > ? AND channel_id IS ? AND place LIKE ?
+                SELECT EXISTS (SELECT 1 FROM notifications WHERE place >= ? AND place < ? AND channel_id IS ? AND id > ?
                 AND status NOT IN ('dead', 'dropped'))
                 """
-            return try Bool.fetchOne(db, sql: sql, arguments: [id, channel, opposite]) ?? false
+            let arguments: StatementArguments = [opposite, end(opposite), channel, id]
+            return try Bool.fetchOne(db, sql: sql, arguments: arguments) ?? false
         }
     }
 
@@ -136,9 +138,10 @@ extension NotificationLog {
             try db.execute(
                 sql: """
                     UPDATE notifications SET status = 'dropped', reason = 'over before it was told again'
-                    WHERE channel_id IS ? AND place LIKE ? AND status = 'pending' AND message_id IS NULL AND due > ?
+                    WHERE place >= ? AND place < ? AND channel_id IS ? AND status = 'pending' AND message_id IS NULL
+                    AND due > ?
                     """,
-                arguments: [channel, opposite, now]
+                arguments: [opposite, end(opposite), channel, now]
             )
         }
     }

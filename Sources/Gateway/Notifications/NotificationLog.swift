@@ -107,20 +107,22 @@ struct NotificationLog: Sendable {
 
     // MARK: Messages
 
-    /// How many wait, by channel.
-    func waiting() throws -> [Int: Int] {
+    /// How many wait, by channel, and how many more wait for a later time.
+    func waiting(now: Int) throws -> [Int: (due: Int, later: Int)] {
         try database.read { db in
             let rows = try Row.fetchAll(
                 db,
                 sql:
                     """
-                    SELECT channel_id, count(*) AS n FROM notifications
+                    SELECT channel_id, sum(due <= ?) AS due, sum(due > ?) AS later FROM notifications
                     WHERE status = 'pending' AND event != 'test' GROUP BY channel_id
-                    """
+                    """,
+                arguments: [now, now]
             )
-            return Dictionary(rows.compactMap { row in (row["channel_id"] as Int?).map { ($0, row["n"]) } }) {
-                $1
+            let pairs = rows.compactMap { row in
+                (row["channel_id"] as Int?).map { ($0, (due: row["due"] as Int, later: row["later"] as Int)) }
             }
+            return Dictionary(pairs) { $1 }
         }
     }
 
@@ -240,7 +242,7 @@ struct NotificationLog: Sendable {
             }
             try db.execute(
                 sql:
-                    "UPDATE notifications SET status = 'pending', reason = NULL, message_id = NULL WHERE id = ?",
+                    "UPDATE notifications SET status = 'pending', reason = NULL, message_id = NULL, due = 0 WHERE id = ?",
                 arguments: [id]
             )
         }

@@ -13,6 +13,8 @@ final class Notifier: Service {
         var pace: ChannelPace
         var isBusy = false
         var pending = 0
+        /// What is told later, unless it is over by then.
+        var isWaitingForLater = false
         var lastError: String?
         var lastSentAt: Int?
         /// nil while it is not waiting for anything but its turn.
@@ -147,7 +149,7 @@ final class Notifier: Service {
     private func tickOn() async {
         while !Task.isCancelled {
             await watch.look(now: WallClock.now().microseconds)
-            let isNeeded = channels.withLock { $0.values.contains { $0.pending > 0 } }
+            let isNeeded = channels.withLock { $0.values.contains { $0.pending > 0 || $0.isWaitingForLater } }
             if isNeeded || !unwritten.withLock(\.isEmpty) { inbox.nudge() }
             // A cancelled sleep is the end of the loop.
             try? await Task.sleep(for: Self.tick)
@@ -176,9 +178,12 @@ final class Notifier: Service {
             if !entries.isEmpty { try log.add(entries, now: WallClock.now().microseconds) }
             // They are there: what fails from here on must not have them written twice.
             entries = []
-            let waiting = try log.waiting()
+            let waiting = try log.waiting(now: WallClock.now().microseconds)
             channels.withLock { channels in
-                for id in channels.keys { channels[id]?.pending = waiting[id] ?? 0 }
+                for id in channels.keys {
+                    channels[id]?.pending = waiting[id]?.due ?? 0
+                    channels[id]?.isWaitingForLater = waiting[id]?.later ?? 0 > 0
+                }
             }
         } catch {
             logger.error("notifications cannot be written down", metadata: ["reason": "\(error)"])

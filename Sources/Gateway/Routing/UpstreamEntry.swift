@@ -52,17 +52,11 @@ final class UpstreamEntry: Sendable {
         self.headers = headers
         self.tls = tls
         let base = definition.baseURL
-        var hostLine = "host: \(base.authority)\r\n"
-        var pathPrefix = base.path
-        if let proxy = definition.proxyURL, !base.isSecure {
-            // A proxy is told the whole address; what is secret goes through a tunnel.
-            pathPrefix = "http://\(base.authority)\(base.path)"
-            if let authorization = proxy.authorization {
-                hostLine += "proxy-authorization: \(authorization)\r\n"
-            }
-        }
-        self.hostLine = Array(hostLine.utf8)
-        self.pathPrefix = Array(pathPrefix.utf8)
+        hostLine = Array("host: \(base.authority)\r\n".utf8)
+        // Without a tunnel a proxy is told the whole address.
+        let identity = Self.identity(definition)
+        let isTold = identity.proxy != nil && !identity.isTunnelled
+        pathPrefix = Array(((isTold ? "http://\(base.authority)" : "") + base.path).utf8)
         rootPath = base.path.isEmpty ? [UInt8(ascii: "/")] : []
         idleTimeout = TimeAmount(definition.timeouts.idle)
         var known = HeaderNameSet.hopByHop.union(.credentials).union([
@@ -87,7 +81,9 @@ final class UpstreamEntry: Sendable {
     }
 
     /// What a connection must agree on to serve this upstream.
-    var connectionIdentity: ConnectionIdentity {
+    var connectionIdentity: ConnectionIdentity { Self.identity(definition) }
+
+    private static func identity(_ definition: UpstreamDefinition) -> ConnectionIdentity {
         ConnectionIdentity(
             host: definition.baseURL.host,
             port: definition.baseURL.port,
@@ -105,6 +101,10 @@ struct ConnectionIdentity: Hashable, Sendable {
     let isSecure: Bool
     let caFile: String?
     var proxy: ProxyURL?
+
+    /// What is secret goes through a tunnel, and so does what a proxy wants a password for: it must stand in no request,
+    /// which may be repeated in an answer.
+    var isTunnelled: Bool { proxy.map { isSecure || $0.authorization != nil } ?? false }
 
     /// With the port, as a tunnel's end is named.
     var authority: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }

@@ -2,6 +2,7 @@
 enum ProviderMessage {
     /// More characters are cut off.
     static let limit = 160
+    private static let byteLimit = 480
     /// A text of more bytes is no message.
     private static let longest = 4096
     /// Before the object there is only a list's bracket, or the field of a stream's event.
@@ -37,7 +38,10 @@ enum ProviderMessage {
         // Messages to operators may be read as Markdown, where these two begin an address behind other words.
         let line = text.split(whereSeparator: isBlank).joined(separator: " ").replacing("](", with: "] (")
         guard !line.isEmpty else { return nil }
-        return line.count <= limit ? line : line.prefix(limit) + "…"
+        var cut = line.prefix(limit)
+        // A letter may have any number of marks.
+        while cut.utf8.count > byteLimit { cut = cut.dropLast() }
+        return cut.endIndex == line.endIndex ? line : cut + "…"
     }
 
     private static func isBlank(_ character: Character) -> Bool {

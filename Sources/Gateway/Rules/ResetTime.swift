@@ -95,28 +95,38 @@ enum ResetTime {
     }
 
     private static let phrases = ["regain access on ", "will reset at ", "resets at "]
+    /// Nobody's window is longer than a month.
+    private static let longestWindow = 32 * 86_400_000_000
 
     /// `regain access on 2026-04-01 at 00:00 UTC`, `will reset at 2026-09-30 23:59:59 +0800 CST`,
-    /// `resets at 2026-05-15T15:00:00Z`; nil when that is over.
+    /// `resets at 2026-05-15T15:00:00Z`; nil when that is over, or longer than any window.
     private static func inMessage(_ message: String, now: Int) -> Int? {
-        guard let phrase = phrases.lazy.compactMap({ message.firstRange(of: $0) }).first else { return nil }
+        guard let phrase = phrases.lazy.compactMap({ message.firstRange(of: $0) }).first,
+            // Between quotes stands what somebody else has said.
+            message[..<phrase.lowerBound].count(where: { "\"`".contains($0) }).isMultiple(of: 2)
+        else { return nil }
         var rest = message[phrase.upperBound...]
         let day = rest.prefix(10)
         rest = rest.dropFirst(10).drop { !$0.isNumber }
         let clock = rest.prefix { $0.isNumber || $0 == ":" }
         let time = Timestamp(text: "\(day)T\(clock.count == 5 ? clock + ":00" : clock)Z")
-        guard let time, let zone = secondsEast(rest.dropFirst(clock.count)) else { return nil }
+        rest = rest.dropFirst(clock.count)
+        if rest.first == "." { rest = rest.dropFirst().drop { $0.isNumber } }
+        guard let time, let zone = secondsEast(rest) else { return nil }
         let moment = time.microseconds - zone * 1_000_000
-        return moment > now ? moment : nil
+        return moment > now && moment - now < longestWindow ? moment : nil
     }
 
     /// Those who name no zone are in Beijing; whoever is west of it and names none is asked too early, not too late.
-    private static func secondsEast(_ zone: Substring) -> Int? {
-        if zone.hasPrefix("Z") || zone.hasPrefix(" UTC") { return 0 }
-        guard zone.hasPrefix(" +") || zone.hasPrefix(" -") else { return 8 * 3600 }
-        let digits = zone.dropFirst(2).prefix { $0.isASCII && $0.isNumber }
-        guard digits.count == 4, let number = Int(digits) else { return nil }
-        return (zone.hasPrefix(" -") ? -1 : 1) * (number / 100 * 3600 + number % 100 * 60)
+    private static func secondsEast(_ text: Substring) -> Int? {
+        let zone = text.first == " " ? text.dropFirst() : text
+        if zone.hasPrefix("Z") || zone.hasPrefix("UTC") { return 0 }
+        guard let sign = zone.first, sign == "+" || sign == "-" else { return 8 * 3600 }
+        let digits = zone.dropFirst().prefix { $0.isASCII && ($0.isNumber || $0 == ":") }.filter { $0 != ":" }
+        guard digits.count == 4, let number = Int(digits), number <= 1400, number % 100 < 60 else {
+            return nil
+        }
+        return (sign == "-" ? -1 : 1) * (number / 100 * 3600 + number % 100 * 60)
     }
 
     /// Of what may stand before an object: a list's bracket, a field of an event.

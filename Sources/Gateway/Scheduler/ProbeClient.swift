@@ -73,14 +73,18 @@ struct ProbeClient: Sendable {
             .resolver(AddressBookResolver(book: addressBook, loop: loop))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if proxy == nil || tls == nil {
-                        try Self.addHandlers(channel, tls, identity, collector.value)
-                    }
+                    if !identity.isTunnelled { try Self.addHandlers(channel, tls, identity, collector.value) }
                 }
             }
             .connect(host: host, port: port)
             .flatMap { channel in
-                guard let proxy, tls != nil else { return channel.eventLoop.makeSucceededFuture(channel) }
+                guard let proxy, identity.isTunnelled else {
+                    return channel.eventLoop.makeSucceededFuture(channel)
+                }
+                if let text = channel.remoteAddress?.ipAddress, IPAddress(text)?.isForbiddenUpstream == true {
+                    channel.close(promise: nil)
+                    return channel.eventLoop.makeFailedFuture(ForbiddenAddress(host: proxy.host))
+                }
                 let limit = Self.timeLimit
                 return ProxyTunnel.open(on: channel, to: identity.authority, by: proxy, within: limit)
                     .flatMapThrowing {
@@ -116,12 +120,8 @@ struct ProbeClient: Sendable {
             "host": base.authority, "accept": "application/json", "accept-encoding": "identity",
             "user-agent": "fastgate", "connection": "close",
         ]
-        if let proxy = upstream.definition.proxyURL, !base.isSecure {
-            uri = "http://\(base.authority)\(uri)"
-            if let authorization = proxy.authorization {
-                headers.replaceOrAdd(name: "proxy-authorization", value: authorization)
-            }
-        }
+        let identity = upstream.connectionIdentity
+        if identity.proxy != nil, !identity.isTunnelled { uri = "http://\(base.authority)\(uri)" }
         if let key {
             switch key.definition.location {
             case .header:

@@ -90,7 +90,9 @@ final class ConnectionPool {
         // A name may have several addresses, tried in turn on channels of their own: only the one that has
         // connected gets the handler.
         attempt.whenSuccess { [identity, tls] channel in
-            guard let proxy = identity.proxy, let tls else { return Self.adopt(channel, connection, host) }
+            guard let proxy = identity.proxy, identity.isTunnelled else {
+                return Self.adopt(channel, connection, host)
+            }
             Self.tunnel(channel, connection, by: proxy, to: identity, tls, within: timeout)
         }
         attempt.whenFailure { [worker] error in
@@ -151,7 +153,7 @@ final class ConnectionPool {
         _ connection: UpstreamConnection,
         by proxy: ProxyURL,
         to identity: ConnectionIdentity,
-        _ tls: NIOSSLContext,
+        _ tls: NIOSSLContext?,
         within timeout: TimeAmount
     ) {
         do {
@@ -165,7 +167,7 @@ final class ConnectionPool {
             .assumeIsolated()
         opened.whenSuccess {
             do {
-                try channel.pipeline.syncOperations.addHandler(tlsHandler(tls, identity.host))
+                if let tls { try channel.pipeline.syncOperations.addHandler(tlsHandler(tls, identity.host)) }
                 adopt(channel, connection, proxy.host)
             } catch {
                 channel.close(promise: nil)

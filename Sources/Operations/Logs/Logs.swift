@@ -59,10 +59,24 @@ package struct LogStream: Codable, Sendable, Equatable {
     @ShownNull package var firstMs: Double?
     @ShownNull package var lastMs: Double?
     @ShownNull package var longestGapMs: Double?
+    /// Pauses that a reader would notice, in the order in which they came; of more than 32 the longest.
+    package var gaps: [LogGap]
 
     package init(reads: Int, bytes: Int) {
         self.reads = reads
         self.bytes = bytes
+        gaps = []
+    }
+}
+
+/// A pause of a stream of a quarter of a second or more.
+package struct LogGap: Codable, Sendable, Equatable {
+    /// How many events had come before it; reads, where an answer has no events.
+    package var after: Int
+    package var ms: Int
+
+    package init(after: Int, ms: Int) {
+        (self.after, self.ms) = (after, ms)
     }
 }
 

@@ -130,7 +130,7 @@ enum OpenAPIDocument {
                 ["type": "string", "minLength": .number(1), "maxLength": .number(255)]
             )
         }
-        if route.method == .patch || route.method == .delete, route.path.hasSuffix("{id}") {
+        if hasVersion(route) {
             add(
                 "If-Match",
                 "The object's version or ETag: 412 when it is another",
@@ -138,6 +138,12 @@ enum OpenAPIDocument {
             )
         }
         return parameters
+    }
+
+    /// Whether it is about one object that others may have changed.
+    private static func hasVersion(_ route: AdminRoute) -> Bool {
+        (route.method == .patch || route.method == .delete) && route.path.hasSuffix("{id}")
+            && route.path != "/exchanges/{id}"
     }
 
     // MARK: Answers
@@ -177,7 +183,7 @@ enum OpenAPIDocument {
         if route.path == "/health" { return [403, 500] }
         var statuses = [400, 401, 403, 404, 422, 429, 500, 503]
         if route.method != .get { statuses += [409, 413] }
-        if route.method == .patch { statuses.append(412) }
+        if hasVersion(route) { statuses.append(412) }
         return statuses
     }
 
@@ -194,6 +200,7 @@ enum OpenAPIDocument {
                         "type": .object(["type": "string"]),
                         "param": .object(["type": .array(["string", "null"])]),
                         "code": .object(["type": "string"]),
+                        "request_id": .object(["type": "string"]),
                     ]),
                 ])
             ]),

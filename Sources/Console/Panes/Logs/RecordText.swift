@@ -32,7 +32,12 @@ enum RecordText {
         lines += part("\(whose) headers", headers(detail.responseHeaders))
         lines += part(
             "\(whose) body",
-            body(detail.responseBody, detail.responseBodyBytes, detail.responseHeaders)
+            body(
+                detail.responseBody,
+                detail.responseBodyBytes,
+                detail.responseHeaders,
+                detail.stream?.gaps ?? []
+            )
         )
         return lines
     }
@@ -146,13 +151,18 @@ enum RecordText {
         }
     }
 
-    private static func body(_ text: String?, _ size: Int?, _ headers: [String: String]?) -> [TextView.Line] {
+    private static func body(
+        _ text: String?,
+        _ size: Int?,
+        _ headers: [String: String]?,
+        _ gaps: [LogGap] = []
+    ) -> [TextView.Line] {
         guard let text else { return [note("not kept")] }
         guard !text.isEmpty else { return [note("empty")] }
         let type = headers?.first { $0.key.lowercased() == "content-type" }?.value.lowercased() ?? ""
         var lines: [TextView.Line] = []
         if type.contains("event-stream") || text.hasPrefix("data:") {
-            lines += transcript(text)
+            lines += transcript(text, gaps)
         } else if let pretty = PrettyJSON.lines(text) {
             lines += pretty.map { TextView.Line($0, copy: $0.text.trimmingSpaces()) }
         } else {
@@ -174,9 +184,14 @@ enum RecordText {
         String(line.replacing("\t", with: "    ").replacing("\r", with: ""))
     }
 
+    /// An event's lines may end in either way.
+    private static func lines(_ text: String) -> [Substring] {
+        text.split { $0 == "\n" || $0 == "\r\n" }
+    }
+
     /// The text that a stream has said, and then its events as they came.
-    private static func transcript(_ text: String) -> [TextView.Line] {
-        let events = text.split(separator: "\n").filter { $0.hasPrefix("data:") }
+    private static func transcript(_ text: String, _ gaps: [LogGap]) -> [TextView.Line] {
+        let events = lines(text).filter { $0.hasPrefix("data:") }
             .map { String($0.dropFirst(5)).trimmingSpaces() }
         let said = events.compactMap(StreamText.delta).joined()
         var lines: [TextView.Line] = []
@@ -186,30 +201,35 @@ enum RecordText {
                 .map { TextView.Line(StyledText($0, .string), copy: said) }
             lines.append(TextView.Line(StyledText("")))
         }
-        return lines + plainEvents(text)
+        return lines + plainEvents(text, gaps)
     }
 
-    /// Each event with its number and what it adds to the text; what adds nothing stands as it came.
-    private static func plainEvents(_ text: String) -> [TextView.Line] {
+    /// Each event with its number and what it adds to the text, and where it kept its reader waiting; what adds nothing
+    /// stands as it came.
+    private static func plainEvents(_ text: String, _ gaps: [LogGap]) -> [TextView.Line] {
+        let pauses = Dictionary(gaps.map { ($0.after, $0.ms) }, uniquingKeysWith: +)
         var number = 0
-        return text.split(separator: "\n").prefix(2000).map { line in
+        return Self.lines(text).prefix(2000).flatMap { line -> [TextView.Line] in
             guard line.hasPrefix("data:") else {
-                return TextView.Line(StyledText(expandTabs(line), .muted), copy: String(line))
+                return [TextView.Line(StyledText(expandTabs(line), .muted), copy: String(line))]
             }
+            let pause = pauses[number].map { note("       \(NumberText.latency(Double($0))) later") }
             number += 1
-            let data = String(line.dropFirst(5)).trimmingSpaces()
-            var shown = StyledText(
-                String(repeating: " ", count: max(0, 5 - "\(number)".count)) + "\(number)  ",
-                .muted
-            )
-            if let delta = StreamText.delta(data), !delta.isEmpty {
-                shown.append("+ ", .muted)
-                shown.append(delta.replacing("\n", with: "⏎"), .string)
-            } else {
-                shown.append(expandTabs(data[...]))
-            }
-            return TextView.Line(shown, copy: String(line))
+            return [pause, event(line, number)].compactMap { $0 }
         }
+    }
+
+    private static func event(_ line: Substring, _ number: Int) -> TextView.Line {
+        let data = String(line.dropFirst(5)).trimmingSpaces()
+        let padding = String(repeating: " ", count: max(0, 5 - "\(number)".count))
+        var shown = StyledText("\(padding)\(number)  ", .muted)
+        if let delta = StreamText.delta(data), !delta.isEmpty {
+            shown.append("+ ", .muted)
+            shown.append(delta.replacing("\n", with: "⏎"), .string)
+        } else {
+            shown.append(expandTabs(data[...]))
+        }
+        return TextView.Line(shown, copy: String(line))
     }
 
     // MARK: curl

@@ -10,6 +10,9 @@ struct ChangeRunner {
             let newest = change.auditedObject == nil ? nil : try await newestChange()
             var outcome = try await outcome(of: change)
             if let newest { outcome.undo = await takeBack(change, since: newest) }
+            if case .takeBack(let lines, let what, let made) = change, case .partly = outcome.result {
+                outcome.undo = .takeBack(await stillStanding(lines), what: what, of: made)
+            }
             return outcome
         } catch {
             let refusal = error as? OperationsError ?? OperationsError(.internalError, "\(error)")
@@ -33,6 +36,17 @@ struct ChangeRunner {
         }
     }
 
+    /// Of several that were to be taken back, those of which one was refused.
+    private func stillStanding(_ lines: [Int]) async -> [Int] {
+        let limit = min(1000, lines.count * 2 + 20)
+        // Where that cannot be asked all are tried again; what is over is refused.
+        guard let page = try? await port.operatorChanges(limit: limit, cursor: nil, by: user) else {
+            return lines
+        }
+        let over = Set(page.items.filter { $0.undoneBy != nil }.map(\.id))
+        return lines.filter { !over.contains($0) }
+    }
+
     private func newestChange() async throws -> Int {
         try await port.operatorChanges(limit: 1, cursor: nil, by: user).items.first?.id ?? 0
     }
@@ -41,13 +55,13 @@ struct ChangeRunner {
     private func takeBack(_ change: ConsoleChange, since newest: Int) async -> ConsoleChange? {
         var lines: [OperatorChange] = []
         do {
-            let me = try await port.me(by: user).name
+            let me = try await port.me(by: user)
             var cursor: String?
             repeat {
                 let page = try await port.operatorChanges(limit: 50, cursor: cursor, by: user)
                 let new = page.items.prefix { $0.id > newest }
-                lines += new.filter {
-                    $0.undoable && $0.object == change.auditedObject && $0.operator == me
+                lines += new.filter { line in
+                    line.undoable && change.made(line) && line.operator == me.name && line.via == me.via
                 }
                 cursor = new.count == page.items.count ? page.nextCursor : nil
             } while cursor != nil
@@ -55,7 +69,11 @@ struct ChangeRunner {
             // The change stands all the same, and the list of changes is there to take it back.
             return nil
         }
-        return lines.isEmpty ? nil : .takeBack(lines.map(\.id), what: change.object, of: change)
+        guard !lines.isEmpty else { return nil }
+        // Of very many the first cannot be taken back any more.
+        let isWhole = lines.count >= change.touched.count
+        let what = isWhole ? change.object : "\(lines.count) of \(change.object)"
+        return .takeBack(lines.map(\.id), what: what, of: change)
     }
 
     private func perform(_ change: ConsoleChange) async throws -> ChangeOutcome.Result {
