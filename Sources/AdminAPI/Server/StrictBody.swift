@@ -54,8 +54,9 @@ enum StrictBody {
         return try JSONForm.value(type, from: data)
     }
 
-    /// A field inside a field that nobody knows would be left out in silence, and a permission with it. A sample `context`
-    /// of a script may tell more than scripts are told.
+    /// A field inside a field that nobody knows would be left out in silence, and a permission with it.
+    ///
+    /// A sample `context` of a script may tell more than scripts are told.
     private static func check(_ value: JSONShape, _ schema: JSONValue, _ path: String) throws {
         guard case .object(let rules) = schema else { return }
         if case .array(let choices)? = rules["anyOf"], let choice = choices.first {
