@@ -665,12 +665,13 @@ def test_filters_take_spaces_numbers_and_parts_of_seconds(gateway):
     for text, wanted in [
         ("status >= 400", 1), ("status>= 400", 1), ("status >=400", 1), ("not status >= 400", 1), ("404", 1), ("40", 0),
         (f"id={newest['id']}", 1), (f"id:{newest['id']}", 1), (f"id!={newest['id']}", 1), (f"id={newest['request_id']}", 1),
+        ("latency > 30 s", 0), ("latency < 30 s", 2), ("bytes > 1 b", 2), ("bytes > 1 gb", 0),
         ("latency<30.5s", 2), ("latency > 30.5s", 0), ("client = key1 and path : chat", 2), ('path : "v2/chat"', 2),
     ]:
         assert count(text) == wanted, text
     plus = gateway.admin("GET", "/logs?filter=status+%3E%3D+400+and+not+path:a%2Bb").json["items"]
     assert len(plus) == 1
-    for text in ["status >=", "status >= and 1", "latency>1.2.3s"]:
+    for text in ["status >=", "status >= and 1", "latency>1.2.3s", "foo = 1", "stat >= 4", "foo =1"]:
         assert gateway.admin("GET", "/logs?filter=" + urllib.parse.quote(text)).status == 422, text
 
 

@@ -50,6 +50,8 @@ def test_an_upstream_must_prove_who_it_is(make_gateway, certificate, secure_upst
         assert ask("POST", gateway.url("/proxy/trusted/x"), b"{}", headers).status == 200
     answer = ask("POST", gateway.url("/proxy/stranger/x"), b"{}", headers)
     assert answer.status == 502 and "secure connection" in answer.json["error"]["message"]
+    # In words, without places in anybody's source.
+    assert gateway.detail(gateway.logs(4)[0])["attempts_detail"][0]["error"] == "tls: certificate verify failed"
 
 
 def test_callers_over_https(make_gateway, certificate):

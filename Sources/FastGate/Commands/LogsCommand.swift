@@ -87,7 +87,13 @@ struct LogsCommand: AsyncParsableCommand {
         }
         var query = LogQuery()
         query.filter = "id=\"\(id.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
-        guard let record = try await client.logs(query, by: GatewayConnection.me).items.first else {
+        var found = try await client.logs(query, by: GatewayConnection.me).items.first
+        // What has just been answered is written down a moment later.
+        for _ in 0..<4 where found == nil {
+            try await Task.sleep(for: .milliseconds(250))
+            found = try await client.logs(query, by: GatewayConnection.me).items.first
+        }
+        guard let record = found else {
             throw OperationsError(.notFound, "there is no log record with the request id \(id)")
         }
         return try await client.log(record.id, by: GatewayConnection.me)

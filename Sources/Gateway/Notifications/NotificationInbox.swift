@@ -27,7 +27,26 @@ final class NotificationInbox: Sendable {
     private struct State {
         var news: [Place: News] = [:]
         var lost = 0
+
+        /// A key is back that was out of use for a moment: nobody need know of either.
+        ///
+        /// - Returns: whether that was all that there was to tell of it.
+        mutating func forget(_ place: Place, since: Int) -> Bool {
+            var isForgotten = false
+            for event in [NotificationEvent.keyDisabled, .keyBanned, .quotaExceeded] {
+                for (other, one) in news
+                where other.event == event && other.upstream == place.upstream && other.id == place.id {
+                    guard one.first >= since else { continue }
+                    news[other] = nil
+                    isForgotten = true
+                }
+            }
+            return isForgotten
+        }
     }
+
+    /// What one key refuses is doubted as soon as the next one refuses it, too.
+    private static let doubt = 1_000_000
 
     /// Different news at once; more are counted as lost.
     static let limit = 10_000
@@ -43,6 +62,7 @@ final class NotificationInbox: Sendable {
     /// `data`: made only when it is news.
     func put(_ place: Place, now: Int, data: () -> [String: String]) {
         let isNew = state.withLock { state in
+            if place.event == .keyRecovered, state.forget(place, since: now - Self.doubt) { return false }
             if state.news[place] != nil {
                 state.news[place]?.last = now
                 state.news[place]?.count += 1

@@ -94,6 +94,9 @@ extension NotificationLog {
         )
         (record.channelId, record.channel) = (row["channel_id"], row["channel"])
         (record.status, record.reason) = (status, row["reason"])
+        if status == .pending, let due: Int = row["due"], due > 0 {
+            record.dueAt = Timestamp(microseconds: due)
+        }
         (record.count, record.lastTime) = (row["count"], Timestamp(microseconds: row["last_at"]))
         record.digest = row["size"] ?? 1
         record.sentAt = (row["sent_at"] as Int?).map { Timestamp(microseconds: $0) }

@@ -131,12 +131,12 @@ final class Notifier: Service {
                 group.addTask { await self.tickOn() }
                 for await _ in inbox.arrivals {
                     if Task.isCancelled { break }
+                    // What is over at once is no news; a cancelled sleep is the end of the loop.
+                    try? await Task.sleep(for: Self.turnPause)
                     takeNews()
                     for channel in dueChannels() {
                         group.addTask { await self.deliver(channel) }
                     }
-                    // A cancelled sleep is the end of the loop.
-                    try? await Task.sleep(for: Self.turnPause)
                 }
                 sender.transport.stop()
                 group.cancelAll()

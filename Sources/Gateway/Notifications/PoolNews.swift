@@ -45,8 +45,8 @@ final class PoolNews: Sendable {
             case .banned: .keyBanned
             case .exhausted: .quotaExceeded
             case .active: [.disabled, .banned, .exhausted].contains(before) ? .keyRecovered : nil
-            // It comes back by itself, and many do so all day.
-            case .cooling: nil
+            // It comes back by itself, and many do so all day; one that is no longer out of use is news.
+            case .cooling: [.disabled, .banned].contains(before) ? .keyRecovered : nil
             }
         guard let event else { return }
         let place = NotificationInbox.Place(
@@ -57,7 +57,7 @@ final class PoolNews: Sendable {
         )
         inbox.put(place, now: now) {
             var data = ["state": health.name.rawValue]
-            data["reason"] = health.reason ?? (event == .keyRecovered ? "was \(before.rawValue)" : nil)
+            data["reason"] = event == .keyRecovered ? "was \(before.rawValue)" : health.reason
             if event == .quotaExceeded { data["scope"] = LimitScope.upstreamKey.rawValue }
             return data
         }

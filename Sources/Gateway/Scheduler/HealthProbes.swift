@@ -145,6 +145,7 @@ final class HealthProbes: Sendable {
         case 401, 403:
             return (isTold ? "It answers, and refuses the key." : "It answers, and wants another credential.")
                 + change
+        case 407: return "The proxy on the way to it wants a user and password."
         case 404, 405: return "It answers, but not at this path: set a probe whose path costs nothing."
         case 429: return "It answers, and has too many requests."
         case 500...: return "It answers with trouble of its own."

@@ -233,7 +233,7 @@ private final class ProbeHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let isTLS = error is NIOSSLError || error is NIOSSLExtraError
-        collector.end(AttemptFailure(kind: isTLS ? .tls : .protocolError, detail: "\(error)"))
+        collector.end(isTLS ? .securing(error) : AttemptFailure(kind: .protocolError, detail: "\(error)"))
         context.close(promise: nil)
     }
 }

@@ -30,6 +30,17 @@ struct AttemptFailure: Error {
         return AttemptFailure(kind: isTimeout ? .connectTimeout : .connect, detail: words(error))
     }
 
+    /// Of a connection on which no TLS came about.
+    static func securing(_ error: any Error) -> AttemptFailure {
+        let text = "\(error)"
+        // BoringSSL's own word for it; what stands around it are places in its source.
+        guard let place = text.firstRange(of: "OPENSSL_internal:") else {
+            return AttemptFailure(kind: .tls, detail: text)
+        }
+        let name = text[place.upperBound...].prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+        return AttemptFailure(kind: .tls, detail: name.lowercased().replacing("_", with: " "))
+    }
+
     private static func words(_ error: any Error) -> String {
         if let error = error as? IOError { return String(cString: strerror(error.errnoCode)).lowercased() }
         guard let error = error as? NIOConnectionError else { return "\(error)" }

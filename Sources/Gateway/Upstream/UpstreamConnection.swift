@@ -222,7 +222,7 @@ final class UpstreamConnection: ChannelInboundHandler, Deadlined, ReadMemory.Rea
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case .connecting = phase {
-            fail(AttemptFailure(kind: isSecure ? .tls : .connect, detail: "\(error)"))
+            fail(isSecure ? .securing(error) : AttemptFailure(kind: .connect, detail: "\(error)"))
         }
         // Only an orderly close can be the end of an answer that ends with its connection.
         sawError = true

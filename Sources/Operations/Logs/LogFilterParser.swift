@@ -95,21 +95,34 @@ struct LogFilterToken {
 
     private static let relations = LogFilter.Relation.allCases.map(\.rawValue)
 
-    private var isField: Bool {
-        kind == .word && quoteAt == nil && LogFilter.Field(rawValue: text.lowercased()) != nil
+    /// Of a field, or of none that there is, which is then told.
+    private var isName: Bool {
+        kind == .word && quoteAt == nil && text.allSatisfy(\.isLetter)
+            && !["and", "or", "not"].contains(text.lowercased())
+    }
+
+    private static let units: Set = ["ms", "s", "m", "h", "d", "b", "kb", "mb", "gb", "tb"]
+
+    /// A unit behind a number that has none, of a field that wants one.
+    fileprivate func isUnit(of condition: LogFilterToken) -> Bool {
+        guard quoteAt == nil, condition.kind == .word, condition.quoteAt == nil,
+            condition.text.last?.isNumber == true,
+            Self.units.contains(text)
+        else { return false }
+        let field = LogFilter.Field(rawValue: condition.text.prefix { $0.isLetter }.lowercased())
+        return field?.kind == .duration || field?.kind == .size
     }
 
     /// A field and a relation, of which the value comes next.
     fileprivate var awaitsMore: Bool {
         guard kind == .word, quoteAt == nil else { return false }
         let name = text.prefix { $0.isLetter }
-        return LogFilter.Field(rawValue: name.lowercased()) != nil
-            && Self.relations.contains(String(text.dropFirst(name.count)))
+        return !name.isEmpty && Self.relations.contains(String(text.dropFirst(name.count)))
     }
 
     /// A relation, with or without its value, behind a field.
     fileprivate func goesOn(from field: LogFilterToken) -> Bool {
-        guard field.isField, quoteAt != 0 else { return false }
+        guard field.isName, quoteAt != 0 else { return false }
         return Self.relations.contains { text.hasPrefix($0) }
     }
 }
@@ -139,7 +152,8 @@ enum LogFilterLexer {
     static func joined(_ tokens: [LogFilterToken]) -> [LogFilterToken] {
         var result: [LogFilterToken] = []
         for token in tokens {
-            guard token.kind == .word, let last = result.last, last.awaitsMore || token.goesOn(from: last)
+            guard token.kind == .word, let last = result.last,
+                last.awaitsMore || token.goesOn(from: last) || token.isUnit(of: last)
             else {
                 result.append(token)
                 continue

@@ -234,6 +234,12 @@ extension ConsoleState {
 
     /// The script on the screen is what its rule was brought back to, unless somebody has gone on writing.
     mutating func scriptTakenBack(_ outcome: ChangeOutcome) {
+        if case .takeBack(_, _, .header(.create(let draft, _))) = outcome.change,
+            draft.name == scripts.rule?.name
+        {
+            // The rule that it was saved into is gone: what is on the screen is nowhere else now.
+            (scripts.rule, scripts.saved) = (nil, "")
+        }
         guard let rule = outcome.header, rule.id == scripts.rule?.id else { return }
         guard !scripts.isChanged, let script = rule.script else { return keep(rule) }
         scripts.open(script, rule.kind.language ?? scripts.language, rule: rule)

@@ -28,7 +28,7 @@ enum ChangeText {
     static func refusalOfUndo(_ change: OperatorChange) -> String? {
         if change.undoable { return nil }
         return change.undoneBy.map { "change \($0) has taken it back" }
-            ?? "it has changed nothing that can be brought back"
+            ?? "it changed nothing that is kept, or the master key was rotated since, or it is too long ago"
     }
 
     static func lines(_ change: OperatorChange, zone: Int) -> [TextView.Line] {

@@ -20,7 +20,8 @@ extension ConsoleState {
             title: "Another master key",
             text: [
                 "All secrets are sealed anew under a new one, at once, and nothing stops meanwhile. The key before is kept "
-                    + "beside it for backups of before. Keep a copy of the new one in another place."
+                    + "beside it for backups of before. Keep a copy of the new one in another place. "
+                    + "What was changed before cannot be undone any more."
             ],
             buttons: [.init(label: "Rotate", key: Key("y"))]
         )
