@@ -34,12 +34,11 @@ final class NotificationInbox: Sendable {
         mutating func forget(_ place: Place, since: Int) -> Bool {
             var isForgotten = false
             for event in [NotificationEvent.keyDisabled, .keyBanned, .quotaExceeded] {
-                for (other, one) in news
-                where other.event == event && other.upstream == place.upstream && other.id == place.id {
-                    guard one.first >= since else { continue }
-                    news[other] = nil
-                    isForgotten = true
-                }
+                var other = place
+                (other.event, other.detail) = (event, PoolNews.detail(of: event))
+                guard let one = news[other], one.first >= since else { continue }
+                news[other] = nil
+                isForgotten = true
             }
             return isForgotten
         }

@@ -53,7 +53,7 @@ final class PoolNews: Sendable {
             event: event,
             upstream: upstream,
             id: id,
-            detail: event == .quotaExceeded ? LimitScope.upstreamKey.rawValue : ""
+            detail: Self.detail(of: event)
         )
         inbox.put(place, now: now) {
             var data = ["state": health.name.rawValue]
@@ -61,6 +61,11 @@ final class PoolNews: Sendable {
             if event == .quotaExceeded { data["scope"] = LimitScope.upstreamKey.rawValue }
             return data
         }
+    }
+
+    /// What tells the news of an upstream key from others of the same kind.
+    static func detail(of event: NotificationEvent) -> String {
+        event == .quotaExceeded ? LimitScope.upstreamKey.rawValue : ""
     }
 
     private func upstream(_ id: Int, _ health: HealthStateMachine, _ now: Int) {
