@@ -222,3 +222,31 @@ def test_operators_set_it_and_no_password(make_gateway, mock, proxy):
     assert ask("POST", gateway.url(path), {"model": "m"}, {"X-API-Key": key}).status == 200 and len(proxy.seen) == 1
     gateway.command("upstreams", "edit", "own", "--proxy-url", f"http://127.0.0.1:{port}")
     assert f"http://127.0.0.1:{port}" in gateway.command("upstreams", "show", "own").stdout
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_a_proxys_head_has_an_end(make_gateway, more):
+    """8 KiB at most, and TLS begins behind it."""
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    gateway = make_gateway(
+        upstream=f"  - {{ slug: over, base_url: 'https://localhost:1', proxy_url: 'http://127.0.0.1:{port}', retry: {{ max_attempts: 1 }} }}\n"
+    )
+    key = gateway.key()
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(ask("POST", gateway.url("/proxy/over/x"), b"{}", {"X-API-Key": key})))
+    caller.start()
+    connection, _ = server.accept()
+    with connection:
+        connection.settimeout(5)
+        assert connection.recv(4096).startswith(b"CONNECT localhost:1 ")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nx: ".ljust(8192 + more, b"a"))
+        if more <= 0:
+            connection.sendall(b"\r\n\r\n")
+            # A TLS handshake.
+            assert connection.recv(1) == b"\x16"
+        else:
+            assert connection.recv(1) == b""
+    caller.join()
+    server.close()
+    assert answers[0].status == 502

@@ -2,11 +2,11 @@
 enum ProviderMessage {
     /// More characters are cut off.
     static let limit = 160
-    private static let byteLimit = 480
+    static let byteLimit = 480
     /// A text of more bytes is no message.
-    private static let longest = 4096
+    static let longest = 4096
     /// Before the object there is only a list's bracket, or the field of a stream's event.
-    private static let prelude = 256
+    static let prelude = 256
     /// Where providers write it; the first that is there counts.
     private static let places = ["error.message", "message", "error", "detail", "msg"]
 

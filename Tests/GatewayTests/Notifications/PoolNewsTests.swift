@@ -43,4 +43,10 @@ import Testing
         // An exhausted one still waits for its provider.
         #expect(told([(.exhausted, 10), (.cooling, 12)]) == [.quotaExceeded])
     }
+
+    @Test(arguments: [(-1, 0), (0, 0), (1, 2)])
+    func `a moment is a second`(more: Int, count: Int) {
+        let end = 11 + Double(more) / Double(Self.second)
+        #expect(told([(.disabled, 10), (.active, end)]).count == count)
+    }
 }

@@ -46,4 +46,26 @@ struct ProviderMessageTests {
             #expect(text?.contains("0123456789") == false && text?.contains("QQQ") == false)
         }
     }
+
+    @Test(arguments: [-1, 0, 1])
+    func `so many letters are shown, and so many bytes`(more: Int) {
+        let letters = String(repeating: "a", count: ProviderMessage.limit + more)
+        let text = find(#"{"message":""# + letters + #""}"#)
+        #expect(text == (more > 0 ? letters.dropLast() + "…" : letters))
+        // A letter of three bytes: a third as many of them are as long.
+        let wide = String(repeating: "余", count: ProviderMessage.limit + more)
+        #expect(find(#"{"message":""# + wide + #""}"#)?.count == ProviderMessage.limit + more)
+        // Marks upon marks are no way past that.
+        let marked = "a" + String(repeating: "\u{301}", count: ProviderMessage.byteLimit / 2 + more)
+        #expect(find(#"{"message":"x "# + marked + #""}"#)?.utf8.count ?? 0 <= ProviderMessage.byteLimit + 3)
+    }
+
+    @Test(arguments: [-1, 0, 1])
+    func `a text is a message up to a length, and begins soon`(more: Int) {
+        // With its quotes.
+        let long = String(repeating: "a", count: ProviderMessage.longest - 2 + more)
+        #expect((find(#"{"message":""# + long + #""}"#) != nil) == (more <= 0))
+        let before = String(repeating: " ", count: ProviderMessage.prelude - 1 + more)
+        #expect((find(before + #"{"message":"busy"}"#) != nil) == (more <= 0))
+    }
 }

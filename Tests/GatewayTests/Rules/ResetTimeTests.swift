@@ -79,4 +79,11 @@ import Testing
         #expect(wait(body: #"{"error":{"message":"\#(message)"}}"#) == seconds)
         #expect(wait(body: #"{"error":{"x":{"message":"\#(message)"}}}"#) == nil)
     }
+
+    /// 32 days after now it is the 23rd of December.
+    @Test(arguments: [("13:59:59", true), ("14:00:00", false), ("14:00:01", false)])
+    func `no window is longer than a month`(clock: String, isRead: Bool) {
+        let seconds = wait(body: #"{"error":{"message":"It will reset at 2026-12-23 \#(clock) +0000"}}"#)
+        #expect((seconds != nil) == isRead)
+    }
 }
